@@ -13,7 +13,7 @@ VOC_CLASSES = (
 
 
 def palette() -> np.ndarray:
-    """Return the PASCAL VOC colour map, (256, 3) uint8 RGB: bit k of a label sets bit 7 - k // 3."""
+    """Return the PASCAL VOC colour map, (256, 3) uint8 RGB."""
     labels = np.arange(256)
     colours = np.zeros((256, 3), np.uint8)
     for bit in range(8):

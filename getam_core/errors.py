@@ -1,4 +1,4 @@
-"""The one exception for what a user can mend."""
+"""What a command may end with other than success or a defect."""
 
 
 class InputError(ValueError):
@@ -6,3 +6,7 @@ class InputError(ValueError):
 
     The commands print the message without a traceback and end with exit code 2.
     """
+
+
+class Interrupted(Exception):  # noqa: N818  (it is no error: the state is saved)
+    """Work stopped on request (exit code 130); started again, it goes on where it stopped."""

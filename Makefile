@@ -1,0 +1,42 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# Nothing is assumed but Python 3.11 to 3.13, a C++ compiler and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count())")
+
+.PHONY: demo test bench lint environment lock clean
+
+demo: environment  ## results/demo/miou.json and report.html, on the CPU, without any download of data
+	$(BIN)/snakemake --cores $(CORES) -- results/demo/miou.json results/demo/report.html
+
+test: environment  ## the whole test suite
+	$(BIN)/python -m pytest
+
+bench: environment  ## the benchmark tables, as ratios measured in one run
+	$(BIN)/python -m benchmarks
+
+lint: environment  ## ruff, snakefmt, and Snakemake's own linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+environment: $(VENV)/made-from-lock
+
+# pip brings uv, uv brings the rest: seconds where pip takes minutes. The stamp is written last, so
+# an interrupted installation starts again.
+$(VENV)/made-from-lock: requirements.lock
+	$(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else f'Python 3.11, 3.12 or 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11')"
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --python $(BIN)/python --requirements requirements.lock
+	touch $@
+
+lock:  ## resolve pyproject.toml anew, for every platform
+	$(BIN)/uv pip compile --universal --python-version 3.11 --extra dev --upgrade \
+		--no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
+
+clean:  ## what runs made; the environment stays
+	rm -rf results .snakemake

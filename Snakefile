@@ -1,0 +1,29 @@
+# GETAM as a workflow: image-level labels in, segmentation masks and their scores out.
+# Ask for any file of a run: snakemake --cores 8 --resources gpu=1 -- results/voc/miou.json
+
+from snakemake.utils import min_version
+
+min_version("9.10")
+
+
+wildcard_constraints:
+    run=r"[A-Za-z0-9_-]+",
+    method="getam|grad_cam|cam_ignore",
+    split="train|val",
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/saliency.smk"
+include: "rules/train.smk"
+include: "rules/getam.smk"
+include: "rules/pseudo_labels.smk"
+include: "rules/evaluate.smk"
+include: "rules/report.smk"
+
+
+rule demo:
+    default_target: True
+    input:
+        "results/demo/miou.json",
+        "results/demo/report.html",

@@ -1,0 +1,70 @@
+"""The maps of a data set, by any of the methods, into a store."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from getam_core.data import Entry, class_targets
+from getam_core.data.batches import inference_batches
+from getam_core.stores import StoreWriter, write_maps
+
+MapMethod = Callable[..., tuple[Tensor, Tensor]]
+
+
+def export_maps(
+    method: MapMethod,
+    network: nn.Module,
+    entries: Sequence[Entry],
+    writer: StoreWriter,
+    *,
+    classes: Sequence[str],
+    size: int | None,
+    flip: bool,
+    device: torch.device,
+    batch_size: int = 8,
+) -> None:
+    """Compute the maps of every image's own classes and write them at patch resolution.
+
+    Parameters
+    ----------
+    method : callable
+        `f(network, images, targets) -> (maps, logits)`, as in `METHODS`.
+    size : int or None
+        Long side of the images in pixels; None for native size.
+    flip : bool
+        Average with the maps of the mirrored image.
+    """
+    network = network.to(device).eval()
+    batches = inference_batches(
+        entries, long_side=size, stride=network.stride, batch_size=batch_size, title="maps"
+    )
+    for batch in batches:
+        targets = torch.from_numpy(class_targets(batch.entries, classes))
+        maps, logits = map_batch(
+            method, network, batch.images.to(device), targets.to(device), flip=flip
+        )
+        owner, class_index = targets.nonzero(as_tuple=True)
+        maps, logits = maps.cpu(), logits.detach().float().cpu()
+        for b, (entry, image_size) in enumerate(zip(batch.entries, batch.sizes, strict=True)):
+            mine = owner == b
+            class_ids = (class_index[mine] + 1).numpy()
+            write_maps(
+                writer,
+                entry.image_id,
+                maps[mine].numpy(),
+                class_ids,
+                logits[b].numpy(),
+                size=image_size,
+            )
+
+
+def map_batch(
+    method: MapMethod, network: nn.Module, images: Tensor, targets: Tensor, *, flip: bool
+) -> tuple[Tensor, Tensor]:
+    """Return maps (M, h, w) and logits (B, C), averaged with the mirrored images' if `flip`."""
+    maps, logits = method(network, images, targets)
+    if not flip:
+        return maps, logits
+    mirrored_maps, mirrored_logits = method(network, images.flip(-1), targets)
+    return (maps + mirrored_maps.flip(-1)) / 2, (logits + mirrored_logits) / 2

@@ -1,0 +1,46 @@
+"""From files to training samples: image-level labels only, no mask passes through this room.
+
+Reading order: `index` (what a run knows of an image), `voc` (a data set to an index), `check` (does
+every image open), `images` (file to array to tensor), `geometry` (crops, sides), `training_set`
+(samples). Beside them `scenes`, with `shapes` and `textures`: a made data set for the demo.
+"""
+
+from getam_core.data.check import check_images
+from getam_core.data.geometry import random_crop, resize, resize_to_stride
+from getam_core.data.images import read_image, to_tensor, to_uint8
+from getam_core.data.index import Entry, class_targets, of_split, read_index, write_index
+from getam_core.data.problems import raise_problems
+from getam_core.data.scenes import (
+    SCENE_CLASSES,
+    Scene,
+    draw_scene,
+    write_salient_scenes,
+    write_scenes,
+)
+from getam_core.data.training_set import TrainingSet, start_worker
+from getam_core.data.voc import read_voc, voc_folder
+
+__all__ = [
+    "SCENE_CLASSES",
+    "Entry",
+    "Scene",
+    "TrainingSet",
+    "check_images",
+    "class_targets",
+    "draw_scene",
+    "of_split",
+    "raise_problems",
+    "random_crop",
+    "read_image",
+    "read_index",
+    "read_voc",
+    "resize",
+    "resize_to_stride",
+    "start_worker",
+    "to_tensor",
+    "to_uint8",
+    "voc_folder",
+    "write_index",
+    "write_salient_scenes",
+    "write_scenes",
+]

@@ -1,0 +1,132 @@
+"""Random crops of training images with their labels, the same in every run of one seed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, get_worker_info
+
+from getam_core.data.geometry import random_crop
+from getam_core.data.images import read_image, to_tensor
+from getam_core.data.index import Entry, class_targets
+from getam_core.data.problems import raise_problems
+from getam_core.errors import InputError
+from getam_core.stores import Store, open_store
+
+Pair = tuple[np.ndarray, np.ndarray | None]
+
+
+class TrainingSet(Dataset):
+    """Crops of images with image-level targets and saliency; there is no way to give it a mask.
+
+    An item is a dictionary of
+
+    - image : (3, S, S) float32, RGB 0..1
+    - target : (C,) bool, the classes of the whole image
+    - valid : (S, S) bool, False in the padding of small images
+    - saliency : (S, S) float32 0..1, zeros where there is none
+    - index : int, the position in `entries`
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+    classes : sequence of str
+        Names of the C foreground classes.
+    size : int
+        S, side of the crop, pixels.
+    scale_range : (int, int)
+        Range of the long side before the crop, pixels, ends included.
+    seed : int
+        The random numbers of an item depend on (seed, epoch, index) alone, whatever the workers.
+    saliency : Path or None
+        A store of kind "saliency" that holds every entry, in the image's size.
+    cache_bytes : int
+        Decoded images are kept in memory up to this sum over all workers.
+
+    Raises
+    ------
+    InputError
+        A class is not in `classes`, or the store lacks an image.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        classes: Sequence[str],
+        size: int,
+        scale_range: tuple[int, int],
+        seed: int,
+        saliency: Path | str | None = None,
+        cache_bytes: int = 2 << 30,
+    ):
+        self.entries = list(entries)
+        self.targets = torch.from_numpy(class_targets(entries, classes))
+        self.size = size
+        self.scale_range = scale_range
+        self.seed = seed
+        self.cache_bytes = cache_bytes
+        self._cache: dict[int, Pair] = {}
+        self._cached_bytes = 0
+        self._saliency = None if saliency is None else _open_saliency(saliency, self.entries)
+        # In shared memory: workers that outlive an epoch hold a copy of this object.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the random numbers; call it before an epoch's loader is iterated."""
+        self._epoch.fill_(epoch)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor | int]:
+        rng = np.random.default_rng([self.seed, int(self._epoch), index])
+        pair = self._cache.get(index) or self._read(index)
+        image, saliency, valid = random_crop(*pair, self.size, self.scale_range, rng)
+        if saliency is None:
+            saliency = np.zeros((self.size, self.size), np.uint8)
+        return {
+            "image": to_tensor(image),
+            "target": self.targets[index],
+            "valid": torch.from_numpy(valid),
+            "saliency": torch.from_numpy(saliency).float().div_(255),
+            "index": index,
+        }
+
+    def _read(self, index: int) -> Pair:
+        entry = self.entries[index]
+        image, saliency = read_image(entry.image), None
+        if self._saliency is not None:
+            saliency = self._saliency[entry.image_id]
+            if saliency.shape != image.shape[:2]:
+                raise InputError(
+                    f"{entry.image_id}: saliency of {saliency.shape} pixels for an image of"
+                    f" {image.shape[:2]}; compute the saliency again"
+                )
+        self._keep(index, (image, saliency))
+        return image, saliency
+
+    def _keep(self, index: int, pair: Pair) -> None:
+        """Cache a pair while it fits this process's share; nothing is ever thrown out."""
+        worker = get_worker_info()
+        size = sum(array.nbytes for array in pair if array is not None)
+        share = self.cache_bytes // (worker.num_workers if worker else 1)
+        if self._cached_bytes + size <= share:
+            self._cache[index] = pair
+            self._cached_bytes += size
+
+
+def start_worker(worker_id: int) -> None:
+    """Keep OpenCV to one thread in a loader's worker; pass it as `worker_init_fn`."""
+    cv2.setNumThreads(1)
+
+
+def _open_saliency(path: Path | str, entries: Sequence[Entry]) -> Store:
+    store = open_store(path, kind="saliency")
+    ids = set(store.ids())
+    store.close()  # every worker opens its own
+    absent = [f"{entry.image_id}: not in it" for entry in entries if entry.image_id not in ids]
+    raise_problems(f"{path}, make it again", absent)
+    return store

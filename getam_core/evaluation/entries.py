@@ -1,0 +1,105 @@
+"""What miou.json says: one entry a figure, with everything that the figure depends on."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from getam_core.evaluation.confusion import ConfusionMatrix
+
+# In the order of the data's way, which is the order of the entries.
+WHATS = ("seed", "pseudo_labels", "segmentation", "deeplabv2")
+
+
+def label_entry(
+    split: str,
+    what: str,
+    method: str,
+    matrix: ConfusionMatrix,
+    classes: Sequence[str],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Describe the figure of label maps or predictions.
+
+    Parameters
+    ----------
+    split : str
+        "train" or "val".
+    what : {"seed", "pseudo_labels", "segmentation", "deeplabv2"}
+    method : str
+        Whose maps or labels, "getam" for example.
+    matrix : ConfusionMatrix
+        Over all images of the split.
+    classes : sequence of str
+        Names of the C foreground classes.
+    settings : mapping
+        Scales, flips, CRF, threshold, gamma, alpha: JSON values only.
+
+    Returns
+    -------
+    dict
+        split, what, method, miou (percent), per_class (name to percent, None where the class is in
+        neither truth nor prediction), images, settings; where pixels are unknown also miou_known
+        (percent, they are left out; miou counts them as missed) and coverage (known share, 0..1).
+    """
+    assert what in WHATS, what
+    names = ("background", *classes)
+    entry = {
+        "split": split,
+        "what": what,
+        "method": method,
+        "miou": _percent(matrix.miou()),
+        "per_class": dict(zip(names, map(_percent, matrix.iou()), strict=True)),
+        "images": matrix.images,
+        "settings": dict(settings),
+    }
+    if matrix.coverage() < 1:
+        entry["miou_known"] = _percent(matrix.miou_known())
+        entry["coverage"] = round(matrix.coverage(), 4)
+    return entry
+
+
+def seed_entry(
+    split: str,
+    method: str,
+    curve: Sequence[tuple[float, ConfusionMatrix]],
+    classes: Sequence[str],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Describe the figure of maps at their best background threshold.
+
+    The same as `label_entry`, with the best threshold among the settings and, as "curve", the pairs
+    [threshold, mIoU in percent] of the whole grid. Of equal thresholds the lowest is taken.
+    """
+    threshold, best = max(curve, key=lambda pair: pair[1].miou())
+    entry = label_entry(split, "seed", method, best, classes, {**settings, "threshold": threshold})
+    entry["curve"] = [[limit, _percent(matrix.miou())] for limit, matrix in curve]
+    return entry
+
+
+def merge_entries(
+    run: str, dataset: str, classes: Sequence[str], entries: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Put entries together as miou.json, ordered by what, split and method.
+
+    Parameters
+    ----------
+    run, dataset : str
+        Names of the run and of its data.
+    classes : sequence of str
+        Names of the C foreground classes.
+    entries : iterable of mapping
+        Those of `label_entry` and `seed_entry`; each (what, split, method) once.
+    """
+    ordered = sorted(entries, key=_rank)
+    ranks = [_rank(entry) for entry in ordered]
+    assert len(set(ranks)) == len(ranks), ranks
+    return {"run": run, "dataset": dataset, "classes": list(classes), "entries": ordered}
+
+
+def _rank(entry: Mapping[str, Any]) -> tuple[int, str, str]:
+    return WHATS.index(entry["what"]), entry["split"], entry["method"]
+
+
+def _percent(value: float) -> float | None:
+    """Round to two digits, as tables print it; JSON has no NaN, so None."""
+    return None if math.isnan(value) else round(100 * float(value), 2)

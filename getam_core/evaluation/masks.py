@@ -1,0 +1,136 @@
+"""Ground truth: where masks are, what they hold, and whether they fit the images."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from getam_core.classes import IGNORE
+from getam_core.data.index import Entry
+from getam_core.data.problems import raise_problems
+from getam_core.data.voc import voc_folder
+from getam_core.errors import InputError
+from getam_core.files import atomic_path
+
+COLUMNS = ["image_id", "mask"]
+EXIF_ORIENTATION = 0x0112
+
+
+def find_masks(root: Path | str, entries: Sequence[Entry]) -> dict[str, Path]:
+    """Name the mask of every entry in a VOC layout: SegmentationClass/<image_id>.png.
+
+    `root` is resolved as `getam_core.data.voc_folder` does; whether the files are there and right
+    is for `check_masks` to say.
+    """
+    folder = voc_folder(root) / "SegmentationClass"
+    return {entry.image_id: folder / f"{entry.image_id}.png" for entry in entries}
+
+
+def read_mask(path: Path | str) -> np.ndarray:
+    """Read a mask.
+
+    Parameters
+    ----------
+    path : Path
+        A palette PNG, whose indices are the labels, or a grey one.
+
+    Returns
+    -------
+    (H, W) ndarray of uint8
+        0 background, 1..C classes, 255 ignored.
+
+    Raises
+    ------
+    InputError
+        The file is missing, cannot be decoded, or holds colours instead of labels.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode not in ("P", "L"):
+                raise InputError(
+                    f"{path}: mode {image.mode}, expected an index or 8-bit grey PNG of labels"
+                )
+            return np.array(image)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such mask") from None
+    except (OSError, SyntaxError) as error:
+        raise InputError(f"{path}: cannot be decoded ({error})") from None
+
+
+def check_masks(masks: Mapping[str, Path], entries: Sequence[Entry], num_classes: int) -> None:
+    """Check that every entry has a mask of its image's size, with values 0..C or 255.
+
+    Parameters
+    ----------
+    masks : mapping of image_id to Path
+    entries : sequence of Entry
+    num_classes : int
+        Number of values including the background, C + 1.
+
+    Raises
+    ------
+    InputError
+        Every problem of the set at once.
+    """
+    problems = []
+    for entry in tqdm(entries, desc="check masks", unit="mask"):
+        if entry.image_id not in masks:
+            problems.append(f"{entry.image_id}: has no mask")
+            continue
+        try:
+            problems += _mask_problems(masks[entry.image_id], entry.image, num_classes)
+        except InputError as error:
+            problems.append(str(error))
+    raise_problems("the masks", problems)
+
+
+def _mask_problems(path: Path, image: Path, num_classes: int) -> list[str]:
+    mask = read_mask(path)
+    problems = []
+    if mask.shape != (size := _image_size(image)):
+        problems.append(f"{path}: {_by(mask.shape)} pixels, its image has {_by(size)}")
+    values = np.unique(mask)
+    strange = values[(values >= num_classes) & (values != IGNORE)].tolist()
+    if strange:
+        problems.append(f"{path}: values {strange}, expected 0..{num_classes - 1} or {IGNORE}")
+    return problems
+
+
+def _image_size(path: Path) -> tuple[int, int]:
+    """Return height and width as `data.read_image` gives them, from the header alone."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            lies = image.getexif().get(EXIF_ORIENTATION, 1) >= 5  # turned by a quarter
+    except (OSError, SyntaxError) as error:
+        raise InputError(f"{path}: cannot be opened ({error})") from None
+    return (width, height) if lies else (height, width)
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"
+
+
+def write_mask_index(path: Path | str, masks: Mapping[str, Path]) -> None:
+    """Write `masks` as CSV: image_id, mask (absolute)."""
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows([image_id, Path(mask).absolute()] for image_id, mask in masks.items())
+
+
+def read_mask_index(path: Path | str) -> dict[str, Path]:
+    """Read what `write_mask_index` wrote; `InputError` when missing or another kind of file."""
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            header, *rows = list(csv.reader(file)) or [[]]
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such index of masks") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a CSV file ({error})") from None
+    if header != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
+        raise InputError(f"{path}: expected the columns {','.join(COLUMNS)} and nothing else")
+    return {image_id: Path(mask) for image_id, mask in rows}

@@ -1,0 +1,82 @@
+"""Label maps of a data set from its stored maps: no network, one process a core."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from getam_core.data import Entry, read_image
+from getam_core.data.images import to_tensor
+from getam_core.labels.labelling import label_image
+from getam_core.stores import Store, StoreWriter, read_maps
+
+
+def export_labels(
+    entries: Sequence[Entry],
+    maps: Store,
+    saliency: Store | None,
+    writer: StoreWriter,
+    *,
+    saliency_threshold: float,
+    workers: int,
+    **labelling: Any,
+) -> None:
+    """Write the label map of every image at the size of its file.
+
+    Parameters
+    ----------
+    saliency : Store or None
+        Saliency 0..255; None for labels without saliency.
+    saliency_threshold : float
+        Pixels above this share of 255 are salient.
+    workers : int
+        Processes; 1 stays in this one.
+    **labelling
+        Arguments of `label_image`.
+    """
+    work = partial(
+        _label_entry,
+        maps=maps,
+        saliency=saliency,
+        threshold=saliency_threshold,
+        labelling=labelling,
+    )
+    results = tqdm(_mapped(work, entries, workers), "labels", len(entries), unit="image")
+    for entry, labels in zip(entries, results, strict=True):
+        writer.write(entry.image_id, labels)
+
+
+def _mapped(work: partial, entries: Sequence[Entry], workers: int) -> Iterator[np.ndarray]:
+    if workers == 1:
+        yield from map(work, entries)
+        return
+    with ProcessPoolExecutor(workers, initializer=_one_thread) as pool:
+        yield from pool.map(work, entries, chunksize=4)
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+def _label_entry(
+    entry: Entry, maps: Store, saliency: Store | None, threshold: float, labelling: dict[str, Any]
+) -> np.ndarray:
+    image = to_tensor(read_image(entry.image))
+    stored = read_maps(maps, entry.image_id)
+    salient = None
+    if saliency is not None:
+        salient = torch.from_numpy(saliency[entry.image_id]) > 255 * threshold
+    labels = label_image(
+        image,
+        torch.from_numpy(stored.maps),
+        torch.from_numpy(stored.class_ids),
+        salient,
+        **labelling,
+    )
+    return labels.numpy()

@@ -1,0 +1,69 @@
+"""Fully connected CRF (Krähenbühl and Koltun 2011) through pydensecrf."""
+
+import numpy as np
+
+from getam_core.errors import InputError
+
+
+def dense_crf(
+    image: np.ndarray,
+    probabilities: np.ndarray,
+    *,
+    iterations: int = 20,
+    gaussian: tuple[float, float] = (3, 3),
+    bilateral: tuple[float, float, float] = (83, 5, 4),
+) -> np.ndarray:
+    """Smooth class probabilities within areas of like colour (authors' test setting).
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 ndarray
+        RGB.
+    probabilities : (C, H, W) ndarray
+        Class probabilities, sum 1 over C (background included).
+    iterations : int
+        Mean-field iterations.
+    gaussian : (sxy, compat)
+        Smoothness kernel: standard deviation in pixels, strength.
+    bilateral : (sxy, srgb, compat)
+        Appearance kernel: standard deviations in pixels and in grey levels, strength.
+
+    Returns
+    -------
+    (C, H, W) float32 ndarray
+        Probabilities after mean-field inference.
+
+    Raises
+    ------
+    InputError
+        When the two shapes do not agree, or pydensecrf is not installed.
+
+    Notes
+    -----
+    One process uses one core: parallelise over images.
+    """
+    C, H, W = probabilities.shape
+    if image.shape != (H, W, 3) or image.dtype != np.uint8:
+        raise InputError(
+            f"dense_crf: image {image.dtype} {image.shape} does not agree with probabilities "
+            f"{probabilities.shape}: give uint8 (H, W, 3) and (C, H, W)"
+        )
+    crf = _densecrf().DenseCRF2D(W, H, C)
+    energy = -np.log(np.clip(probabilities.astype(np.float32), 1e-8, 1))
+    crf.setUnaryEnergy(np.ascontiguousarray(energy.reshape(C, H * W)))
+    sxy, compat = gaussian
+    crf.addPairwiseGaussian(sxy=sxy, compat=compat)
+    sxy, srgb, compat = bilateral
+    crf.addPairwiseBilateral(sxy=sxy, srgb=srgb, rgbim=np.ascontiguousarray(image), compat=compat)
+    return np.array(crf.inference(iterations), np.float32).reshape(C, H, W)
+
+
+def _densecrf():
+    """Import pydensecrf when it is used: it is compiled, and everything else works without it."""
+    try:
+        import pydensecrf.densecrf
+    except ImportError:
+        raise InputError(
+            "the dense CRF needs the package pydensecrf2: install it, or switch the CRF off"
+        ) from None
+    return pydensecrf.densecrf

@@ -1,0 +1,116 @@
+"""Pixel-adaptive mask refinement (PAMR; Araslanov and Roth 2020, used by GETAM, section 4.2).
+
+A map is averaged again and again over 8 neighbours at each of several distances, with weights
+that say how alike the image's colours are: maps flow within objects and stop at their edges.
+
+Shapes: B images, K present classes, H, W pixels, G neighbours (8 a dilation).
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from getam_core.errors import InputError
+
+_DIRECTIONS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
+
+
+@torch.no_grad()
+def pamr(
+    images: Tensor,
+    maps: Tensor,
+    *,
+    iterations: int = 10,
+    dilations: Sequence[int] = (1, 2, 4, 8, 12, 24),
+) -> Tensor:
+    """Fit activation maps to the edges of their images.
+
+    Parameters
+    ----------
+    images : (B, 3, H, W) tensor
+        RGB; 0..1 or 0..255 give the same result, since the weights are relative to the local
+        standard deviation.
+    maps : (B, K, h, w) tensor
+        Non-negative maps, brought to (H, W) bilinearly. Only classes present in the image are
+        needed; K may be 0.
+    iterations : int
+        Number of averages; 0 only resizes.
+    dilations : sequence of int
+        Distances of the neighbours in pixels; the image is replicated beyond its border.
+
+    Returns
+    -------
+    (B, K, H, W) float32 tensor
+        Refined maps, within the range of `maps`, without a graph.
+
+    Raises
+    ------
+    InputError
+        When `maps` is not of the same batch as `images`.
+    """
+    if images.ndim != 4 or maps.ndim != 4 or len(images) != len(maps):
+        raise InputError(
+            f"pamr: images {tuple(images.shape)} and maps {tuple(maps.shape)} do not agree: "
+            "give (B, 3, H, W) and (B, K, h, w), one set of maps an image"
+        )
+    images, size = images.float(), images.shape[-2:]
+    if maps.shape[1] == 0:
+        return images.new_zeros(len(images), 0, *size)
+    maps = F.interpolate(maps.float(), size, mode="bilinear", align_corners=False)
+    weights = _weights(images, dilations) if iterations else []
+    for _ in range(iterations):
+        maps = _average(weights, maps, dilations)
+    return maps
+
+
+def _weights(images: Tensor, dilations: Sequence[int]) -> Tensor:
+    """Weights of the neighbours, (G, B, 1, H, W), one contiguous plane a neighbour; sum 1 over G.
+
+    softmax over neighbours of -mean_channels |I_i - I_j| / (1e-8 + 0.1 sigma).
+    """
+    B, _, H, W = images.shape
+    scale = -1 / (3 * (1e-8 + 0.1 * _deviation(images, dilations)))
+    weights = images.new_empty(len(dilations) * len(_DIRECTIONS), B, 1, H, W)
+    for plane, neighbour in zip(weights, _neighbours(images, dilations), strict=True):
+        difference = (neighbour - images).abs_().mul_(scale)
+        torch.sum(difference, dim=1, keepdim=True, out=plane)
+    # No maximum is subtracted: the centre is among the samples of sigma, so that the best
+    # neighbour's exponent is never below -32 and the sum cannot vanish.
+    weights.exp_()
+    return weights.div_(weights.sum(dim=0))
+
+
+def _deviation(images: Tensor, dilations: Sequence[int]) -> Tensor:
+    """Sample standard deviation of every channel over the 9 samples of every dilation.
+
+    Summed relative to the centre, which makes it exactly 0 on flat areas and loses no digits:
+    the centre is itself one sample in nine, so the mean is never far from it.
+    """
+    total, squares = torch.zeros_like(images), torch.zeros_like(images)
+    for neighbour in _neighbours(images, dilations):
+        difference = neighbour - images
+        total.add_(difference)
+        squares.addcmul_(difference, difference)
+    n = 9 * len(dilations)
+    return squares.sub_(total.square_().div_(n)).div_(n - 1).clamp_(min=0).sqrt_()
+
+
+def _average(weights: Tensor, maps: Tensor, dilations: Sequence[int]) -> Tensor:
+    """One weighted average over the neighbours, for all classes at once."""
+    average = torch.zeros_like(maps)
+    for weight, neighbour in zip(weights, _neighbours(maps, dilations), strict=True):
+        average.addcmul_(weight, neighbour)
+    return average
+
+
+def _neighbours(planes: Tensor, dilations: Sequence[int]) -> Iterator[Tensor]:
+    """Shift `planes` to every neighbour, as views: no (B, K, G, H, W) tensor is ever made."""
+    H, W = planes.shape[-2:]
+    reach = max(dilations)
+    padded = F.pad(planes, (reach, reach, reach, reach), mode="replicate")
+    for dilation in dilations:
+        for y, x in _DIRECTIONS:
+            top, left = reach + y * dilation, reach + x * dilation
+            yield padded[..., top : top + H, left : left + W]

@@ -1,0 +1,32 @@
+"""What a person looks at: pictures, plots, tables and the report of a run.
+
+Reading order: `pictures` (arrays to RGB panels, the gallery), `hero` (the README's picture),
+`tables` (entries of miou.json to rows of text), `figures` (plots of numbers), `html` (all of it in
+one file). Nothing here opens a store or a mask.
+"""
+
+from getam_core.report.examples import predicted_example, spread, training_example
+from getam_core.report.figures import class_bars, seed_curves, training_curves
+from getam_core.report.hero import hero
+from getam_core.report.html import write_report
+from getam_core.report.pictures import Example, colour_labels, gallery, overlay
+from getam_core.report.tables import class_table, entry_table, markdown, read_metrics
+
+__all__ = [
+    "Example",
+    "class_bars",
+    "class_table",
+    "colour_labels",
+    "entry_table",
+    "gallery",
+    "hero",
+    "markdown",
+    "overlay",
+    "predicted_example",
+    "read_metrics",
+    "seed_curves",
+    "spread",
+    "training_example",
+    "training_curves",
+    "write_report",
+]

@@ -1,0 +1,70 @@
+"""A saliency network: a CNN's feature maps, fused from coarse to fine into one logit a pixel.
+
+Shapes: B images, H, W pixels.
+"""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from getam_core.errors import InputError
+from getam_core.training.checkpoint import load_checkpoint
+from getam_core.vit import FusionDecoder, Stem
+
+
+class SaliencyNetwork(nn.Module):
+    """Encoder and decoder without skip tricks: a small U-shaped network.
+
+    Parameters
+    ----------
+    encoder : Stem
+        Feature maps at strides 4 and coarser, of images 0..1; it normalises itself.
+    width : int
+        Channels inside the decoder.
+    """
+
+    def __init__(self, encoder: Stem, width: int):
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = FusionDecoder(encoder.channels, width, 1)
+
+    @property
+    def stride(self) -> int:
+        """Sides of the images must be multiples of this many pixels."""
+        return self.encoder.stride
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return saliency logits, (B, H, W), of images (B, 3, H, W), RGB 0..1."""
+        logits = self.decoder(self.encoder(images))  # (B, 1, H/2, W/2)
+        size = images.shape[-2:]
+        return F.interpolate(logits, size, mode="bilinear", align_corners=False)[:, 0]
+
+
+@torch.no_grad()
+def predict_saliency(network: SaliencyNetwork, images: Tensor) -> Tensor:
+    """Return the saliency of images as it is stored: (B, H, W) uint8 on the CPU, 0..255.
+
+    `images` is (B, 3, H, W), RGB 0..1, on any device. The network is taken in the mode it is in:
+    call `.eval()` first.
+    """
+    logits = network(images.to(next(network.parameters()).device))
+    return logits.sigmoid().mul(255).round().to(torch.uint8).cpu()
+
+
+def load_saliency(path: Path | str, network: SaliencyNetwork) -> SaliencyNetwork:
+    """Load what `train_saliency` wrote into a network of the same settings; returns it in eval.
+
+    Raises
+    ------
+    InputError
+        The file is missing, unreadable, or of a network with other settings.
+    """
+    try:
+        network.load_state_dict(load_checkpoint(Path(path))["model"])
+    except (KeyError, RuntimeError):
+        raise InputError(
+            f"{path}: not a saliency network of these settings (encoder, width); train it again"
+        ) from None
+    return network.eval()

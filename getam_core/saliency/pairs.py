@@ -1,0 +1,115 @@
+"""Images with class-agnostic masks: what a saliency network learns from.
+
+These masks belong to the saliency data set; the run's own ground truth never comes here.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from getam_core.data import raise_problems, random_crop, read_image, to_tensor
+from getam_core.errors import InputError
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+LAYOUTS = (("images", "masks"), ("DUTS-TR-Image", "DUTS-TR-Mask"))
+
+Pair = tuple[Path, Path]
+
+
+def find_pairs(folder: Path | str) -> list[Pair]:
+    """Find images and their masks by name, in the order of their names.
+
+    Parameters
+    ----------
+    folder : Path or str
+        Holds `images/` and `masks/`, or the DUTS names `DUTS-TR-Image/` and `DUTS-TR-Mask/`; an
+        image and its mask have the same name, jpg or png.
+
+    Raises
+    ------
+    InputError
+        Names every image without a mask and every mask without an image, or the missing folders.
+    """
+    folder = Path(folder)
+    there = [pair for pair in LAYOUTS if all((folder / name).is_dir() for name in pair)]
+    if not there:
+        raise InputError(
+            f"{folder}: no saliency data set; expected the folders images/ and masks/"
+            " (or DUTS-TR-Image/ and DUTS-TR-Mask/)"
+        )
+    images, masks = (files_by_stem(folder / name) for name in there[0])
+    if not images:
+        raise InputError(f"{folder / there[0][0]}: no jpg or png image in it")
+    problems = [
+        f"{images[stem]}: no mask of this name" for stem in sorted(images.keys() - masks.keys())
+    ]
+    problems += [
+        f"{masks[stem]}: no image of this name" for stem in sorted(masks.keys() - images.keys())
+    ]
+    raise_problems(f"the saliency data set {folder}", problems)
+    return [(images[stem], masks[stem]) for stem in sorted(images)]
+
+
+def files_by_stem(folder: Path) -> dict[str, Path]:
+    """Map names without suffix to the jpg and png files of `folder`; twice the same is an error."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in SUFFIXES:
+            if path.stem in found:
+                raise InputError(f"{path}: {found[path.stem].name} has the same name; keep one")
+            found[path.stem] = path
+    return found
+
+
+def read_grey(path: Path | str) -> np.ndarray:
+    """Read an image file as (H, W) uint8 grey; `InputError` when it cannot be decoded."""
+    data = np.fromfile(path, np.uint8)
+    grey = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
+    if grey is None:
+        raise InputError(f"{path}: not an image that can be decoded")
+    return grey
+
+
+def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+    """Read an image (H, W, 3) uint8 RGB and its mask (H, W) uint8, 0 or 255."""
+    image, mask = read_image(pair[0]), read_grey(pair[1])
+    if image.shape[:2] != mask.shape:
+        raise InputError(
+            f"{pair[1]}: {mask.shape} pixels for an image of {image.shape[:2]}; make them the same"
+        )
+    threshold = 127 if mask.max() > 1 else 0  # masks of 0 and 1 are met, too
+    return image, np.where(mask > threshold, 255, 0).astype(np.uint8)
+
+
+class PairCrops(Dataset):
+    """Random crops of pairs; an item depends on (seed, epoch, index) alone.
+
+    An item is image (3, S, S) float RGB 0..1, target (S, S) float 0 or 1, valid (S, S) bool.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        *,
+        size: int,
+        scale_range: tuple[int, int],
+        seed: int,
+        epoch: int,
+    ):
+        self.pairs, self.size, self.scale_range = list(pairs), size, scale_range
+        self.seed, self.epoch = seed, epoch
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        image, mask = read_pair(self.pairs[index])
+        image, mask, valid = random_crop(image, mask, self.size, self.scale_range, rng)
+        target = torch.from_numpy(mask > 127).float()
+        return to_tensor(image), target, torch.from_numpy(valid)

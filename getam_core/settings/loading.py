@@ -1,0 +1,62 @@
+"""A run's YAML with the command line's overrides, merged and validated."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from getam_core.errors import InputError
+from getam_core.settings.errors import explain
+from getam_core.settings.sections import Settings
+
+
+def load_settings(path: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read one run's YAML, merge `overrides` (as from `--config`) into it, and validate both.
+
+    Raises
+    ------
+    InputError
+        One line for each wrong key: the file, the key's path, what was expected, the nearest name.
+    """
+    written = _read_yaml(path)
+    _validate(written, source=str(path))
+    return _validate(_merge(written, _parsed(overrides or {})), source=f"{path} with --config")
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        runs = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
+        raise InputError(f"{path}: no such run; the runs of {path.parent}/ are: {runs}") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: expected keys and values, got {type(value).__name__}")
+    return value
+
+
+def _validate(values: dict[str, Any], source: str) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise InputError(explain(error, Settings, source)) from None
+
+
+def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _parsed(value: Any) -> Any:
+    """Give strings of the command line the type that the same text has in a YAML file."""
+    if isinstance(value, Mapping):
+        return {key: _parsed(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_parsed(item) for item in value]
+    return yaml.safe_load(value) if isinstance(value, str) else value

@@ -1,0 +1,56 @@
+"""The files and folders that a run names: looked for before anything is planned."""
+
+from pathlib import Path
+
+from getam_core.errors import InputError
+from getam_core.settings.sections import Settings
+
+
+def check_paths(settings: Settings, source: Path) -> None:
+    """Check, before anything is planned, that every folder and file that a run names is there.
+
+    Raises
+    ------
+    InputError
+        Names the key, the path, and what to give instead.
+    """
+    if settings.data_root is None:
+        named = [key for key, text in _named_paths(settings) if "{data_root}" in text]
+        if settings.data.layout != "scenes" or named:
+            raise InputError(
+                f"{source}: data_root is not set; say where the data set is:"
+                " --config data_root=FOLDER"
+            )
+    elif not settings.data_root.is_dir():
+        raise InputError(f"data_root: no such folder: {settings.data_root}")
+    for key, text in _named_paths(settings):
+        if not settings.path(text).exists():
+            raise InputError(f"{source}: {key}: no such file or folder: {settings.path(text)}")
+    _check_saliency(settings, source)
+
+
+def _named_paths(settings: Settings) -> list[tuple[str, str]]:
+    stem, encoder = settings.model.stem, settings.saliency.encoder
+    trained = settings.saliency.source == "network"
+    named = {
+        "model.weights": settings.model.weights,
+        "model.stem.weights": stem.weights if stem else None,
+        "saliency.encoder.weights": encoder.weights if trained else None,
+        "saliency.images": settings.saliency.images if trained else None,
+        "saliency.folder": None if trained else settings.saliency.folder,
+    }
+    return [(key, text) for key, text in named.items() if text not in (None, "hub")]
+
+
+def _check_saliency(settings: Settings, source: Path) -> None:
+    if not (settings.train.labels.saliency or settings.pseudo_labels.saliency):
+        return
+    saliency = settings.saliency
+    if saliency.source == "precomputed" and saliency.folder is None:
+        raise InputError(f"{source}: saliency.folder: needed by saliency.source: precomputed")
+    made = settings.data.layout == "scenes"
+    if saliency.source == "network" and saliency.images is None and not made:
+        raise InputError(
+            f"{source}: saliency.images: name a folder with images/ and masks/ to train the"
+            " saliency network on, or give maps by saliency.source: precomputed and saliency.folder"
+        )

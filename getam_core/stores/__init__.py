@@ -1,0 +1,24 @@
+"""One HDF5 file a stage: saliency, maps, labels, predictions; whole or absent, each image checked.
+
+Reading order: `layout` (what is inside), `writer`, `reader`, `maps` (what a stored map is),
+`export` (to PNG). docs/formats.md describes the files for other programs;
+`python -m getam_core.stores verify FILE` says whether one is whole.
+"""
+
+from getam_core.stores.export import export_png
+from getam_core.stores.layout import SCHEMA
+from getam_core.stores.maps import StoredMaps, read_maps, write_maps
+from getam_core.stores.reader import Store, open_store, verify
+from getam_core.stores.writer import StoreWriter
+
+__all__ = [
+    "SCHEMA",
+    "Store",
+    "StoreWriter",
+    "StoredMaps",
+    "export_png",
+    "open_store",
+    "read_maps",
+    "verify",
+    "write_maps",
+]

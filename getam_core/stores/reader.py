@@ -1,0 +1,158 @@
+"""Read a store: its head is checked when it is opened, each image when it is read."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from getam_core.errors import InputError
+from getam_core.stores.layout import CHECKSUM, SCHEMA, checksum
+
+
+class Store:
+    """A complete store, read image by image: `store[image_id]` checks and returns one array.
+
+    The handle is opened at the first read of each process, so a store may be passed to workers
+    however they are started.
+
+    Attributes
+    ----------
+    path : Path
+    kind : str
+    classes : tuple of str
+        Names of the foreground classes.
+    settings : dict
+        Settings of the run that wrote the file.
+    """
+
+    def __init__(self, path: Path | str, kind: str | None = None) -> None:
+        self.path = Path(path)
+        self._handle: h5py.File | None = None
+        self._process: int | None = None
+        with _open_file(self.path) as file:
+            _check_header(self.path, file, kind)
+            self.kind: str = file.attrs["kind"]
+            self.classes: tuple[str, ...] = tuple(json.loads(file.attrs["classes"]))
+            self.settings: dict[str, Any] = json.loads(file.attrs["settings"])
+            self._count = int(file.attrs["count"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_handle": None, "_process": None}
+
+    def _images(self) -> h5py.Group:
+        if self._process != os.getpid():  # first read, or a fork inherited the parent's handle
+            self._handle, self._process = _open_file(self.path), os.getpid()
+        return self._handle["images"]
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __contains__(self, image_id: str) -> bool:
+        return image_id in self._images()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.ids())
+
+    def ids(self) -> list[str]:
+        """Return the image_ids, sorted."""
+        return sorted(self._images())
+
+    def __getitem__(self, image_id: str) -> np.ndarray:
+        return self.read(image_id)[0]
+
+    def attributes(self, image_id: str) -> dict[str, Any]:
+        """Return what was written with the image, without the checksum."""
+        return self.read(image_id)[1]
+
+    def read(self, image_id: str) -> tuple[np.ndarray, dict[str, Any]]:
+        """Return one image's array and attributes.
+
+        Raises
+        ------
+        InputError
+            The image is not in the file, or its bytes are not those that were written.
+        """
+        images = self._images()
+        if image_id not in images:
+            raise InputError(f"{self.path}: holds no image {image_id!r}; make the file again")
+        try:
+            dataset = images[image_id]
+            array, attributes = dataset[()], dict(dataset.attrs)
+            intact = attributes.pop(CHECKSUM) == checksum(array, attributes)
+        except (OSError, RuntimeError, KeyError, ValueError):  # how HDF5 reports damaged bytes
+            intact = False
+        if not intact:
+            raise InputError(
+                f"{self.path}: image {image_id!r} is damaged; delete the file and make it again"
+            )
+        return array, attributes
+
+    def close(self) -> None:
+        """Close this process's handle; the next read opens it again."""
+        if self._process == os.getpid():
+            self._handle.close()
+        self._handle = self._process = None
+
+
+def open_store(path: Path | str, kind: str | None = None) -> Store:
+    """Open a complete store for reading.
+
+    Parameters
+    ----------
+    path : Path
+    kind : str, optional
+        The kind that the caller needs; None takes any.
+
+    Raises
+    ------
+    InputError
+        The file is missing, truncated, not HDF5, unfinished, of another schema or another kind.
+    """
+    return Store(path, kind)
+
+
+def verify(path: Path | str) -> list[str]:
+    """Read a whole store; return every problem as a line, none for a whole file."""
+    try:
+        store = open_store(path)
+        ids = store.ids()
+    except InputError as error:
+        return [str(error)]
+    problems = []
+    if len(ids) != len(store):
+        problems.append(f"{path}: holds {len(ids)} images, {len(store)} were written")
+    for image_id in ids:
+        try:
+            store.read(image_id)
+        except InputError as error:
+            problems.append(str(error))
+    store.close()
+    return problems
+
+
+def _open_file(path: Path) -> h5py.File:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        reason = "truncated" if "truncated" in str(error) else f"not a readable HDF5 file ({error})"
+        raise InputError(f"{path}: {reason}; delete it and make it again") from None
+
+
+def _check_header(path: Path, file: h5py.File, kind: str | None) -> None:
+    found = file.attrs
+    if "schema" not in found or "kind" not in found:
+        raise InputError(f"{path}: an HDF5 file, but not one of this project's stores")
+    if found["schema"] != SCHEMA:
+        raise InputError(
+            f"{path}: schema {found['schema']}, this version reads {SCHEMA}; make the file again"
+        )
+    if not found.get("complete", False):
+        raise InputError(f"{path}: was never completed; delete it and make it again")
+    if kind is not None and found["kind"] != kind:
+        raise InputError(f"{path}: holds {found['kind']}, expected {kind}; give the {kind} file")

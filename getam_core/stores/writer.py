@@ -1,0 +1,88 @@
+"""Write arrays of a set of images into one HDF5 file, whole or not at all."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+
+import getam_core
+from getam_core.errors import InputError
+from getam_core.files import atomic_path
+from getam_core.stores.layout import CHECKSUM, KINDS, SCHEMA, checksum
+
+
+class StoreWriter:
+    """Write a store image by image; `path` appears when the `with` block ends without exception.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write; one that stands there is replaced at the end.
+    kind : {"saliency", "maps", "labels", "predictions"}
+        What the arrays are: maps are (K, h, w) float16, the others (H, W) uint8.
+    classes : sequence of str
+        Names of the C foreground classes, in the order of their class_ids 1..C.
+    settings : mapping
+        The run's settings, JSON values only.
+    """
+
+    def __init__(
+        self, path: Path | str, kind: str, classes: Sequence[str], settings: Mapping[str, Any]
+    ) -> None:
+        assert kind in KINDS, kind
+        self.path, self.kind = Path(path), kind
+        self._header = {
+            "schema": SCHEMA,
+            "kind": kind,
+            "classes": json.dumps(list(classes)),
+            "settings": json.dumps(settings),
+            "version": getam_core.__version__,
+        }
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            temporary = stack.enter_context(atomic_path(self.path))
+            file = stack.enter_context(h5py.File(temporary, "w", libver="latest"))
+            file.attrs.update(self._header)
+            self._images = file.create_group("images")
+            stack.push(self._complete)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._stack.__exit__(*exception)
+
+    def _complete(self, exception_type: type | None, *_: Any) -> None:
+        """Put the seal on: without it the file counts as unfinished, whatever its name."""
+        if exception_type is None:
+            attributes = self._images.file.attrs
+            attributes["count"] = len(self._images)
+            attributes["complete"] = True
+
+    def write(self, image_id: str, array: np.ndarray, **attributes: Any) -> None:
+        """Add one image's array.
+
+        Parameters
+        ----------
+        image_id : str
+            Unique in the file, without "/".
+        array : ndarray or CPU tensor
+            Of the kind's data type and number of axes.
+        **attributes
+            Numbers or numeric arrays stored, and checked, with the image.
+        """
+        array = np.ascontiguousarray(array)
+        dtype, axes = KINDS[self.kind]
+        assert (array.dtype, array.ndim) == (dtype, axes), (array.dtype, array.shape, self.kind)
+        if "/" in image_id or image_id in self._images:
+            raise InputError(f"{self.path}: image_id {image_id!r} must be unique and without '/'")
+        values = {name: np.asarray(value) for name, value in attributes.items()}
+        # Maps are too small to be worth a filter, and HDF5 cannot chunk an empty array.
+        packed = dtype == "uint8" and array.size > 0
+        filters = {"chunks": array.shape, "compression": "gzip", "compression_opts": 1}
+        dataset = self._images.create_dataset(image_id, data=array, **(filters if packed else {}))
+        dataset.attrs.update(values | {CHECKSUM: np.uint32(checksum(array, values))})

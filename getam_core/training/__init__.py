@@ -1,0 +1,26 @@
+"""Double-backward training (Sun et al. 2021, Section 4.3).
+
+Reading order: `objective` (one step), `losses` (its terms), `schedule` (rates), `loop` (epochs of
+steps, resumable), `checkpoint` and `network_file` (what stays on disk), `validation` (class mAP).
+"""
+
+from getam_core.training.average_precision import average_precision, mean_average_precision
+from getam_core.training.loop import Plan, Trainer
+from getam_core.training.metrics import write_metrics
+from getam_core.training.network_file import load_network, save_network
+from getam_core.training.objective import Batch, Labelling, double_backward_step
+from getam_core.training.validation import class_map
+
+__all__ = [
+    "Batch",
+    "Labelling",
+    "Plan",
+    "Trainer",
+    "average_precision",
+    "class_map",
+    "double_backward_step",
+    "load_network",
+    "mean_average_precision",
+    "save_network",
+    "write_metrics",
+]

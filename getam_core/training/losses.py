@@ -1,0 +1,83 @@
+"""The terms of the objective (Sun et al. 2021, Section 4.3).
+
+Shapes: B images, C foreground classes, H, W pixels.
+"""
+
+from dataclasses import dataclass, fields
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from getam_core.classes import BACKGROUND, IGNORE
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms of one step, scalars before weighting; a term that does not apply is zero."""
+
+    classification: Tensor
+    foreground: Tensor
+    background: Tensor
+    saliency: Tensor
+
+    def total(self, weights: "dict[str, float]") -> Tensor:
+        """Sum of the terms, each times its weight."""
+        return sum(weights[name] * value for name, value in self.items())
+
+    def items(self) -> list[tuple[str, Tensor]]:
+        """Name and value of each term."""
+        return [(field.name, getattr(self, field.name)) for field in fields(self)]
+
+
+def classification_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Multi-label soft margin loss of logits (B, C) against bool targets (B, C)."""
+    return F.multilabel_soft_margin_loss(logits.float(), targets.float())
+
+
+def segmentation_losses(segmentation: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross entropy over foreground and over background pixels, each a mean of its own.
+
+    Background covers most of an image; two means keep it from drowning the classes. A batch without
+    foreground (or background) pixels gives zero for that term, where the released code gives NaN.
+
+    Parameters
+    ----------
+    segmentation : (B, C + 1, H, W) Tensor
+        Logits.
+    labels : (B, H, W) integer Tensor
+        0 background, 1..C classes, 255 left out.
+    """
+    labels = labels.long()
+    loss = F.cross_entropy(segmentation.float(), labels, ignore_index=IGNORE, reduction="none")
+    background = labels == BACKGROUND
+    foreground = ~background & (labels != IGNORE)
+    return _mean_over(loss, foreground), _mean_over(loss, background)
+
+
+def saliency_loss(segmentation: Tensor, labels: Tensor, saliency: Tensor, valid: Tensor) -> Tensor:
+    """Binary cross entropy of the background probability against 1 - saliency.
+
+    Pixels that completion labelled with a class count as salient, so that this term does not undo
+    high-activation mining (Eq. 5) in the non-salient area.
+
+    Parameters
+    ----------
+    segmentation : (B, C + 1, H, W) Tensor
+        Logits.
+    labels : (B, H, W) integer Tensor
+        The label maps, with 255.
+    saliency, valid : (B, H, W) bool Tensor
+        Salient pixels; pixels of the image, not of the padding.
+    """
+    mined = (labels != BACKGROUND) & (labels != IGNORE)
+    foreground = (saliency | mined).float()
+    # log p(background) and log p(not background), both exact where the softmax saturates
+    scores = segmentation.float()
+    rest = torch.logsumexp(scores[:, 1:], dim=1)
+    loss = F.binary_cross_entropy_with_logits(rest - scores[:, 0], foreground, reduction="none")
+    return _mean_over(loss, valid)
+
+
+def _mean_over(values: Tensor, where: Tensor) -> Tensor:
+    return (values * where).sum() / where.sum().clamp(min=1)

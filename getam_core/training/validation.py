@@ -1,0 +1,40 @@
+"""How training is judged: class mAP on image-level labels; masks have no way in."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from getam_core.data import Entry, class_targets
+from getam_core.data.batches import inference_batches
+from getam_core.training.average_precision import mean_average_precision
+
+
+@torch.no_grad()
+def class_map(
+    network: nn.Module,
+    *,
+    entries: Sequence[Entry],
+    classes: Sequence[str],
+    size: int | None,
+    device: torch.device,
+    batch_size: int = 8,
+) -> float | None:
+    """Return the mean average precision in percent; None where no image has a label.
+
+    Parameters
+    ----------
+    network : nn.Module
+        In evaluation mode; `network(images) -> (B, C)` logits.
+    size : int or None
+        Long side of the images in pixels.
+    """
+    targets = class_targets(entries, classes)
+    if not targets.any():
+        return None
+    batches = inference_batches(
+        entries, long_side=size, stride=network.stride, batch_size=batch_size, title="validation"
+    )
+    scores = [network(batch.images.to(device)).float().cpu().numpy() for batch in batches]
+    return 100 * mean_average_precision(np.concatenate(scores), targets)

@@ -1,0 +1,51 @@
+"""What timm and torchvision have: names checked, weight files read without unpickling code."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+import timm
+from timm.models import load_state_dict
+from torch import Tensor
+
+from getam_core.errors import InputError
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> InputError:
+    """Return the error for a name that is not among `known`; it proposes the nearest ones."""
+    near = get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return InputError(f"unknown {what} {name!r}" + (f"; near: {', '.join(near)}" if near else ""))
+
+
+def check_timm_name(name: str) -> None:
+    """Raise `InputError` with the nearest names when timm has no model of this name."""
+    if ":" in name or "/" in name or not timm.is_model(name):
+        raise unknown("timm model", name, timm.list_models())
+
+
+def read_weights(path: Path | str) -> dict[str, Tensor]:
+    """Read a state dict from a safetensors file, or from a torch file with `weights_only=True`.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged, or holds anything else than tensors.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such weights file")
+    try:
+        state = load_state_dict(str(path), weights_only=True)
+    except Exception as error:  # zip, pickle, safetensors and I/O errors have no common base
+        reason = str(error).strip().splitlines()[:1]
+        raise InputError(f"{path}: not a safetensors or torch weights file ({reason})") from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise InputError(f"{path}: holds no state dict (names and tensors)")
+    return state
+
+
+def check_present(path: Path | str, missing: Iterable[str]) -> None:
+    """Raise `InputError` naming some of the `missing` keys of a weights file, if there are any."""
+    names = list(missing)
+    if names:
+        shown = ", ".join(names[:3])
+        raise InputError(f"{path}: {len(names)} weights of the network are missing: {shown}, ...")

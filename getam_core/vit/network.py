@@ -1,0 +1,190 @@
+"""One network with two outputs: class logits from the [class] token, a segmentation from DPT.
+
+Shapes: B images, C foreground classes, (H, W) pixels, (h, w) patches, N = h * w, T prefix tokens.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+
+from getam_core.errors import InputError
+from getam_core.vit.backbone import build_vit, normalisation, split_hybrid
+from getam_core.vit.dpt import DPT, default_taps, resize, token_scales
+from getam_core.vit.stem import FINEST, Stem, build_stem
+
+
+class SegmentationTransformer(nn.Module):
+    """A ViT, its CNN stem if it has one, and a DPT decoder on their features.
+
+    Parameters
+    ----------
+    vit : with a [class] token; on the stem's last map when there is a stem.
+    decoder : C + 1 outputs, background first.
+    taps : blocks whose tokens the decoder reads.
+    stem : CNN in front of the transformer, or None.
+    stem_maps : how many of the stem's maps, the last left out, the decoder reads, counted from
+        the coarse end.
+    """
+
+    def __init__(
+        self,
+        vit: VisionTransformer,
+        decoder: DPT,
+        taps: Sequence[int],
+        stem: Stem | None = None,
+        stem_maps: int = 0,
+    ):
+        super().__init__()
+        self.vit, self.decoder, self.stem = vit, decoder, stem
+        self.normalise = normalisation(vit) if stem is None else None
+        self.taps, self.stem_maps = list(taps), stem_maps
+        self.stride = vit.patch_embed.patch_size[0] * (stem.stride if stem is not None else 1)
+
+    @property
+    def num_prefix_tokens(self) -> int:
+        """T: the [class] token and those beside it (distillation, registers)."""
+        return self.vit.num_prefix_tokens
+
+    def grid(self, image_size: Sequence[int]) -> tuple[int, int]:
+        """Return the patch grid (h, w) for images of (H, W) pixels.
+
+        Raises
+        ------
+        InputError
+            A side is not a multiple of `stride`.
+        """
+        height, width = image_size
+        if height % self.stride or width % self.stride:
+            raise InputError(
+                f"image of {height} x {width} px: sides must be multiples of {self.stride},"
+                " the stride of this network; resize or crop it"
+            )
+        return height // self.stride, width // self.stride
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W), RGB 0..1 -> class logits (B, C)."""
+        self.grid(images.shape[-2:])
+        _, x = self._embed(images)
+        return self.vit(x)
+
+    def classify_and_segment(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Run one forward pass for both outputs.
+
+        Parameters
+        ----------
+        images : (B, 3, H, W) Tensor
+            RGB, 0..1; sides multiples of `stride`.
+
+        Returns
+        -------
+        logits : (B, C) Tensor
+            Class logits, the same as `forward` gives.
+        segmentation : (B, C + 1, H, W) Tensor
+            Logits of background and classes for every pixel.
+        """
+        grid = self.grid(images.shape[-2:])
+        stem_maps, x = self._embed(images)
+        tokens, tapped = self.vit.forward_intermediates(
+            x, indices=self.taps, return_prefix_tokens=True, output_fmt="NLC"
+        )
+        segmentation = self.decoder(stem_maps, tapped, grid)
+        return self.vit.forward_head(tokens), resize(segmentation, images.shape[-2:])
+
+    def _embed(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Return the stem's maps for the decoder, and what the transformer cuts into patches."""
+        if self.stem is None:
+            return [], self.normalise(images)
+        *finer, last = self.stem(images)
+        return finer[len(finer) - self.stem_maps :], last
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Return all parameters once: "backbone" (transformer), "stem", "heads" (new layers)."""
+        heads = nn.ModuleList([self.decoder, self.vit.head])
+        if hasattr(self.vit, "head_dist"):
+            heads.append(self.vit.head_dist)
+        in_heads = {id(p) for p in heads.parameters()}
+        return {
+            "backbone": [p for p in self.vit.parameters() if id(p) not in in_heads],
+            "stem": list(self.stem.parameters()) if self.stem is not None else [],
+            "heads": list(heads.parameters()),
+        }
+
+
+def build_network(
+    *,
+    name: str,
+    num_classes: int,
+    image_size: int | tuple[int, int],
+    options: dict[str, Any] | None = None,
+    weights: Path | str | None = None,
+    stem: dict[str, Any] | None = None,
+    decoder_width: int = 256,
+    decoder_stride: int = FINEST,
+    decoder_kernel: int = 3,
+    taps: Sequence[int] | None = None,
+    readout: str = "project",
+) -> SegmentationTransformer:
+    """Assemble the network of a run.
+
+    Parameters
+    ----------
+    name, image_size, num_classes, options, weights : see `build_vit`. timm's own hybrids
+        (vit_base_r50_s16_384) are split, so that the decoder reads the CNN's maps too.
+    stem : arguments of `build_stem`, or None.
+    decoder_width : channels inside the decoder; DPT has 256.
+    decoder_stride : of the finest map that the decoder reads; DPT has 4. The segmentation is
+        computed at half this stride and resized to the image.
+    decoder_kernel : side of the decoder's projections; see `FusionDecoder`.
+    taps : blocks that the decoder reads; None for those of `default_taps`.
+    readout : see `Reassemble`.
+
+    Raises
+    ------
+    InputError
+        See `build_vit` and `build_stem`; taps that are not increasing block numbers.
+    """
+    cnn = build_stem(**stem) if stem is not None else None
+    vit = build_vit(
+        name,
+        image_size=image_size,
+        num_classes=num_classes,
+        options=options,
+        weights=weights,
+        stem=cnn,
+    )
+    cnn = cnn or split_hybrid(vit, name)
+    finer = _finer_maps(cnn, decoder_stride)
+    taps = _checked_taps(taps, len(vit.blocks), count=4 - len(finer) if finer else 4)
+    patch_stride = vit.patch_embed.patch_size[0] * (cnn.stride if cnn is not None else 1)
+    decoder = DPT(
+        vit.embed_dim,
+        scales=token_scales(len(taps), patch_stride, patch_stride if finer else decoder_stride),
+        width=decoder_width,
+        outputs=num_classes + 1,
+        stem_channels=finer,
+        readout=readout,
+        kernel=decoder_kernel,
+    )
+    network = SegmentationTransformer(vit, decoder, taps, cnn, stem_maps=len(finer))
+    return network.to(memory_format=torch.channels_last)  # convolutions: a sixth faster on a CPU
+
+
+def _finer_maps(stem: Stem | None, decoder_stride: int) -> list[int]:
+    """Return the channels of the stem's maps that the decoder reads beside tokens."""
+    if stem is None:
+        return []
+    maps = zip(stem.channels[:-1], stem.strides[:-1], strict=True)
+    return [channels for channels, stride in maps if stride >= decoder_stride]
+
+
+def _checked_taps(taps: Sequence[int] | None, depth: int, count: int) -> list[int]:
+    if taps is None:
+        return default_taps(depth, count)
+    taps = list(taps)
+    if not taps or taps != sorted(set(taps)) or not 0 <= taps[0] <= taps[-1] < depth:
+        raise InputError(f"taps {taps}: expected increasing block numbers from 0 to {depth - 1}")
+    return taps

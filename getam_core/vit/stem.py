@@ -1,0 +1,248 @@
+"""A CNN as the stem of a hybrid ViT, or as the encoder of a saliency network.
+
+Shapes: B images, (H, W) pixels; the map at stride s is (B, channels, H / s, W / s), exactly.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import timm
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from getam_core.errors import InputError
+from getam_core.vit.library import check_present, check_timm_name, read_weights, unknown
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+FINEST = 4  # a decoder gains little from stride 2, which costs as much as all other maps together
+
+
+class Normalise(nn.Module):
+    """Map RGB images in 0..1 to what a network was trained on: optional BGR, `(x - mean) / std`.
+
+    `mean` and `std` are in units of 0..1 and in the network's own channel order.
+    """
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], bgr: bool = False):
+        super().__init__()
+        self.bgr = bgr
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) RGB 0..1 -> (B, 3, H, W)."""
+        return ((images.flip(1) if self.bgr else images) - self.mean) / self.std
+
+
+class Stem(nn.Module):
+    """Feature maps fine to coarse, one a stride.
+
+    Parameters
+    ----------
+    trunk : maps normalised images to a list of maps, fine to coarse.
+    normalise : what the trunk expects of its input.
+    channels, strides : of the maps, in the trunk's order.
+    pad : pixels of zeros around the normalised image, for networks without padding of their own.
+    feature_scale : factor on every map, or one factor a map, for networks whose features are far
+        from unit size.
+
+    Raises
+    ------
+    InputError
+        `feature_scale` is a list of another length than the maps.
+    """
+
+    def __init__(
+        self,
+        trunk: nn.Module,
+        normalise: Normalise,
+        *,
+        channels: Sequence[int],
+        strides: Sequence[int],
+        pad: int = 0,
+        feature_scale: float | Sequence[float] = 1.0,
+    ):
+        super().__init__()
+        self.trunk = trunk
+        self.normalise = normalise
+        self.channels, self.strides = tuple(channels), tuple(strides)
+        self.pad = pad
+        self.scales = _one_a_map(feature_scale, self.strides)
+
+    @property
+    def stride(self) -> int:
+        """Stride of the last map: image sides must be multiples of it."""
+        return self.strides[-1]
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) RGB 0..1 -> list of (B, channels[i], H / strides[i], W / strides[i])."""
+        maps = self.trunk(F.pad(self.normalise(images), [self.pad] * 4))
+        return [m if s == 1 else m * s for m, s in zip(maps, self.scales, strict=True)]
+
+
+def _one_a_map(scale: float | Sequence[float], strides: Sequence[int]) -> tuple[float, ...]:
+    scales = tuple(scale) if isinstance(scale, Sequence) else (scale,) * len(strides)
+    if len(scales) != len(strides):
+        raise InputError(
+            f"feature_scale has {len(scales)} factors, the stem {len(strides)} maps,"
+            f" of strides {strides}: give one factor, or one a map"
+        )
+    return scales
+
+
+class Tapped(nn.Sequential):
+    """Layers in a row; returns the outputs of the layers whose positions are in `taps`."""
+
+    def __init__(self, layers: dict[str, nn.Module], taps: Sequence[int]):
+        super().__init__()
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+        self.taps = frozenset(taps)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Run all layers; maps in the order of the layers."""
+        maps = []
+        for i, layer in enumerate(self):
+            x = layer(x)
+            if i in self.taps:
+                maps.append(x)
+        return maps
+
+
+def build_stem(
+    name: str,
+    *,
+    library: str = "timm",
+    weights: Path | str | None = None,
+    max_stride: int = 16,
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+    bgr: bool = False,
+    pad: int = 0,
+    feature_scale: float | Sequence[float] = 1.0,
+) -> Stem:
+    """Build a stem from a CNN of timm (`features_only`) or torchvision (its `features`).
+
+    Parameters
+    ----------
+    name : the library's name of the network.
+    library : "timm" or "torchvision".
+    weights : a safetensors or torch file in the library's key names (the classifier in it is
+        ignored), "hub" for the library's own download, None for random weights.
+    max_stride : the coarsest map; layers beyond it are left out.
+    mean, std, bgr : see `Normalise`. pad, feature_scale : see `Stem`.
+
+    Returns
+    -------
+    Stem with one map a stride from 4 to `max_stride`.
+
+    Raises
+    ------
+    InputError
+        Unknown name or library, unusable weights, or maps that are not exactly a stride smaller.
+
+    Notes
+    -----
+    SqueezeNet 1.0 in the authors' weights: library "torchvision", bgr, mean (104, 117, 123) / 255,
+    std 1 / 255, pad 3 (without it 320 px give 19 x 19 cells at stride 16), feature_scale
+    [1 / 250, 1 / 50, 1 / 20]: on photographs the maps' standard deviations are 230, 45 and 35.
+    """
+    builders = {"timm": _timm_trunk, "torchvision": _torchvision_trunk}
+    if library not in builders:
+        raise unknown("library of stems", library, builders)
+    trunk = builders[library](name, weights, max_stride, pad)
+    channels, strides = _measure(trunk, name, max_stride, pad)
+    if strides[-1] != max_stride:
+        raise InputError(f"{name}: has strides {strides}, none of them is max_stride={max_stride}")
+    return Stem(
+        trunk,
+        Normalise(mean, std, bgr),
+        channels=channels,
+        strides=strides,
+        pad=pad,
+        feature_scale=feature_scale,
+    )
+
+
+def _timm_trunk(name: str, weights: Path | str | None, max_stride: int, pad: int) -> nn.Module:
+    check_timm_name(name)
+    reductions = timm.create_model(name, features_only=True).feature_info.reduction()
+    last = {stride: i for i, stride in enumerate(reductions) if FINEST <= stride <= max_stride}
+    source = {}
+    if weights is not None and weights != "hub":
+        state = read_weights(weights)
+        # timm drops the classifier and then ignores missing keys: look for them in the whole model.
+        whole = timm.create_model(name, num_classes=0)
+        check_present(weights, whole.load_state_dict(state, strict=False).missing_keys)
+        source = {"pretrained_cfg_overlay": {"state_dict": state}}
+    return timm.create_model(
+        name,
+        features_only=True,
+        out_indices=tuple(last.values()),
+        pretrained=weights is not None,
+        **source,
+    )
+
+
+def _torchvision_trunk(
+    name: str, weights: Path | str | None, max_stride: int, pad: int
+) -> nn.Module:
+    if name not in torchvision.models.list_models():
+        raise unknown("torchvision model", name, torchvision.models.list_models())
+    model = torchvision.models.get_model(name, weights="DEFAULT" if weights == "hub" else None)
+    layers = getattr(model, "features", None)
+    if not isinstance(layers, nn.Sequential):
+        raise InputError(f"{name}: torchvision's model has no `features`; take timm's as the stem")
+    taps = _last_of_each_stride(layers, max_stride, pad)
+    trunk = Tapped(dict(list(layers.named_children())[: taps[-1] + 1]), taps)
+    if weights is not None and weights != "hub":
+        state = {k.removeprefix("features."): v for k, v in read_weights(weights).items()}
+        check_present(weights, trunk.load_state_dict(state, strict=False).missing_keys)
+    return trunk
+
+
+@torch.no_grad()
+def _last_of_each_stride(layers: nn.Sequential, max_stride: int, pad: int) -> list[int]:
+    """Return the position of the last layer at each stride from 4 to `max_stride`."""
+    side = 8 * max_stride
+    x = torch.zeros(1, 3, side + 2 * pad, side + 2 * pad)
+    strides = []
+    for layer in layers.eval():
+        x = layer(x)
+        strides.append(2 ** round(math.log2(side / x.shape[-1])))
+    layers.train()
+    ends = [i for i, (a, b) in enumerate(pairwise([*strides, math.inf])) if a != b]
+    return [i for i in ends if FINEST <= strides[i] <= max_stride]
+
+
+@torch.no_grad()
+def _sizes(trunk: nn.Module, side: int, pad: int) -> list[torch.Size]:
+    trunk.eval()
+    shapes = [m.shape[1:] for m in trunk(torch.zeros(1, 3, side + 2 * pad, side + 2 * pad))]
+    trunk.train()
+    return shapes
+
+
+def _measure(
+    trunk: nn.Module, name: str, max_stride: int, pad: int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return (channels, strides); `InputError` when a map is not exactly side / stride wide."""
+    side = 8 * max_stride
+    shapes = _sizes(trunk, side, pad)
+    strides = tuple(2 ** round(math.log2(side / width)) for _, _, width in shapes)
+
+    def exact(p: int) -> bool:
+        widths = [width for _, _, width in _sizes(trunk, side, p)]
+        return widths == [side // s for s in strides]
+
+    if not exact(pad):
+        fits = next((p for p in range(8) if exact(p)), None)
+        advice = f"set pad to {fits}" if fits is not None else "no padding mends it, take another"
+        widths = [width for _, _, width in shapes]
+        raise InputError(f"{name}: {side} px give maps of {widths} px, not 1/{strides}; {advice}")
+    return tuple(shape[0] for shape in shapes), strides

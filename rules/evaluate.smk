@@ -1,0 +1,118 @@
+# The only rules that open ground truth, and the predictions that they score.
+
+
+rule predict:
+    input:
+        index="results/{run}/index.csv",
+        checkpoint="results/{run}/train/checkpoint.pt",
+    output:
+        predictions="results/{run}/predictions/{split}.h5",
+    log:
+        "results/{run}/logs/predict_{split}.log",
+    benchmark:
+        "results/{run}/benchmarks/predict_{split}.tsv"
+    params:
+        settings=stage_settings("data", "predict"),
+    threads: 8
+    resources:
+        gpu=gpus,
+        device=device,
+    conda:
+        "../envs/getam.yaml"
+    shell:
+        "python {SCRIPTS}/predict.py --split {wildcards.split} --index {input.index}"
+        " --checkpoint {input.checkpoint} --settings {params.settings:q} --threads {threads}"
+        " --device {resources.device} --out {output.predictions} --log {log}"
+
+
+rule check_masks:
+    input:
+        index="results/{run}/index.csv",
+    output:
+        masks="results/{run}/evaluation/masks.csv",
+    log:
+        "results/{run}/logs/check_masks.log",
+    params:
+        settings=stage_settings("data"),
+        root=data_folder,
+    conda:
+        "../envs/getam.yaml"
+    shell:
+        "python {SCRIPTS}/check_masks.py --root {params.root:q} --index {input.index}"
+        " --settings {params.settings:q} --out {output.masks} --log {log}"
+
+
+rule evaluate_seed:
+    input:
+        index="results/{run}/index.csv",
+        masks="results/{run}/evaluation/masks.csv",
+        maps="results/{run}/{method}/maps.h5",
+    output:
+        entry="results/{run}/evaluation/seed_{method}.json",
+    log:
+        "results/{run}/logs/evaluate_seed_{method}.log",
+    params:
+        settings=stage_settings("getam"),
+    conda:
+        "../envs/getam.yaml"
+    shell:
+        "python {SCRIPTS}/evaluate_seed.py --method {wildcards.method} --index {input.index}"
+        " --masks {input.masks} --maps {input.maps} --settings {params.settings:q}"
+        " --out {output.entry} --log {log}"
+
+
+rule evaluate_pseudo_labels:
+    input:
+        index="results/{run}/index.csv",
+        masks="results/{run}/evaluation/masks.csv",
+        labels="results/{run}/pseudo_labels/labels.h5",
+    output:
+        entry="results/{run}/evaluation/pseudo_labels.json",
+    log:
+        "results/{run}/logs/evaluate_pseudo_labels.log",
+    conda:
+        "../envs/getam.yaml"
+    shell:
+        "python {SCRIPTS}/evaluate_labels.py --split train --index {input.index}"
+        " --masks {input.masks} --labels {input.labels} --out {output.entry} --log {log}"
+
+
+rule evaluate_segmentation:
+    input:
+        index="results/{run}/index.csv",
+        masks="results/{run}/evaluation/masks.csv",
+        labels="results/{run}/predictions/{split}.h5",
+    output:
+        entry="results/{run}/evaluation/segmentation_{split}.json",
+    log:
+        "results/{run}/logs/evaluate_segmentation_{split}.log",
+    conda:
+        "../envs/getam.yaml"
+    shell:
+        "python {SCRIPTS}/evaluate_labels.py --split {wildcards.split} --index {input.index}"
+        " --masks {input.masks} --labels {input.labels} --out {output.entry} --log {log}"
+
+
+def entries_of_run(wildcards):
+    folder = f"results/{wildcards.run}/evaluation"
+    return [
+        *(f"{folder}/seed_{method}.json" for method in run_settings(wildcards.run).evaluate.seeds),
+        f"{folder}/pseudo_labels.json",
+        f"{folder}/segmentation_val.json",
+    ]
+
+
+rule merge_entries:
+    input:
+        entries=entries_of_run,
+    output:
+        miou="results/{run}/miou.json",
+    log:
+        "results/{run}/logs/merge_entries.log",
+    params:
+        settings=stage_settings("data"),
+    conda:
+        "../envs/getam.yaml"
+    shell:
+        "python {SCRIPTS}/merge_entries.py --run {wildcards.run} --entries {input.entries}"
+        " --settings {params.settings:q} --out {output.miou} --log {log}"

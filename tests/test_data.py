@@ -1,0 +1,314 @@
+"""The way of a file into the library: data set, index, image, training sample."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from getam_core.classes import VOC_CLASSES
+from getam_core.data import (
+    Entry,
+    TrainingSet,
+    check_images,
+    class_targets,
+    of_split,
+    read_image,
+    read_index,
+    read_voc,
+    start_worker,
+    to_tensor,
+    to_uint8,
+    voc_folder,
+    write_index,
+)
+from getam_core.errors import InputError
+from getam_core.stores import StoreWriter
+
+CLASSES = ("cat", "dog")
+SPLITS = {"train": "train", "val": "val"}
+VOC_MINI = Path(__file__).parents[2] / "shared" / "data" / "voc_mini"
+needs_voc_mini = pytest.mark.skipif(
+    not VOC_MINI.is_dir(), reason="the 1,000-image VOC set is not beside the checkout"
+)
+
+
+def annotation(*names: str) -> str:
+    objects = "".join(f"<object><name>{name}</name></object>" for name in names)
+    return f"<annotation>{objects}</annotation>"
+
+
+def add_image(root: Path, image_id: str, *names: str, size=(24, 32)) -> None:
+    image = np.random.default_rng(len(image_id)).integers(0, 256, (*size, 3), np.uint8)
+    cv2.imwrite(str(root / "JPEGImages" / f"{image_id}.jpg"), image)
+    (root / "Annotations" / f"{image_id}.xml").write_text(annotation(*names))
+
+
+def write_list(root: Path, name: str, *ids: str) -> None:
+    text = "".join(f"{image_id}\n" for image_id in ids)
+    (root / "ImageSets" / "Segmentation" / f"{name}.txt").write_text(text)
+
+
+@pytest.fixture
+def voc(tmp_path: Path) -> Path:
+    """A whole little data set of three images, without any mask."""
+    for name in ("JPEGImages", "Annotations", "ImageSets/Segmentation"):
+        (tmp_path / name).mkdir(parents=True)
+    add_image(tmp_path, "a", "dog", "cat", "dog")
+    add_image(tmp_path, "bb", "dog")
+    add_image(tmp_path, "ccc", "cat")
+    write_list(tmp_path, "train", "a", "bb")
+    write_list(tmp_path, "val", "ccc")
+    return tmp_path
+
+
+def problems_of(root: Path) -> str:
+    with pytest.raises(InputError) as raised:
+        read_voc(root, SPLITS, CLASSES)
+    return str(raised.value)
+
+
+# --- voc --------------------------------------------------------------------------------------
+
+
+def test_voc_is_read_in_list_order_with_classes_in_the_run_s_order(voc):
+    image = voc / "JPEGImages"
+    assert read_voc(voc, SPLITS, CLASSES) == [
+        Entry("a", image / "a.jpg", "train", ("cat", "dog")),
+        Entry("bb", image / "bb.jpg", "train", ("dog",)),
+        Entry("ccc", image / "ccc.jpg", "val", ("cat",)),
+    ]
+
+
+@pytest.mark.parametrize("inner", ["", "VOC2012", "VOCdevkit/VOC2012"])
+def test_the_folder_is_found_from_each_root_that_people_give(tmp_path, inner):
+    (tmp_path / inner / "JPEGImages").mkdir(parents=True)
+    assert voc_folder(tmp_path) == tmp_path / inner
+
+
+@pytest.mark.parametrize("root", ["absent", "."])
+def test_a_root_that_is_no_data_set_is_named(tmp_path, root):
+    with pytest.raises(InputError, match=r"data_root .*; give the folder that holds JPEGImages"):
+        voc_folder(tmp_path / root)
+
+
+def test_lists_of_the_augmented_set_with_paths_are_understood(voc):
+    write_list(voc, "train", "/JPEGImages/a.jpg /SegmentationClassAug/a.png")
+    assert [entry.image_id for entry in read_voc(voc, SPLITS, CLASSES)] == ["a", "ccc"]
+
+
+def test_parts_of_an_object_are_no_objects(voc):
+    xml = annotation("cat").replace("</object>", "<part><name>head</name></part></object>")
+    (voc / "Annotations" / "ccc.xml").write_text(xml)
+    assert read_voc(voc, SPLITS, CLASSES)[2].classes == ("cat",)
+
+
+def test_every_problem_is_reported_at_once(voc):
+    (voc / "JPEGImages" / "a.jpg").unlink()
+    (voc / "Annotations" / "a.xml").write_text("<annotation>")
+    (voc / "Annotations" / "bb.xml").unlink()
+    (voc / "Annotations" / "ccc.xml").write_text(annotation("unicorn"))
+    write_list(voc, "train", "a", "a", "bb")
+    write_list(voc, "val", "ccc", "bb")
+    assert problems_of(voc).splitlines()[1:] == [
+        "  JPEGImages/a.jpg: missing (no .png either)",
+        "  Annotations/a.xml: not valid XML (no element found: line 1, column 12)",
+        "  a: listed twice in split 'train'",
+        "  Annotations/bb.xml: missing",
+        "  Annotations/ccc.xml: unknown class 'unicorn'",
+        "  bb: in split 'train' and in split 'val'",
+        "  class 'cat': no training image shows it",
+        "  class 'dog': no training image shows it",
+    ]
+
+
+def test_missing_and_empty_lists_are_problems(voc):
+    write_list(voc, "train")
+    (voc / "ImageSets" / "Segmentation" / "val.txt").unlink()
+    message = problems_of(voc)
+    assert "ImageSets/Segmentation/train.txt: empty" in message
+    assert "ImageSets/Segmentation/val.txt: missing" in message
+
+
+def test_a_flood_of_problems_is_counted_and_cut_at_twenty(voc):
+    write_list(voc, "val", *(f"absent_{i}" for i in range(15)))
+    lines = problems_of(voc).splitlines()
+    assert lines[0].endswith("30 problems")
+    assert len(lines) == 22
+    assert lines[-1] == "  ... and 10 more"
+
+
+@needs_voc_mini
+def test_the_real_set_is_read_and_every_image_of_a_sample_opens():
+    entries = read_voc(VOC_MINI, SPLITS, VOC_CLASSES)
+    assert [len(of_split(entries, split)) for split in SPLITS] == [800, 200]
+    assert all(entry.classes for entry in entries)
+    check_images(entries[::20], workers=2)
+
+
+# --- index ------------------------------------------------------------------------------------
+
+
+def test_an_index_comes_back_as_it_was_written(tmp_path):
+    entries = [
+        Entry("a,1", tmp_path / "ü a.jpg", "train", ("cat", "dog")),
+        Entry("b", tmp_path / "b.png", "val", ()),
+    ]
+    write_index(tmp_path / "index.csv", entries)
+    assert read_index(tmp_path / "index.csv") == entries
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "first line must be image_id,image,split,classes"),
+        (b"image_id,mask\na,b\n", "first line must be"),
+        (b"image_id,image,split,classes\na,b\n", "line 2: 2 columns instead of 4"),
+        (b"\x89PNG\xff\xfe", "not a CSV file"),
+    ],
+)
+def test_a_file_that_is_no_index_is_named(tmp_path, content, message):
+    path = tmp_path / "index.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_index(path)
+
+
+def test_a_missing_index_is_named(tmp_path):
+    with pytest.raises(InputError, match="no such index"):
+        read_index(tmp_path / "index.csv")
+
+
+def test_a_split_without_images_is_named_with_what_there_is():
+    entries = [Entry("a", Path("a.jpg"), "train", ())]
+    with pytest.raises(InputError, match=r"no image of split 'val' \(it has train\)"):
+        of_split(entries, "val")
+
+
+def test_targets_have_a_column_for_every_class_in_order():
+    entries = [Entry("a", Path(), "train", ("dog",)), Entry("b", Path(), "train", ())]
+    assert class_targets(entries, CLASSES).tolist() == [[False, True], [False, False]]
+    with pytest.raises(InputError, match="a: class 'dog' is not one of the run's"):
+        class_targets(entries, ("cat",))
+
+
+# --- images -----------------------------------------------------------------------------------
+
+
+def test_images_are_read_as_rgb_and_survive_the_way_to_a_tensor_and_back(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), image[..., ::-1])
+    read = read_image(tmp_path / "a.png")
+    np.testing.assert_array_equal(read, image)
+    tensor = to_tensor(read)
+    assert tensor.shape == (3, 5, 7) and tensor.dtype == torch.float32
+    assert torch.equal(tensor[0], torch.from_numpy(image[..., 0] / np.float32(255)))
+    np.testing.assert_array_equal(to_uint8(tensor), image)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no image"])
+def test_what_cannot_be_decoded_is_named(tmp_path, content):
+    path = tmp_path / "a.jpg"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.jpg: "):
+        read_image(path)
+
+
+def test_the_check_finds_missing_truncated_and_false_images_at_once(voc):
+    entries = read_voc(voc, SPLITS, CLASSES)
+    check_images(entries, workers=2)
+    entries[0].image.unlink()
+    entries[1].image.write_bytes(entries[1].image.read_bytes()[:-200])
+    entries[2].image.write_text("no image")
+    with pytest.raises(InputError) as raised:
+        check_images(entries, workers=2)
+    first, a, bb, ccc = str(raised.value).splitlines()
+    assert "3 problems" in first
+    assert "a.jpg: missing" in a and "bb.jpg: cannot" in bb and "ccc.jpg: cannot" in ccc
+
+
+# --- training set -----------------------------------------------------------------------------
+
+
+def training_set(voc: Path, **options) -> TrainingSet:
+    entries = of_split(read_voc(voc, SPLITS, CLASSES), "train")
+    arguments = {"size": 16, "scale_range": (12, 40), "seed": 3} | options
+    return TrainingSet(entries, CLASSES, **arguments)
+
+
+def write_saliency(voc: Path, *ids: str, size=(24, 32)) -> Path:
+    with StoreWriter(voc / "saliency.h5", "saliency", CLASSES, {}) as writer:
+        for image_id in ids:
+            writer.write(image_id, np.full(size, 255, np.uint8))
+    return voc / "saliency.h5"
+
+
+def equal(first: dict, second: dict) -> bool:
+    return all(np.array_equal(first[key], second[key]) for key in first)
+
+
+def test_a_sample_has_the_promised_shapes_and_types(voc):
+    item = training_set(voc)[1]
+    assert item["image"].shape == (3, 16, 16) and item["image"].dtype == torch.float32
+    assert item["target"].tolist() == [False, True] and item["index"] == 1
+    assert item["valid"].dtype == torch.bool
+    assert item["saliency"].shape == (16, 16) and not item["saliency"].any()
+
+
+def test_saliency_is_cropped_with_the_image(voc):
+    dataset = training_set(voc, saliency=write_saliency(voc, "a", "bb"))
+    for epoch in range(8):
+        dataset.set_epoch(epoch)
+        assert torch.equal(dataset[0]["saliency"], dataset[0]["valid"].float())
+
+
+def test_saliency_that_does_not_fit_the_images_is_refused(voc):
+    with pytest.raises(InputError, match="bb: not in it"):
+        training_set(voc, saliency=write_saliency(voc, "a"))
+    dataset = training_set(voc, saliency=write_saliency(voc, "a", "bb", size=(8, 8)))
+    with pytest.raises(InputError, match="a: saliency of"):
+        dataset[0]
+
+
+def test_samples_depend_on_seed_epoch_and_index_only(voc):
+    first, again, other = (
+        training_set(voc),
+        training_set(voc, cache_bytes=0),
+        training_set(voc, seed=4),
+    )
+    assert all(equal(first[0], again[0]) for _ in range(2))
+    assert not equal(first[0], other[0])
+    before = first[0]
+    first.set_epoch(1)
+    assert not equal(before, first[0])
+    first.set_epoch(0)
+    assert equal(before, first[0])
+
+
+def test_the_epoch_reaches_workers_that_live_on(voc):
+    dataset = training_set(voc, saliency=write_saliency(voc, "a", "bb"))
+    alone = training_set(voc, saliency=voc / "saliency.h5")
+    loader = DataLoader(
+        dataset,
+        batch_size=None,
+        num_workers=1,
+        persistent_workers=True,
+        worker_init_fn=start_worker,
+    )
+    for epoch in (0, 1):
+        dataset.set_epoch(epoch)
+        alone.set_epoch(epoch)
+        assert all(equal(item, alone[i]) for i, item in enumerate(loader))
+
+
+def test_the_cache_stays_within_its_bytes(voc):
+    one_image = 24 * 32 * 3
+    dataset = training_set(voc, cache_bytes=one_image)
+    for i in (0, 1):
+        dataset[i]
+    assert list(dataset._cache) == [0]
+    dataset.entries[0].image.unlink()
+    assert dataset[0]["image"].shape == (3, 16, 16)

@@ -1,0 +1,267 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import nn
+from torchmetrics.functional.classification import multilabel_average_precision
+
+from getam_core.classes import palette
+from getam_core.data.index import Entry
+from getam_core.errors import InputError
+from getam_core.evaluation import (
+    ConfusionMatrix,
+    average_precision,
+    check_masks,
+    evaluate_label_maps,
+    find_masks,
+    label_entry,
+    mean_average_precision,
+    merge_entries,
+    read_mask,
+    read_mask_index,
+    seed_entry,
+    segment_image,
+    write_mask_index,
+)
+from getam_core.stores import StoreWriter, open_store
+
+CLASSES = ("circle", "square")
+MASK = np.array([[0, 1, 255], [2, 2, 0]], np.uint8)
+
+
+def save_palette_png(path, labels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(labels)
+    image.putpalette(palette().tobytes())
+    image.save(path)
+
+
+@pytest.fixture
+def voc(tmp_path):
+    """Two images of 2 x 3 pixels with their masks in VOC layout."""
+    root = tmp_path / "VOC2012"
+    (root / "JPEGImages").mkdir(parents=True)
+    entries = []
+    for image_id in ("x", "y"):
+        image = root / "JPEGImages" / f"{image_id}.png"
+        Image.fromarray(np.zeros((2, 3, 3), np.uint8)).save(image)
+        save_palette_png(root / "SegmentationClass" / f"{image_id}.png", MASK)
+        entries.append(Entry(image_id, image, "train", ("circle",)))
+    return tmp_path, entries
+
+
+def test_palette_masks_are_read_as_indices_not_colours(voc):
+    root, entries = voc
+    masks = find_masks(root, entries)
+    np.testing.assert_array_equal(read_mask(masks["x"]), MASK)
+    assert read_mask(masks["x"]).dtype == np.uint8
+    check_masks(masks, entries, num_classes=3)
+
+
+def test_masks_in_colours_are_refused(tmp_path):
+    Image.fromarray(palette()[MASK]).save(tmp_path / "colour.png")
+    with pytest.raises(InputError, match=r"colour\.png: mode RGB, expected an index"):
+        read_mask(tmp_path / "colour.png")
+
+
+def test_all_problems_of_masks_are_reported_at_once(voc):
+    root, entries = voc
+    masks = find_masks(root, entries)
+    masks["x"].write_bytes(masks["x"].read_bytes()[:60])
+    save_palette_png(masks["y"], np.full((4, 3), 9, np.uint8))
+    entries = [*entries, Entry("z", entries[0].image, "train", ()), Entry("w", "w.png", "val", ())]
+    masks |= {"z": masks["x"].with_name("z.png")}
+    with pytest.raises(InputError) as error:
+        check_masks(masks, entries, num_classes=3)
+    text = str(error.value)
+    for part in ("x.png: cannot be decoded", "4 x 3 pixels, its image has 2 x 3"):
+        assert part in text
+    for part in ("values [9], expected 0..2 or 255", "z.png: no such mask", "w: has no mask"):
+        assert part in text
+
+
+def test_a_photograph_turned_by_exif_fits_its_upright_mask(tmp_path):
+    image = Image.fromarray(np.zeros((3, 2, 3), np.uint8))
+    exif = image.getexif()
+    exif[0x0112] = 6  # a quarter turn: 3 x 2 as stored, 2 x 3 upright
+    image.save(tmp_path / "x.jpg", exif=exif)
+    save_palette_png(tmp_path / "x.png", MASK)
+    entry = Entry("x", tmp_path / "x.jpg", "val", ())
+    check_masks({"x": tmp_path / "x.png"}, [entry], num_classes=3)
+
+
+def test_mask_index_is_read_as_written(tmp_path):
+    masks = {"a,b": tmp_path / "a,b.png", "c": tmp_path / "c.png"}
+    write_mask_index(tmp_path / "masks.csv", masks)
+    assert read_mask_index(tmp_path / "masks.csv") == masks
+    (tmp_path / "index.csv").write_text("image_id,image,split,classes\n")
+    with pytest.raises(InputError, match=r"index\.csv: expected the columns image_id,mask"):
+        read_mask_index(tmp_path / "index.csv")
+    with pytest.raises(InputError, match="no such index"):
+        read_mask_index(tmp_path / "absent.csv")
+
+
+def labels_of(tmp_path, arrays):
+    with StoreWriter(tmp_path / "labels.h5", "labels", CLASSES, {}) as writer:
+        for image_id, array in arrays.items():
+            writer.write(image_id, array)
+    return open_store(tmp_path / "labels.h5")
+
+
+def test_label_maps_are_counted_over_the_masks_given(voc):
+    root, entries = voc
+    prediction = np.array([[0, 255, 1], [2, 1, 0]], np.uint8)
+    store = labels_of(root, {"x": prediction, "y": MASK, "unmasked": MASK})
+    matrix = evaluate_label_maps(store, find_masks(root, entries), 3)
+    # Background 4/4, circle 1 hit of 2 and one false alarm, square 3 of 4; one unknown of 10.
+    np.testing.assert_allclose(matrix.iou(), [1, 1 / 3, 3 / 4])
+    assert matrix.images == 2 and matrix.coverage() == 0.9
+
+
+def test_label_maps_that_do_not_fit_are_named(voc):
+    root, entries = voc
+    masks = find_masks(root, entries)
+    store = labels_of(root, {"x": MASK.T.copy()})
+    with pytest.raises(InputError, match=r"labels\.h5: image 'x': .* differ in shape"):
+        evaluate_label_maps(store, masks, 3)
+    with pytest.raises(InputError, match="no image 'y'"):
+        evaluate_label_maps(store, {"y": masks["y"]}, 3)
+
+
+def test_average_precision_of_a_case_done_by_hand():
+    scores, targets = np.array([[4.0], [3], [2], [1]]), np.array([[1], [0], [1], [0]])
+    assert average_precision(scores, targets)[0] == pytest.approx((1 + 2 / 3) / 2)
+
+
+@pytest.mark.parametrize("levels", [3, 1000])  # few levels: many ties
+def test_average_precision_agrees_with_torchmetrics(levels):
+    rng = np.random.default_rng(levels)
+    scores = rng.integers(0, levels, (50, 6)) / levels
+    targets = rng.random((50, 6)) < 0.3
+    reference = multilabel_average_precision(
+        torch.from_numpy(scores), torch.from_numpy(targets).long(), 6, average="none"
+    )
+    np.testing.assert_allclose(average_precision(scores, targets), reference, rtol=1e-5)
+    assert mean_average_precision(scores, targets) == pytest.approx(reference.mean().item())
+
+
+def test_classes_without_a_positive_are_left_out_of_the_mean():
+    scores, targets = np.array([[1.0, 1], [0, 0]]), np.array([[1, 0], [0, 0]])
+    np.testing.assert_array_equal(average_precision(scores, targets), [1, np.nan])
+    assert mean_average_precision(scores, targets) == 1
+    assert np.isnan(mean_average_precision(scores, np.zeros((2, 2), bool)))
+
+
+def counted(prediction, mask):
+    matrix = ConfusionMatrix(3)
+    matrix.update(np.array(prediction), np.array(mask))
+    return matrix
+
+
+def test_entry_is_in_percent_with_null_for_absent_classes():
+    matrix = counted([[0, 1, 1, 0]], [[0, 1, 1, 1]])
+    entry = label_entry("val", "segmentation", "getam", matrix, CLASSES, {"flip": True})
+    assert json.loads(json.dumps(entry, allow_nan=False)) == {
+        "split": "val",
+        "what": "segmentation",
+        "method": "getam",
+        "miou": 58.33,
+        "per_class": {"background": 50.0, "circle": 66.67, "square": None},
+        "images": 1,
+        "settings": {"flip": True},
+    }
+
+
+def test_entry_of_labels_with_unknown_pixels_says_how_many_are_known():
+    matrix = counted([[0, 255, 1, 1]], [[0, 0, 1, 1]])
+    entry = label_entry("train", "pseudo_labels", "getam", matrix, CLASSES, {})
+    assert (entry["miou"], entry["miou_known"], entry["coverage"]) == (75.0, 100.0, 0.75)
+
+
+def test_seed_entry_takes_the_best_threshold_and_keeps_the_curve():
+    mask = [[0, 1, 1, 1]]
+    predictions = {0.1: [[1, 1, 1, 1]], 0.2: [[0, 1, 1, 1]], 0.3: [[0, 1, 1, 0]]}
+    curve = [(threshold, counted(p, mask)) for threshold, p in predictions.items()]
+    entry = seed_entry("train", "grad_cam", curve, CLASSES, {"size": None})
+    assert entry["what"] == "seed" and entry["miou"] == 100
+    assert entry["settings"] == {"size": None, "threshold": 0.2}
+    assert entry["curve"] == [[0.1, 37.5], [0.2, 100.0], [0.3, 58.33]]
+
+
+def test_merged_entries_stand_in_the_order_of_the_data():
+    matrix = counted([[0]], [[0]])
+    keys = [("segmentation", "val"), ("seed", "train"), ("segmentation", "train")]
+    entries = [label_entry(split, what, "getam", matrix, CLASSES, {}) for what, split in keys]
+    merged = merge_entries("demo", "scenes", CLASSES, entries)
+    assert list(merged) == ["run", "dataset", "classes", "entries"]
+    assert merged["classes"] == list(CLASSES)
+    found = [(entry["what"], entry["split"]) for entry in merged["entries"]]
+    assert found == [("seed", "train"), ("segmentation", "train"), ("segmentation", "val")]
+
+
+class Brightness(nn.Module):
+    """Three segmentation logits that are fixed mixtures of the colours, smoothed at stride 8."""
+
+    stride = 8
+
+    def __init__(self):
+        super().__init__()
+        weights = torch.tensor([[1.0, -1, 0], [-2, 2, 0], [0, -1, 1]])
+        self.mix = nn.Parameter(weights[:, :, None, None])
+
+    def classify_and_segment(self, images):
+        assert images.shape[-1] % 8 == images.shape[-2] % 8 == 0
+        coarse = F.avg_pool2d(F.conv2d(images, self.mix), 8)
+        return coarse.mean(dim=(2, 3))[:, 1:], F.interpolate(coarse, images.shape[-2:])
+
+
+@pytest.fixture
+def photograph():
+    rng = np.random.default_rng(0)
+    return np.kron(rng.integers(0, 255, (5, 6, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+
+
+def test_segmentation_at_native_size_is_the_argmax_of_the_network(photograph):
+    network = Brightness()
+    label_map, scores = segment_image(network, photograph, sizes=(None,), flip=False)
+    tensor = torch.from_numpy(photograph).permute(2, 0, 1)[None] / 255
+    logits, segmentation = network.classify_and_segment(tensor)
+    np.testing.assert_array_equal(label_map, segmentation[0].argmax(dim=0).numpy())
+    np.testing.assert_allclose(scores, logits[0].detach().numpy(), rtol=1e-5)
+    assert label_map.dtype == np.uint8 and scores.dtype == np.float32
+
+
+def test_flip_is_undone_before_the_mean(photograph):
+    # This network commutes with the flip, so a flip that is not undone would change the result.
+    plain = segment_image(Brightness(), photograph, sizes=(None,), flip=False)
+    both = segment_image(Brightness(), photograph, sizes=(None,), flip=True)
+    np.testing.assert_array_equal(plain[0], both[0])
+    np.testing.assert_allclose(plain[1], both[1], rtol=1e-5, atol=1e-6)
+
+
+def test_an_image_of_any_size_is_segmented_at_its_own_size(photograph):
+    image = photograph[:37, :45]
+    label_map, scores = segment_image(Brightness(), image, sizes=(32, 64, None), flip=True)
+    assert label_map.shape == (37, 45) and scores.shape == (2,)
+    assert label_map.max() <= 2
+
+
+def test_scores_are_the_mean_over_sizes(photograph):
+    network = Brightness()
+    singly = [segment_image(network, photograph, sizes=(size,), flip=False)[1] for size in (24, 64)]
+    together = segment_image(network, photograph, sizes=(24, 64), flip=False)[1]
+    np.testing.assert_allclose(together, np.mean(singly, axis=0), rtol=1e-5)
+
+
+def test_crf_removes_specks_from_a_segmentation():
+    image = np.full((40, 40, 3), (250, 60, 60), np.uint8)
+    image[:, 20:] = (60, 250, 60)
+    image[8:16, 8:16] = (130, 140, 60)  # a block that the network alone takes for class 1
+    rough = segment_image(Brightness(), image, sizes=(None,), flip=False)[0]
+    refined = segment_image(Brightness(), image, sizes=(None,), flip=False, crf=True)[0]
+    assert refined.shape == rough.shape
+    assert (rough[8:16, 8:16] == 1).all() and (refined[8:16, 8:16] == 0).all()
+    assert (refined[:, 24:] == 1).all() and (refined[:, :6] == 0).all()

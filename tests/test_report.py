@@ -1,0 +1,264 @@
+"""The report's words, colours and files, on made-up numbers."""
+
+import base64
+import io
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from getam_core.errors import InputError
+from getam_core.report import (
+    Example,
+    class_bars,
+    class_table,
+    colour_labels,
+    entry_table,
+    gallery,
+    hero,
+    markdown,
+    overlay,
+    read_metrics,
+    seed_curves,
+    training_curves,
+    write_report,
+)
+from getam_core.report.pictures import BRIGHT
+
+SEED = {
+    "split": "train", "what": "seed", "method": "getam", "miou": 50.0, "images": 8,
+    "per_class": {"background": 70.0, "cat": 30.0, "<b>": None}, "settings": {"threshold": 0.31},
+    "curve": [[0.1, 20.0], [0.31, 50.0], [0.9, None]],
+}  # fmt: skip
+LABELS = {
+    "split": "train", "what": "pseudo_labels", "method": "getam", "miou": 60.0, "images": 8,
+    "per_class": {"background": 80.0, "cat": 40.0, "<b>": None}, "miou_known": 65.0,
+    "coverage": 0.931, "settings": {"alpha": 0.9, "conflicts": True, "crf": None},
+}  # fmt: skip
+NETWORK = {
+    "split": "val", "what": "segmentation", "method": "getam", "miou": 55.0, "images": 4,
+    "per_class": {"background": 75.0, "cat": 35.0, "<b>": 0.0}, "class_map": 91.2,
+    "settings": {"sizes": [None, 96], "flip": False},
+}  # fmt: skip
+MIOU = {
+    "run": "trial", "dataset": "scenes", "classes": ["cat", "<b>"],
+    "entries": [NETWORK, SEED, LABELS],
+}  # fmt: skip
+
+
+def metric_row(epoch: int, phase: str, class_map: str) -> dict[str, str]:
+    return {
+        "epoch": str(epoch), "step": str(10 * epoch), "phase": phase, "lr": "0.04", "loss": "0.5",
+        "loss_classification": "0.5", "loss_foreground": "0" if phase != "both" else "0.3",
+        "loss_background": "", "loss_saliency": "", "images_per_second": "12.5",
+        "val_class_map": class_map,
+    }  # fmt: skip
+
+
+METRICS = [
+    metric_row(1, "classification", ""),
+    metric_row(2, "both", "80"),
+    metric_row(3, "both", ""),
+]
+
+
+def example(classes: dict[int, str], **panels) -> Example:
+    image = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    maps = {"getam": np.random.default_rng(1).random((len(classes), 3, 4))}
+    return Example("made", image, classes, maps, **panels)
+
+
+LABEL_MAP = np.repeat(np.array([0, 1, 255], np.uint8), 8)[:, None].repeat(32, axis=1)
+
+
+def test_labels_have_the_colours_of_the_palette_and_unknown_is_near_white_stripes():
+    panel = colour_labels(LABEL_MAP)
+    assert (panel[:8] == 0).all()
+    assert (panel[8:16] == BRIGHT[1]).all()
+    unknown = panel[16:]
+    assert set(np.unique(unknown)) == {190, 250}
+
+
+def test_bright_colours_stay_distinct_for_all_labels():
+    assert len(np.unique(BRIGHT, axis=0)) == 256
+
+
+def test_overlay_glows_in_the_colour_of_the_strongest_class():
+    image = np.full((16, 16, 3), 128, np.uint8)
+    maps = np.zeros((2, 4, 4))
+    maps[0, :, :2], maps[1, :, 2:] = 7.0, 0.1  # scales differ: each is divided by its own maximum
+    panel = overlay(image, maps, [1, 2]).astype(int)
+    assert panel.shape == image.shape
+    left, right = panel[8, 1], panel[8, 14]
+    assert left.argmax() == 0 and right.argmax() == 1  # VOC: 1 is red, 2 is green
+
+
+@pytest.mark.parametrize("maps", [np.zeros((2, 4, 4)), np.zeros((0, 4, 4))])
+def test_overlay_of_nothing_is_the_faded_grey_image(maps):
+    image = np.full((8, 8, 3), (200, 100, 50), np.uint8)
+    panel = overlay(image, maps, [1, 2][: len(maps)])
+    assert (panel == panel[0, 0, 0]).all()
+    assert panel.max() < image.mean()
+
+
+def test_overlay_without_classes_accepts_one_map_in_heat_colours():
+    image = np.full((8, 8, 3), 128, np.uint8)
+    panel = overlay(image, np.pad(np.ones((1, 1)), ((0, 3), (0, 3)))).astype(int)
+    assert panel[0, 0, 0] > panel[0, 0, 2] and panel[-1, -1, 2] > panel[-1, -1, 0]
+
+
+def test_gallery_leaves_out_columns_that_no_example_fills():
+    rows = [
+        example({1: "cat"}, pseudo_label=LABEL_MAP),
+        example({1: "cat", 2: "dog"}, saliency=np.ones((24, 32), bool), mask=LABEL_MAP),
+    ]
+    figure = gallery(rows)
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    assert titles == ["Image", "GETAM", "Saliency", "Pseudo label", "Ground truth"]
+    assert len(figure.axes) == 2 * len(titles)
+    assert sum(len(axes.images) for axes in figure.axes) == 3 + 4
+
+
+def test_hero_has_a_column_for_every_stage_that_has_a_picture():
+    panels = {"pseudo_label": LABEL_MAP, "prediction": LABEL_MAP, "mask": LABEL_MAP}
+    full, unmasked = [example({1: "cat"}, **panels)], [example({1: "cat"}, pseudo_label=LABEL_MAP)]
+    assert len(hero(full).axes) == 5
+    assert len(hero(unmasked).axes) == 3
+
+
+def test_hero_without_an_example_says_what_to_give():
+    with pytest.raises(InputError, match="at least"):
+        hero([])
+
+
+def test_training_curves_skip_what_was_not_measured():
+    losses, quality, _ = training_curves(METRICS).axes
+    drawn = {line.get_label(): line.get_xdata().tolist() for line in losses.lines}
+    assert drawn == {"total": [1, 2, 3], "classification": [1, 2, 3], "foreground": [2, 3]}
+    assert quality.lines[0].get_xdata().tolist() == [2]
+
+
+def test_training_curves_of_no_row_name_the_file():
+    with pytest.raises(InputError, match=r"metrics\.csv"):
+        training_curves([])
+
+
+def test_seed_curves_mark_the_best_threshold_and_pass_over_other_entries():
+    (axes,) = seed_curves([SEED, NETWORK]).axes
+    curve, best = axes.lines
+    assert "50.0 at 0.31" in curve.get_label()
+    assert best.get_xydata().tolist() == [[0.31, 50.0]]
+
+
+def test_class_bars_have_no_bar_for_an_absent_class():
+    (axes,) = class_bars([SEED, NETWORK]).axes
+    widths = [bar.get_width() for bar in axes.patches]
+    assert np.nansum(widths) == 70 + 30 + 75 + 35
+    assert np.isnan(widths).sum() == 1
+
+
+def test_entry_table_follows_the_way_of_the_data_and_keeps_only_filled_columns():
+    header, rows = entry_table(MIOU["entries"])
+    assert header[3:7] == ["mIoU", "mIoU of known", "Known", "Class mAP"]
+    assert [row[0] for row in rows] == ["Seeds", "Pseudo labels", "Segmentation"]
+    assert rows[1][3:7] == ["60.0", "65.0", "93.1", ""]
+    assert [row[-1] for row in rows[1:]] == ["alpha 0.9, conflicts", "sizes native + 96, no flip"]
+    assert entry_table([SEED])[0][3:5] == ["mIoU", "Images"]
+
+
+def test_class_table_leaves_an_absent_class_empty():
+    _, rows = class_table([SEED, NETWORK])
+    assert rows == [["background", "70.0", "75.0"], ["cat", "30.0", "35.0"], ["<b>", "", "0.0"]]
+
+
+def test_markdown_escapes_the_column_mark():
+    assert markdown((["a", "b"], [["1|2", ""]])) == "| a | b |\n| --- | --- |\n| 1\\|2 |  |"
+
+
+def test_metrics_are_read_as_text_and_a_missing_file_is_named(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_text("epoch,loss,val_class_map\n1,0.5,\n")
+    assert read_metrics(path) == [{"epoch": "1", "loss": "0.5", "val_class_map": ""}]
+    with pytest.raises(InputError, match=r"nowhere\.csv"):
+        read_metrics(tmp_path / "nowhere.csv")
+
+
+class Page(HTMLParser):
+    """Collects tags, whether they close in order, and every address."""
+
+    VOID = ("meta", "link", "img", "br")
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.open, self.addresses, self.headings = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.addresses += [value for key, value in attrs if key in ("src", "href", "srcset")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] in ("h1", "h2"):
+            self.headings.append(data)
+
+
+def written(tmp_path, **changes) -> str:
+    png = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(png, "png")
+    figures = {
+        "Training": training_curves(METRICS),
+        "Examples": gallery([example({1: "cat"})]),
+        "Ablation": png.getvalue(),
+    }
+    given = {
+        "run": "trial & error", "miou": MIOU, "figures": figures, "metrics": METRICS,
+        "settings": {"train": {"epochs": 3}}, "written": datetime(2025, 1, 2, 3, 4, tzinfo=UTC),
+    }  # fmt: skip
+    write_report(tmp_path / "report.html", **{**given, **changes})
+    return (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_report_is_one_well_formed_file_that_needs_no_other(tmp_path):
+    page = Page(written(tmp_path))
+    assert page.open == []
+    assert all(address.startswith(("data:", "#")) for address in page.addresses)
+    assert page.headings == [
+        "trial & error",
+        "Numbers",
+        "Training",
+        "Examples",
+        "Ablation",
+        "Settings",
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_report_embeds_plots_as_svg_photographs_as_webp_and_bytes_as_png(tmp_path):
+    text = written(tmp_path)
+    images = re.findall(r'data:image/([\w+]+);base64,([^"]+)"', text)
+    assert [kind for kind, _ in images] == ["svg+xml", "webp", "png"]
+    assert b"<svg" in base64.b64decode(images[0][1])
+    for kind, data in images[1:]:
+        assert Image.open(io.BytesIO(base64.b64decode(data))).format.lower() == kind
+
+
+def test_report_of_the_same_run_has_the_same_bytes(tmp_path):
+    assert written(tmp_path) == written(tmp_path)
+
+
+def test_report_escapes_names_and_says_when_and_with_what_settings(tmp_path):
+    text = written(tmp_path, captions={"Training": "<script>"})
+    assert "<b></td>" not in text and "&lt;b&gt;" in text and "<script>" not in text
+    assert "2025-01-02 03:04 UTC" in text and "epochs: 3" in text
+
+
+def test_report_of_a_run_without_masks_and_metrics_has_no_numbers(tmp_path):
+    text = written(tmp_path, miou={"entries": []}, metrics=[], figures={})
+    assert Page(text).headings == ["trial & error", "Settings"]

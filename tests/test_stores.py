@@ -1,0 +1,236 @@
+import multiprocessing
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from getam_core.classes import palette
+from getam_core.errors import InputError
+from getam_core.stores import StoreWriter, open_store, read_maps, verify, write_maps
+from getam_core.stores.__main__ import main
+
+CLASSES = ("circle", "square", "star")
+LABELS = np.arange(12, dtype=np.uint8).reshape(3, 4) % 4
+
+
+@pytest.fixture
+def labels(tmp_path):
+    with StoreWriter(tmp_path / "labels.h5", "labels", CLASSES, {"alpha": 0.9}) as writer:
+        writer.write("a", LABELS, weight=np.float32(0.5), ids=np.array([1, 2]))
+        writer.write("b", 255 - LABELS)
+    return tmp_path / "labels.h5"
+
+
+def damage(path, change):
+    with h5py.File(path, "r+") as file:
+        change(file)
+
+
+def test_a_store_returns_what_was_written(labels):
+    store = open_store(labels, "labels")
+    assert (store.kind, store.classes, store.settings) == ("labels", CLASSES, {"alpha": 0.9})
+    assert store.ids() == list(store) == ["a", "b"] and len(store) == 2
+    assert "a" in store and "c" not in store
+    np.testing.assert_array_equal(store["a"], LABELS)
+    assert store["a"].dtype == np.uint8
+    attributes = store.attributes("a")
+    assert sorted(attributes) == ["ids", "weight"] and attributes["weight"] == 0.5
+    np.testing.assert_array_equal(attributes["ids"], [1, 2])
+    assert verify(labels) == []
+
+
+def test_five_lines_of_h5py_read_a_store(labels):
+    with h5py.File(labels) as file:
+        assert file.attrs["complete"] and file.attrs["count"] == 2
+        np.testing.assert_array_equal(file["images/a"][:], LABELS)
+
+
+def test_an_exception_leaves_the_old_file_and_no_rest(labels):
+    with (
+        pytest.raises(KeyboardInterrupt),
+        StoreWriter(labels, "labels", CLASSES, {}) as writer,
+    ):
+        writer.write("new", LABELS)
+        raise KeyboardInterrupt
+    assert open_store(labels).ids() == ["a", "b"]
+    assert list(labels.parent.iterdir()) == [labels]
+
+
+def test_nothing_stands_at_the_path_until_the_end(tmp_path):
+    with StoreWriter(tmp_path / "s.h5", "saliency", CLASSES, {}) as writer:
+        writer.write("a", LABELS)
+        assert not (tmp_path / "s.h5").exists()
+    assert len(open_store(tmp_path / "s.h5", "saliency")) == 1
+
+
+@pytest.mark.parametrize("image_id", ["a", "x/y"])
+def test_an_id_twice_or_with_a_slash_is_refused(tmp_path, image_id):
+    with (
+        pytest.raises(InputError, match=image_id),
+        StoreWriter(tmp_path / "l.h5", "labels", CLASSES, {}) as writer,
+    ):
+        writer.write("a", LABELS)
+        writer.write(image_id, LABELS)
+
+
+def change_pixel(file):
+    file["images/a"][0, 0] = 77
+
+
+def change_attribute(file):
+    file["images/a"].attrs["weight"] = np.float32(0.25)
+
+
+def drop_checksum(file):
+    del file["images/a"].attrs["crc32"]
+
+
+@pytest.mark.parametrize("change", [change_pixel, change_attribute, drop_checksum])
+def test_a_changed_image_is_named_when_read_and_by_verify(labels, change):
+    damage(labels, change)
+    store = open_store(labels)
+    with pytest.raises(InputError, match=r"labels\.h5: image 'a' is damaged"):
+        store["a"]
+    np.testing.assert_array_equal(store["b"], 255 - LABELS)
+    store.close()
+    assert len(verify(labels)) == 1 and "'a'" in verify(labels)[0]
+
+
+def test_flipped_bytes_on_disk_are_found(tmp_path):
+    path = tmp_path / "noise.h5"
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)
+    with StoreWriter(path, "saliency", CLASSES, {}) as writer:
+        writer.write("a", noise)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+    assert verify(path) != []
+
+
+def remove_seal(file):
+    del file.attrs["complete"]
+
+
+def other_schema(file):
+    file.attrs["schema"] = 99
+
+
+def foreign(file):
+    del file.attrs["schema"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (remove_seal, "never completed"),
+        (other_schema, "schema 99, this version reads 1"),
+        (foreign, "not one of this project's stores"),
+    ],
+)
+def test_a_file_that_is_not_a_complete_store_is_refused(labels, change, message):
+    damage(labels, change)
+    with pytest.raises(InputError, match=message):
+        open_store(labels)
+
+
+def test_truncated_missing_and_foreign_files_are_refused_by_name(labels):
+    data = labels.read_bytes()
+    labels.write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match=r"labels\.h5: truncated"):
+        open_store(labels)
+    labels.write_text("not HDF5")
+    with pytest.raises(InputError, match=r"labels\.h5: not a readable HDF5 file"):
+        open_store(labels)
+    with pytest.raises(InputError, match=r"absent\.h5: no such file"):
+        open_store(labels.with_name("absent.h5"))
+    assert len(verify(labels)) == 1
+
+
+def test_another_kind_and_an_absent_image_are_named(labels):
+    with pytest.raises(InputError, match="holds labels, expected maps"):
+        open_store(labels, "maps")
+    with pytest.raises(InputError, match="holds no image 'z'"):
+        open_store(labels)["z"]
+
+
+def test_a_removed_image_is_found_by_verify(labels):
+    damage(labels, lambda file: file["images"].pop("a"))
+    assert verify(labels) == [f"{labels}: holds 1 images, 2 were written"]
+
+
+def total(store):
+    return int(sum(int(store[image_id].sum()) for image_id in store))
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_an_open_store_can_be_read_in_worker_processes(labels, start):
+    store = open_store(labels)
+    expected = total(store)  # the parent's handle is open when the workers begin
+    with multiprocessing.get_context(start).Pool(2) as pool:
+        assert pool.map(total, [store] * 4) == [expected] * 4
+    assert total(store) == expected
+
+
+def test_maps_come_back_normalised_with_their_maximum(tmp_path):
+    rng = np.random.default_rng(0)
+    maps = rng.random((3, 5, 7)).astype(np.float32) * np.array([1e-9, 0, 1e6])[:, None, None]
+    scores = np.array([2.5, -1, 3], np.float32)
+    with StoreWriter(tmp_path / "maps.h5", "maps", CLASSES, {}) as writer:
+        write_maps(writer, "a", maps, [1, 2, 3], scores, size=(50, 70))
+        write_maps(writer, "none", np.zeros((0, 5, 7)), [], size=(50, 70))
+    store = open_store(tmp_path / "maps.h5", "maps")
+    read = read_maps(store, "a")
+    np.testing.assert_allclose(read.maps[[0, 2]].max(axis=(1, 2)), 1)
+    np.testing.assert_array_equal(read.maps[1], 0)
+    np.testing.assert_allclose(read.maps * read.maximum[:, None, None], maps, rtol=1e-3)
+    assert read.class_ids.tolist() == [1, 2, 3] and read.size == (50, 70)
+    np.testing.assert_array_equal(read.scores, scores)
+    none = read_maps(store, "none")
+    assert none.maps.shape == (0, 5, 7) and none.scores is None and none.class_ids.size == 0
+    assert verify(tmp_path / "maps.h5") == []
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -1.0])
+def test_maps_of_a_diverged_network_are_refused(tmp_path, wrong):
+    with (
+        pytest.raises(InputError, match="finite"),
+        StoreWriter(tmp_path / "maps.h5", "maps", CLASSES, {}) as writer,
+    ):
+        write_maps(writer, "a", np.full((1, 2, 2), wrong), [1], size=(4, 4))
+
+
+def test_verify_command_says_by_its_exit_code_whether_a_file_is_whole(labels, capsys):
+    assert main(["verify", str(labels)]) == 0
+    assert "whole, 2 images" in capsys.readouterr().out
+    damage(labels, change_pixel)
+    assert main(["verify", str(labels)]) == 1
+    assert "image 'a' is damaged" in capsys.readouterr().err
+
+
+def test_summary_command_shows_kind_classes_and_settings(labels, capsys):
+    assert main(["summary", str(labels)]) == 0
+    shown = capsys.readouterr().out
+    assert all(part in shown for part in ("labels, 2 images", "circle, square", '"alpha": 0.9'))
+    assert main(["summary", str(labels.with_name("absent.h5"))]) == 2
+
+
+def test_export_writes_index_png_with_the_voc_palette(labels, tmp_path):
+    assert main(["export", str(labels), str(tmp_path / "png")]) == 0
+    with Image.open(tmp_path / "png" / "b.png") as image:
+        assert image.mode == "P"
+        np.testing.assert_array_equal(np.array(image), 255 - LABELS)
+        np.testing.assert_array_equal(np.array(image.convert("RGB")), palette()[255 - LABELS])
+
+
+def test_export_writes_saliency_grey_and_refuses_maps(tmp_path, capsys):
+    with StoreWriter(tmp_path / "s.h5", "saliency", CLASSES, {}) as writer:
+        writer.write("a", LABELS * 60)
+    assert main(["export", str(tmp_path / "s.h5"), str(tmp_path)]) == 0
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.mode == "L"
+        np.testing.assert_array_equal(np.array(image), LABELS * 60)
+    with StoreWriter(tmp_path / "maps.h5", "maps", CLASSES, {}):
+        pass
+    assert main(["export", str(tmp_path / "maps.h5"), str(tmp_path)]) == 2
+    assert "export labels or predictions" in capsys.readouterr().err

@@ -1,0 +1,47 @@
+"""Score pseudo labels or predictions of one split against the masks."""
+
+import argparse
+
+import command
+
+from getam_core.data import Entry, class_targets, of_split, read_index
+from getam_core.evaluation import (
+    evaluate_label_maps,
+    label_entry,
+    masks_of,
+    mean_average_precision,
+    read_mask_index,
+)
+from getam_core.files import write_json
+from getam_core.stores import Store, open_store
+
+
+def main(arguments: argparse.Namespace) -> None:
+    store = open_store(arguments.labels)
+    entries = of_split(read_index(arguments.index), arguments.split)
+    masks = masks_of(entries, read_mask_index(arguments.masks))
+    matrix = evaluate_label_maps(store, masks, len(store.classes) + 1)
+    what = {"labels": "pseudo_labels", "predictions": "segmentation"}[store.kind]
+    stage = {"labels": "pseudo_labels", "predictions": "predict"}[store.kind]
+    entry = label_entry(
+        arguments.split, what, "getam", matrix, store.classes, store.settings[stage]
+    )
+    if store.kind == "predictions":
+        entry["class_map"] = class_map(store, entries)
+    write_json(arguments.out, entry)
+
+
+def class_map(store: Store, entries: list[Entry]) -> float:
+    """Class mAP in percent of the scores that stand beside the predictions."""
+    import numpy as np
+
+    scores = np.stack([store.attributes(entry.image_id)["scores"] for entry in entries])
+    return round(100 * mean_average_precision(scores, class_targets(entries, store.classes)), 2)
+
+
+if __name__ == "__main__":
+    arguments_parser = command.parser(
+        __doc__, index="index.csv", masks="masks.csv", labels="labels.h5", out="entry, JSON"
+    )
+    arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
+    command.run(main, arguments_parser)

@@ -1,0 +1,30 @@
+"""Score one method's maps of the training images against the masks, at every threshold."""
+
+import argparse
+import json
+
+import command
+
+from getam_core.data import of_split, read_index
+from getam_core.evaluation import masks_of, read_mask_index, seed_curve, seed_entry
+from getam_core.files import write_json
+from getam_core.stores import open_store
+
+
+def main(arguments: argparse.Namespace) -> None:
+    maps = open_store(arguments.maps, "maps")
+    entries = of_split(read_index(arguments.index), "train")
+    masks = masks_of(entries, read_mask_index(arguments.masks))
+    curve = seed_curve(maps, masks, len(maps.classes) + 1)
+    shown = json.loads(arguments.settings)["getam"]
+    if arguments.method != "getam":  # coupling and blocks are GETAM's own
+        shown = {key: shown[key] for key in ("size", "flip")}
+    write_json(arguments.out, seed_entry("train", arguments.method, curve, maps.classes, shown))
+
+
+if __name__ == "__main__":
+    arguments_parser = command.parser(
+        __doc__, index="index.csv", masks="masks.csv", maps="maps.h5", out="entry, JSON"
+    )
+    arguments_parser.add_argument("--method", required=True)
+    command.run(main, arguments_parser)

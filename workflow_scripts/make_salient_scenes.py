@@ -1,0 +1,16 @@
+"""Draw images with foreground masks, of other shapes than the demo's, for the saliency network."""
+
+import argparse
+
+import command
+
+from getam_core.data.scenes import write_salient_scenes
+
+
+def main(arguments: argparse.Namespace) -> None:
+    scenes = command.settings_of(arguments).data.scenes
+    write_salient_scenes(arguments.out, scenes.salient, scenes.size, scenes.seed)
+
+
+if __name__ == "__main__":
+    command.run(main, command.parser(__doc__, out="folder to write"))

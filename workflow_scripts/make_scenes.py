@@ -1,0 +1,16 @@
+"""Draw the demo's data set in the layout of a VOC devkit."""
+
+import argparse
+
+import command
+
+from getam_core.data.scenes import write_scenes
+
+
+def main(arguments: argparse.Namespace) -> None:
+    scenes = command.settings_of(arguments).data.scenes
+    write_scenes(arguments.out, scenes.train, scenes.val, scenes.size, scenes.seed)
+
+
+if __name__ == "__main__":
+    command.run(main, command.parser(__doc__, out="folder to write"))

@@ -1,0 +1,25 @@
+"""Put the entries of a run together as miou.json."""
+
+import argparse
+import logging
+from pathlib import Path
+
+import command
+
+from getam_core.evaluation import merge_entries
+from getam_core.files import read_json, write_json
+from getam_core.report import entry_table, markdown
+
+
+def main(arguments: argparse.Namespace) -> None:
+    data = command.settings_of(arguments).data
+    entries = [read_json(path) for path in arguments.entries]
+    write_json(arguments.out, merge_entries(arguments.run, data.layout, data.classes, entries))
+    logging.info("%s\n%s", arguments.out, markdown(entry_table(entries)))
+
+
+if __name__ == "__main__":
+    arguments_parser = command.parser(__doc__, out="miou.json")
+    arguments_parser.add_argument("--run", required=True, help="name of the run")
+    arguments_parser.add_argument("--entries", type=Path, nargs="+", required=True)
+    command.run(main, arguments_parser)

@@ -1,0 +1,38 @@
+"""Label maps predicted by the segmentation head, and class scores, for one split."""
+
+import argparse
+import json
+
+import command
+
+from getam_core.data import of_split, read_index
+from getam_core.stores import StoreWriter
+
+
+def main(arguments: argparse.Namespace) -> None:
+    settings = command.settings_of(arguments)
+    entries = of_split(read_index(arguments.index), arguments.split)
+    device = command.torch_device(arguments)
+
+    from getam_core.evaluation import predict_split
+    from getam_core.training import load_network
+
+    predict = settings.predict
+    header = json.loads(arguments.settings)
+    with StoreWriter(arguments.out, "predictions", settings.data.classes, header) as writer:
+        predict_split(
+            load_network(arguments.checkpoint).to(device),
+            entries,
+            writer,
+            sizes=predict.sizes,
+            flip=predict.flip,
+            crf=predict.crf,
+        )
+
+
+if __name__ == "__main__":
+    arguments_parser = command.parser(
+        __doc__, index="index.csv", checkpoint="checkpoint.pt", out="predictions.h5"
+    )
+    arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
+    command.run(main, arguments_parser)
