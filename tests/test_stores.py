@@ -1,4 +1,7 @@
 import multiprocessing
+import re
+import zlib
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -97,15 +100,23 @@ def test_a_changed_image_is_named_when_read_and_by_verify(labels, change):
     assert len(verify(labels)) == 1 and "'a'" in verify(labels)[0]
 
 
-def test_flipped_bytes_on_disk_are_found(tmp_path):
-    path = tmp_path / "noise.h5"
-    noise = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)
-    with StoreWriter(path, "saliency", CLASSES, {}) as writer:
-        writer.write("a", noise)
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 0xFF
-    path.write_bytes(data)
-    assert verify(path) != []
+def read_all(path):
+    store = open_store(path)
+    arrays = {image_id: store[image_id].tolist() for image_id in store}
+    store.close()
+    return store.classes, store.settings, arrays
+
+
+def test_a_flipped_byte_anywhere_never_gives_other_data(labels):
+    written, data = read_all(labels), labels.read_bytes()
+    found = 0
+    for position in range(0, len(data), 11):
+        labels.write_bytes(data[:position] + bytes([data[position] ^ 0xFF]) + data[position + 1 :])
+        try:
+            assert read_all(labels) == written, position  # in bytes that hold nothing
+        except InputError:
+            found += 1
+    assert found > len(data) / 11 / 4
 
 
 def remove_seal(file):
@@ -234,3 +245,32 @@ def test_export_writes_saliency_grey_and_refuses_maps(tmp_path, capsys):
         pass
     assert main(["export", str(tmp_path / "maps.h5"), str(tmp_path)]) == 2
     assert "export labels or predictions" in capsys.readouterr().err
+
+
+def test_the_snippets_of_the_documentation_read_a_run(tmp_path, monkeypatch):
+    text = Path(__file__).parents[1].joinpath("docs", "formats.md").read_text(encoding="utf-8")
+    maps = np.array([[[8.0, 2], [4, 0]]])
+    run = tmp_path / "results" / "demo"
+    with StoreWriter(run / "pseudo_labels" / "labels.h5", "labels", CLASSES, {}) as writer:
+        writer.write("a", LABELS)
+    with StoreWriter(run / "getam" / "maps.h5", "maps", CLASSES, {}) as writer:
+        write_maps(writer, "a", maps, [3], size=(32, 64))
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for snippet in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        exec(snippet, names)
+    assert names["classes"] == list(CLASSES)
+    np.testing.assert_array_equal(names["label_maps"]["a"], LABELS)
+    np.testing.assert_array_equal(names["maps"], maps)
+    assert (names["class_ids"].tolist(), names["height"], names["width"]) == ([3], 32, 64)
+
+
+def test_the_checksum_is_the_one_that_is_documented(labels):
+    with h5py.File(labels) as file:
+        data = file["images/a"]
+        parts = [("", data[:]), ("ids", data.attrs["ids"]), ("weight", data.attrs["weight"])]
+        described = b"".join(
+            f"{name} {value.dtype.str} {value.shape} ".encode() + value.tobytes()
+            for name, value in parts
+        )
+        assert zlib.crc32(described) == data.attrs["crc32"]

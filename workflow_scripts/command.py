@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -37,15 +36,13 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 def run(
     main: Callable[[argparse.Namespace], None], arguments_parser: argparse.ArgumentParser
 ) -> None:
-    """Parse, set threads and logging, call `main`, and turn its end into an exit code.
+    """Parse, set up logging, call `main`, and turn its end into an exit code.
 
     Wrong input prints one line and exits with 2; a stop on request exits with 130; anything else
     that goes wrong is ours and prints its traceback. The log file gets the same lines.
     """
     arguments = arguments_parser.parse_args()
     _log_to(arguments.log)
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(name, str(arguments.threads))
     signal.signal(signal.SIGTERM, _stop)
     try:
         main(arguments)

@@ -5,8 +5,10 @@ import json
 from pathlib import Path
 
 import command
+from saliency_network import build_saliency_network
 
 from getam_core.data import of_split, read_index
+from getam_core.saliency import load_saliency, network_saliency, precomputed_saliency
 from getam_core.stores import StoreWriter
 
 
@@ -16,15 +18,17 @@ def main(arguments: argparse.Namespace) -> None:
     header = json.loads(arguments.settings)
     with StoreWriter(arguments.out, "saliency", settings.data.classes, header) as writer:
         if settings.saliency.source == "precomputed":
-            from getam_core.saliency import precomputed_saliency
-
             precomputed_saliency(settings.path(settings.saliency.folder), entries, writer)
             return
         device = command.torch_device(arguments)
-        from getam_core.saliency import load_saliency_network, network_saliency
-
-        network = load_saliency_network(arguments.network)
-        network_saliency(network, entries, writer, size=settings.saliency.size, device=device)
+        network = build_saliency_network(settings, initial_weights=False)
+        network_saliency(
+            load_saliency(arguments.network, network),
+            entries,
+            writer,
+            size=settings.saliency.size,
+            device=device,
+        )
 
 
 if __name__ == "__main__":

@@ -59,15 +59,10 @@ def main(arguments: argparse.Namespace) -> None:
 def network_arguments(settings: Settings) -> dict[str, Any]:
     """Arguments of `build_network`, with the paths of weights resolved."""
     model = settings.model.model_dump()
-    model["weights"] = weights_source(settings, model["weights"])
+    model["weights"] = settings.weights(model["weights"])
     if model["stem"] is not None:
-        model["stem"]["weights"] = weights_source(settings, model["stem"]["weights"])
+        model["stem"]["weights"] = settings.weights(model["stem"]["weights"])
     return model | {"num_classes": len(settings.data.classes)}
-
-
-def weights_source(settings: Settings, text: str | None) -> Path | str | None:
-    """The word "hub" as it is, else a path or None."""
-    return text if text == "hub" else settings.path(text)
 
 
 def plan(settings: Settings) -> "Plan":  # noqa: F821 (imported below, torch comes with it)

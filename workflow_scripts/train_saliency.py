@@ -3,23 +3,19 @@
 import argparse
 
 import command
+from saliency_network import build_saliency_network
 
-from getam_core.saliency import find_pairs
+from getam_core.saliency import find_pairs, train_saliency
 
 
 def main(arguments: argparse.Namespace) -> None:
     settings = command.settings_of(arguments)
     pairs = find_pairs(arguments.images)
     device = command.torch_device(arguments)
-
-    from getam_core.saliency import SaliencyNetwork, train_saliency
-    from getam_core.vit import build_stem
-
     saliency = settings.saliency
-    stem = saliency.encoder.model_dump() | {"weights": settings.path(saliency.encoder.weights)}
     train_saliency(
         pairs,
-        SaliencyNetwork(build_stem(**stem), saliency.width),
+        build_saliency_network(settings, initial_weights=True),
         size=saliency.size,
         scale_range=saliency.scale_range,
         epochs=saliency.epochs,

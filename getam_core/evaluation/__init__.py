@@ -1,11 +1,11 @@
 """The one room where masks are opened: what maps, labels and predictions are worth.
 
 Reading order: `masks` (ground truth), `confusion` (the figure: one matrix over the set),
-`label_maps` and `seeds` (stores against masks), `classification`, `inference` (the segmentation of
-one image), `entries` (what miou.json says).
+`label_maps` and `seeds` (stores against masks), `inference` and `predict` (the segmentation of one
+image, of a split), `entries` (what miou.json says).
 """
 
-from getam_core.evaluation.classification import average_precision, mean_average_precision
+from getam_core.average_precision import average_precision, mean_average_precision
 from getam_core.evaluation.confusion import ConfusionMatrix
 from getam_core.evaluation.entries import label_entry, merge_entries, seed_entry
 from getam_core.evaluation.inference import segment_image
@@ -13,10 +13,12 @@ from getam_core.evaluation.label_maps import evaluate_label_maps
 from getam_core.evaluation.masks import (
     check_masks,
     find_masks,
+    masks_of,
     read_mask,
     read_mask_index,
     write_mask_index,
 )
+from getam_core.evaluation.predict import predict_split
 from getam_core.evaluation.seeds import THRESHOLDS, seed_curve
 
 __all__ = [
@@ -27,8 +29,10 @@ __all__ = [
     "evaluate_label_maps",
     "find_masks",
     "label_entry",
+    "masks_of",
     "mean_average_precision",
     "merge_entries",
+    "predict_split",
     "read_mask",
     "read_mask_index",
     "seed_curve",

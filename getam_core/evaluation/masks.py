@@ -134,3 +134,10 @@ def read_mask_index(path: Path | str) -> dict[str, Path]:
     if header != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
         raise InputError(f"{path}: expected the columns {','.join(COLUMNS)} and nothing else")
     return {image_id: Path(mask) for image_id, mask in rows}
+
+
+def masks_of(entries: Sequence[Entry], masks: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the masks of these entries, in their order; `InputError` where one is not indexed."""
+    absent = [entry.image_id for entry in entries if entry.image_id not in masks]
+    raise_problems("the index of masks, make it again", [f"{name}: not in it" for name in absent])
+    return {entry.image_id: masks[entry.image_id] for entry in entries}

@@ -95,9 +95,8 @@ def _strongest(maps: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.
     winner = np.zeros(size, np.int64)
     for k, coarse in enumerate(maps):
         fine = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-        stronger = fine > value
-        value[stronger] = fine[stronger]
-        winner[stronger] = k
+        winner[fine > value] = k
+        np.maximum(value, fine, out=value)
     return value, winner
 
 

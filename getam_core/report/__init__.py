@@ -26,7 +26,7 @@ __all__ = [
     "read_metrics",
     "seed_curves",
     "spread",
-    "training_example",
     "training_curves",
+    "training_example",
     "write_report",
 ]

@@ -29,7 +29,7 @@ def structure_loss(
         Mean over the images.
     """
     side = window or 2 * (logits.shape[-2] // 24) + 3
-    around = F.avg_pool2d(target[:, None], side, 1, side // 2, count_include_pad=False)[:, 0]
+    around = _mean_around(target[:, None], side)[:, 0]
     weight = (1 + 5 * (around - target).abs()) * valid
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     probability = logits.sigmoid()
@@ -38,3 +38,10 @@ def structure_loss(
     # A crop without a valid pixel has weight 0 everywhere and adds nothing.
     bce = (weight * entropy).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1)
     return (bce + 1 - (both + 1) / (either + 1)).mean()
+
+
+def _mean_around(planes: Tensor, side: int) -> Tensor:
+    """Mean over the side x side pixels around each that lie in the image, rows then columns."""
+    half = side // 2
+    rows = F.avg_pool2d(planes, (side, 1), 1, (half, 0), count_include_pad=False)
+    return F.avg_pool2d(rows, (1, side), 1, (0, half), count_include_pad=False)

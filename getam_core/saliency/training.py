@@ -13,13 +13,13 @@ import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from getam_core.checkpoint import load_resumable, save_checkpoint
 from getam_core.data import resize, resize_to_stride, start_worker, to_tensor
 from getam_core.errors import InputError
 from getam_core.saliency.loss import structure_loss
 from getam_core.saliency.network import SaliencyNetwork, predict_saliency
 from getam_core.saliency.pairs import Pair, PairCrops, read_pair
 from getam_core.saliency.scores import SaliencyScore
-from getam_core.training.checkpoint import load_resumable, save_checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def train_saliency(
     pairs : sequence of (Path, Path)
         Image and mask, from `find_pairs`.
     network : SaliencyNetwork
-        Trained in place; in eval mode afterwards.
+        Trained in place; on the CPU and in eval mode afterwards.
     size : int
         Side of the training crops, and long side of the held-out images, pixels.
     scale_range : (int, int)

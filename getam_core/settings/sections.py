@@ -219,3 +219,7 @@ class Settings(Section):
         if text is None:
             return None
         return Path(text.replace("{data_root}", str(self.data_root)))
+
+    def weights(self, text: str | None) -> Path | str | None:
+        """Resolve a source of initial weights: "hub" as it is, a file, or None for random ones."""
+        return text if text == "hub" else self.path(text)

@@ -25,7 +25,7 @@ def checksum(array: np.ndarray, attributes: Mapping[str, Any]) -> int:
     """CRC-32 over types, shapes and bytes of the array and, by name, of its attributes."""
     crc = 0
     for name, value in [("", array), *sorted(attributes.items())]:
-        value = np.ascontiguousarray(value)
+        value = np.asarray(value, order="C")
         crc = zlib.crc32(f"{name} {value.dtype.str} {value.shape} ".encode(), crc)
         crc = zlib.crc32(value, crc)
     return crc

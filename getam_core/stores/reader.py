@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy as np
 
 from getam_core.errors import InputError
 from getam_core.stores.layout import CHECKSUM, SCHEMA, checksum
+
+# What h5py raises where HDF5 meets damaged bytes.
+DAMAGE = (OSError, RuntimeError, KeyError, ValueError)
 
 
 class Store:
@@ -33,9 +37,9 @@ class Store:
         self.path = Path(path)
         self._handle: h5py.File | None = None
         self._process: int | None = None
-        with _open_file(self.path) as file:
+        with _open_file(self.path) as file, _naming(self.path, "its head"):
             _check_header(self.path, file, kind)
-            self.kind: str = file.attrs["kind"]
+            self.kind: str = file.attrs["kind"].decode()
             self.classes: tuple[str, ...] = tuple(json.loads(file.attrs["classes"]))
             self.settings: dict[str, Any] = json.loads(file.attrs["settings"])
             self._count = int(file.attrs["count"])
@@ -46,7 +50,8 @@ class Store:
     def _images(self) -> h5py.Group:
         if self._process != os.getpid():  # first read, or a fork inherited the parent's handle
             self._handle, self._process = _open_file(self.path), os.getpid()
-        return self._handle["images"]
+        with _naming(self.path, "its list of images"):
+            return self._handle["images"]
 
     def __len__(self) -> int:
         return self._count
@@ -59,7 +64,9 @@ class Store:
 
     def ids(self) -> list[str]:
         """Return the image_ids, sorted."""
-        return sorted(self._images())
+        images = self._images()
+        with _naming(self.path, "its list of images"):
+            return sorted(images)
 
     def __getitem__(self, image_id: str) -> np.ndarray:
         return self.read(image_id)[0]
@@ -77,18 +84,13 @@ class Store:
             The image is not in the file, or its bytes are not those that were written.
         """
         images = self._images()
-        if image_id not in images:
-            raise InputError(f"{self.path}: holds no image {image_id!r}; make the file again")
-        try:
+        with _naming(self.path, f"image {image_id!r}"):
+            if image_id not in images:
+                raise InputError(f"{self.path}: holds no image {image_id!r}; make the file again")
             dataset = images[image_id]
             array, attributes = dataset[()], dict(dataset.attrs)
-            intact = attributes.pop(CHECKSUM) == checksum(array, attributes)
-        except (OSError, RuntimeError, KeyError, ValueError):  # how HDF5 reports damaged bytes
-            intact = False
-        if not intact:
-            raise InputError(
-                f"{self.path}: image {image_id!r} is damaged; delete the file and make it again"
-            )
+            if attributes.pop(CHECKSUM) != checksum(array, attributes):
+                raise ValueError("other bytes than were written")
         return array, attributes
 
     def close(self) -> None:
@@ -134,6 +136,18 @@ def verify(path: Path | str) -> list[str]:
     return problems
 
 
+@contextmanager
+def _naming(path: Path, part: str) -> Iterator[None]:
+    """Turn what damaged bytes raise into an `InputError` that says which part they are in."""
+    try:
+        yield
+    except InputError:
+        raise
+    except DAMAGE as error:
+        reason = f"{path}: {part} is damaged ({error}); delete the file and make it again"
+        raise InputError(reason) from None
+
+
 def _open_file(path: Path) -> h5py.File:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
@@ -154,5 +168,6 @@ def _check_header(path: Path, file: h5py.File, kind: str | None) -> None:
         )
     if not found.get("complete", False):
         raise InputError(f"{path}: was never completed; delete it and make it again")
-    if kind is not None and found["kind"] != kind:
-        raise InputError(f"{path}: holds {found['kind']}, expected {kind}; give the {kind} file")
+    if kind is not None and found["kind"].decode() != kind:
+        holds = found["kind"].decode()
+        raise InputError(f"{path}: holds {holds}, expected {kind}; give the {kind} file")

@@ -35,19 +35,21 @@ class StoreWriter:
     ) -> None:
         assert kind in KINDS, kind
         self.path, self.kind = Path(path), kind
-        self._header = {
-            "schema": SCHEMA,
+        texts = {
             "kind": kind,
             "classes": json.dumps(list(classes)),
             "settings": json.dumps(settings),
             "version": getam_core.__version__,
         }
+        # Of fixed length: HDF5 keeps those of variable length where nothing is checksummed, and
+        # can hang on a damaged byte there. JSON is ASCII as written here.
+        self._header = {name: np.bytes_(text) for name, text in texts.items()}
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(self.path))
             file = stack.enter_context(h5py.File(temporary, "w", libver="latest"))
-            file.attrs.update(self._header)
+            file.attrs.update(self._header | {"schema": SCHEMA})
             self._images = file.create_group("images")
             stack.push(self._complete)
             self._stack = stack.pop_all()

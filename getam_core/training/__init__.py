@@ -4,7 +4,6 @@ Reading order: `objective` (one step), `losses` (its terms), `schedule` (rates),
 steps, resumable), `checkpoint` and `network_file` (what stays on disk), `validation` (class mAP).
 """
 
-from getam_core.training.average_precision import average_precision, mean_average_precision
 from getam_core.training.loop import Plan, Trainer
 from getam_core.training.metrics import write_metrics
 from getam_core.training.network_file import load_network, save_network
@@ -16,11 +15,9 @@ __all__ = [
     "Labelling",
     "Plan",
     "Trainer",
-    "average_precision",
     "class_map",
     "double_backward_step",
     "load_network",
-    "mean_average_precision",
     "save_network",
     "write_metrics",
 ]

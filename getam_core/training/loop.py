@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from getam_core.data import TrainingSet
+from getam_core.checkpoint import load_resumable, save_checkpoint
+from getam_core.data import TrainingSet, start_worker
 from getam_core.errors import Interrupted
-from getam_core.training.checkpoint import load_resumable, save_checkpoint
 from getam_core.training.interrupt import interruptible
 from getam_core.training.metrics import TERMS, shown
 from getam_core.training.objective import (
@@ -160,6 +160,7 @@ class Trainer:
             self.training_set,
             batch_sampler=batches,
             num_workers=self.workers,
+            worker_init_fn=start_worker,
             pin_memory=self.device.type == "cuda",
         )
         threshold = self.plan.saliency_threshold

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from getam_core.training.checkpoint import load_checkpoint, save_checkpoint
+from getam_core.checkpoint import load_checkpoint, save_checkpoint
 from getam_core.vit import SegmentationTransformer, build_network
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from getam_core.average_precision import mean_average_precision
 from getam_core.data import Entry, class_targets
 from getam_core.data.batches import inference_batches
-from getam_core.training.average_precision import mean_average_precision
 
 
 @torch.no_grad()

@@ -16,6 +16,8 @@ READOUTS = ("project", "add", "ignore")
 
 def resize(x: Tensor, size: Sequence[int]) -> Tensor:
     """Resize (B, F, h, w) bilinearly to `size` (rows, columns)."""
+    if x.shape[-2:] == tuple(size):
+        return x
     return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
 
 
@@ -175,7 +177,8 @@ class DPT(nn.Module):
 def token_scales(count: int, patch_stride: int, finest: int) -> list[float]:
     """Return `count` scales, halving, from that which takes patches to stride `finest`.
 
-    `patch_stride` in pixels. As in the paper, patch 16 to stride 4: [4, 2, 1, 1/2]; in a hybrid, stride 16: [1, 1/2].
+    `patch_stride` is in pixels. As in the paper: from 16 px to stride 4, [4, 2, 1, 1/2]; in a
+    hybrid, where stride 16 is the finest that tokens serve, [1, 1/2].
     """
     first = 2.0 ** round(math.log2(patch_stride / finest))
     return [first / 2**i for i in range(count)]

@@ -71,19 +71,24 @@ class SegmentationTransformer(nn.Module):
         _, x = self._embed(images)
         return self.vit(x)
 
-    def classify_and_segment(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def classify_and_segment(
+        self, images: Tensor, *, size: Sequence[int] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Run one forward pass for both outputs.
 
         Parameters
         ----------
         images : (B, 3, H, W) Tensor
             RGB, 0..1; sides multiples of `stride`.
+        size : (rows, columns) of the segmentation
+            None for (H, W). A loss at half the size costs a quarter, and the decoder has computed
+            no more (H / 2, for a `decoder_stride` of 4).
 
         Returns
         -------
         logits : (B, C) Tensor
             Class logits, the same as `forward` gives.
-        segmentation : (B, C + 1, H, W) Tensor
+        segmentation : (B, C + 1, *size) Tensor
             Logits of background and classes for every pixel.
         """
         grid = self.grid(images.shape[-2:])
@@ -92,7 +97,7 @@ class SegmentationTransformer(nn.Module):
             x, indices=self.taps, return_prefix_tokens=True, output_fmt="NLC"
         )
         segmentation = self.decoder(stem_maps, tapped, grid)
-        return self.vit.forward_head(tokens), resize(segmentation, images.shape[-2:])
+        return self.vit.forward_head(tokens), resize(segmentation, size or images.shape[-2:])
 
     def _embed(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """Return the stem's maps for the decoder, and what the transformer cuts into patches."""

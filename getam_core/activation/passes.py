@@ -1,0 +1,55 @@
+"""Gradients of class logits with respect to activations, for all classes present, in few passes.
+
+Shapes: B images, C classes, M (image, class) pairs in the order of `targets.nonzero()`.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from getam_core.errors import InputError
+
+
+def check_targets(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return `targets` as bool on the device of `logits`, both (B, C); `InputError` otherwise."""
+    if logits.shape != targets.shape:
+        raise InputError(
+            f"targets {tuple(targets.shape)}: expected one row an image and one column a class,"
+            f" {tuple(logits.shape)}"
+        )
+    return targets.to(logits.device, torch.bool)
+
+
+def class_gradients(
+    logits: Tensor, targets: Tensor, inputs: Sequence[Tensor], *, retain_graph: bool
+) -> Iterator[tuple[Tensor, Tensor, tuple[Tensor, ...]]]:
+    """Differentiate every present class's logit with respect to `inputs`.
+
+    The logits of different images are independent, so one backward pass serves the k-th present
+    class of every image: as many passes as the richest image has classes. No gradient of a
+    parameter is computed.
+
+    Parameters
+    ----------
+    logits : (B, C) Tensor, with its graph.
+    targets : (B, C) bool Tensor.
+    inputs : activations of the graph, each with the images along its first dimension.
+    retain_graph : keep the graph after the last pass.
+
+    Yields
+    ------
+    pairs : (m,) positions in 0..M-1 that this pass serves.
+    images : (m,) their images.
+    gradients : per input, of its shape: at every image of `images` that of the pair's own logit,
+        zero at the others.
+    """
+    image_M, class_M = targets.nonzero(as_tuple=True)
+    rank_M = (targets.cumsum(1) - 1)[targets]  # 0 for an image's first present class, ...
+    passes = int(rank_M.max()) + 1 if len(rank_M) else 0
+    for k in range(passes):
+        pairs = (rank_M == k).nonzero().squeeze(1)
+        images = image_M[pairs]
+        score = logits[images, class_M[pairs]].sum()
+        keep = retain_graph or k + 1 < passes
+        yield pairs, images, torch.autograd.grad(score, inputs, retain_graph=keep)

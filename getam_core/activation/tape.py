@@ -1,0 +1,173 @@
+"""What GETAM needs of a forward pass, captured where attention is computed.
+
+Fused attention never forms its matrix A, and GETAM needs one row of it only: that of the [class]
+token. With O = A V, the gradient of a logit y is dy/dA[0, j] = <dy/dO[0], V[j]>, and the row
+itself is softmax(scale * q_class K^T). So the tape keeps q_class, K, V and O, and memory stays
+linear in the number of tokens.
+
+Shapes: B images, L blocks, H heads, N patches, T prefix tokens ([class] first), D head dimension.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from getam_core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Block:
+    """One call of attention; all but `output` are detached."""
+
+    query: Tensor  # (B, H, D), of the [class] token
+    key: Tensor  # (B, H, T + N, D)
+    value: Tensor  # (B, H, T + N, D)
+    bias: Tensor | None  # attention mask or relative position bias of the [class] row
+    scale: float
+    output: Tensor  # (B, H, T + N, D), part of the graph
+
+    def class_row(self, images: Tensor) -> Tensor:
+        """Attention of the [class] token to all tokens, (images, H, T + N), rows sum to 1."""
+        query = _precise(self.query[images]) * self.scale
+        scores = torch.einsum("mhd,mhsd->mhs", query, _precise(self.key[images]))
+        return (scores if self.bias is None else scores + self._bias_of(images)).softmax(-1)
+
+    def class_row_gradient(self, gradient: Tensor, images: Tensor) -> Tensor:
+        """Turn dy/dO, (B, H, T + N, D), into dy/dA of the [class] row, (images, H, T + N)."""
+        row = _precise(gradient[:, :, 0][images])
+        return torch.einsum("mhd,mhsd->mhs", row, _precise(self.value[images]))
+
+    def _bias_of(self, images: Tensor) -> Tensor:
+        bias = self.bias
+        if bias.dtype == torch.bool:
+            bias = torch.zeros_like(bias, dtype=torch.float32).masked_fill(~bias, -math.inf)
+        return _precise(bias[images] if bias.dim() == 3 and len(bias) > 1 else bias)
+
+
+def _precise(x: Tensor) -> Tensor:
+    """Return at least float32, whatever autocast computed in."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+@dataclass
+class Tape:
+    """The attention calls of one forward pass, in order; T is `prefix`."""
+
+    prefix: int
+    blocks: list[Block] = field(default_factory=list)
+
+    def patches(self) -> int:
+        """Return N, the number of patch tokens."""
+        return self.blocks[-1].key.shape[2] - self.prefix
+
+    def select(self, blocks: int | Sequence[int] | None) -> list[Block]:
+        """Return all blocks (None), the last n (an int), or those with the given indices.
+
+        Raises
+        ------
+        InputError
+            Nothing was recorded, or there are fewer blocks.
+        """
+        total = len(self.blocks)
+        if not total:
+            raise InputError(
+                "no call of scaled_dot_product_attention was recorded: run the forward pass inside"
+                " record(model), with fused attention on (timm.layers.set_fused_attn(True))"
+            )
+        wanted = range(total) if blocks is None else blocks
+        if isinstance(wanted, int):
+            wanted = range(total - wanted, total) if wanted > 0 else ()
+        if not len(wanted) or not all(0 <= i < total for i in wanted):
+            raise InputError(f"blocks={blocks}: the network has {total}, numbered from 0")
+        return [self.blocks[i] for i in wanted]
+
+
+class _Recorder(TorchFunctionMode):
+    def __init__(self, tape: Tape):
+        super().__init__()
+        self.tape = tape
+
+    def __torch_function__(
+        self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        output = function(*args, **(kwargs or {}))
+        if function is F.scaled_dot_product_attention:
+            self.tape.blocks.append(_block(output, *args, **(kwargs or {})))
+        return output
+
+
+def _block(
+    output: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Block:
+    """Keep what GETAM needs; the arguments are those of `scaled_dot_product_attention`."""
+    if dropout_p or is_causal or query.shape[1] != key.shape[1]:
+        raise InputError(
+            "maps need plain attention: no attention dropout (attn_drop_rate 0, or model.eval()),"
+            " no causal mask, no grouped queries"
+        )
+    return Block(
+        query=query[:, :, 0].detach(),
+        key=key.detach(),
+        value=value.detach(),
+        bias=None if attn_mask is None else attn_mask[..., 0, :].detach(),
+        scale=query.shape[-1] ** -0.5 if scale is None else scale,
+        output=output,
+    )
+
+
+@contextmanager
+def record(model: nn.Module) -> Iterator[Tape]:
+    """Record every call of `torch.nn.functional.scaled_dot_product_attention` in the block.
+
+    Parameters
+    ----------
+    model : a classifier whose tokens begin with `num_prefix_tokens` (1 when it does not say)
+        prefix tokens, [class] first; may hold the transformer in an attribute `vit`.
+
+    Yields
+    ------
+    Tape
+        Filled by a forward pass in the block, for `maps_from` after the block. It holds the
+        graph: drop it when the maps are made.
+    """
+    tape = Tape(prefix=getattr(transformer_of(model), "num_prefix_tokens", 1))
+    with _Recorder(tape):
+        yield tape
+
+
+def transformer_of(model: nn.Module) -> nn.Module:
+    """Return the transformer inside a `SegmentationTransformer`, or the model itself."""
+    return getattr(model, "vit", model)
+
+
+@contextmanager
+def for_maps(model: nn.Module, images: Tensor) -> Iterator[Tensor]:
+    """Run a block as a map pass needs it, and leave the model as it was.
+
+    Layers are in eval mode, since batch norm in training mode makes the logits of an image depend
+    on the others; a graph is built even under `torch.no_grad` or `torch.inference_mode` and with
+    frozen parameters, because the images that are yielded require a gradient.
+    """
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            yield images.detach().clone().requires_grad_()
+    finally:
+        for module in training:
+            module.training = True

@@ -1,0 +1,355 @@
+"""Saliency: its data set, loss, scores, training that resumes, and the two providers."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from getam_core.data import Entry
+from getam_core.errors import InputError
+from getam_core.saliency import (
+    SaliencyNetwork,
+    SaliencyScore,
+    find_pairs,
+    load_saliency,
+    network_saliency,
+    precomputed_saliency,
+    predict_saliency,
+    structure_loss,
+    train_saliency,
+)
+from getam_core.saliency.pairs import PairCrops, read_pair
+from getam_core.saliency.training import _rate
+from getam_core.stores import StoreWriter, open_store
+from getam_core.vit.stem import Normalise, Stem
+
+SIDE = 64
+
+
+def write_pairs(folder: Path, count: int) -> Path:
+    """Write a bright disc on dark noise and its mask, `count` times."""
+    rng = np.random.default_rng(0)
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    for i in range(count):
+        centre, radius = rng.integers(20, SIDE - 20, 2).tolist(), int(rng.integers(8, 18))
+        mask = cv2.circle(np.zeros((SIDE, SIDE), np.uint8), centre, radius, 255, -1)
+        noise = rng.integers(0, 110, (SIDE, SIDE, 3), dtype=np.uint8)
+        image = np.where(mask[..., None] > 0, noise + 140, noise)
+        cv2.imwrite(str(folder / "images" / f"{i:02}.png"), image)
+        cv2.imwrite(str(folder / "masks" / f"{i:02}.png"), mask)
+    return folder
+
+
+class Trunk(nn.Module):
+    """Maps at strides 4, 8 and 16, with batch norm, whose averages are part of the state."""
+
+    def __init__(self):
+        super().__init__()
+        widths = [(3, 12, 4), (12, 16, 2), (16, 16, 2)]
+        self.stages = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(a, b, 2 * s - 1, s, s - 1), nn.BatchNorm2d(b), nn.ReLU())
+            for a, b, s in widths
+        )
+
+    def forward(self, x):
+        maps = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps
+
+
+def new_network(seed=0, width=12):
+    torch.manual_seed(seed)
+    normalise = Normalise([0.5] * 3, [0.25] * 3)
+    encoder = Stem(Trunk(), normalise, channels=(12, 16, 16), strides=(4, 8, 16))
+    return SaliencyNetwork(encoder, width)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Steps are tiny here: threads would wait for each other more than they work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def train(pairs, network, folder, **changes):
+    options = {
+        "size": 48, "scale_range": (48, 64), "epochs": 2, "batch_size": 4, "learning_rate": 2e-3,
+        "seed": 1, "held_out": 0.25, "out": folder / "network.pt", "state": folder / "state.pt",
+    }  # fmt: skip
+    return train_saliency(pairs, network, **(options | changes))
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    return find_pairs(write_pairs(tmp_path_factory.mktemp("salient"), 16))
+
+
+def entries_of(pairs):
+    return [Entry(image.stem, image, "train", ()) for image, _ in pairs]
+
+
+# ------------------------------------------------------------------------------------ data set
+
+
+def test_pairs_are_found_by_name_under_both_layouts(tmp_path, pairs):
+    assert [image.name for image, _ in pairs] == [mask.name for _, mask in pairs]
+    for images, masks in (("images", "masks"), ("DUTS-TR-Image", "DUTS-TR-Mask")):
+        folder = tmp_path / images
+        for name, suffix in ((images, "JPG"), (masks, "png")):
+            (folder / name).mkdir(parents=True)
+            (folder / name / f"a.{suffix}").touch()
+            (folder / name / "readme.txt").touch()
+        found = find_pairs(folder)
+        assert found == [(folder / images / "a.JPG", folder / masks / "a.png")]
+
+
+def test_a_folder_that_is_no_data_set_is_refused(tmp_path):
+    with pytest.raises(InputError, match="expected the folders images/ and masks/"):
+        find_pairs(tmp_path)
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match="no jpg or png"):
+        find_pairs(tmp_path)
+
+
+def test_every_image_without_its_partner_is_named(tmp_path):
+    write_pairs(tmp_path, 4)
+    (tmp_path / "masks" / "01.png").unlink()
+    (tmp_path / "images" / "02.png").unlink()
+    with pytest.raises(InputError, match="2 problems") as error:
+        find_pairs(tmp_path)
+    assert "images/01.png: no mask" in str(error.value)
+    assert "masks/02.png: no image" in str(error.value)
+
+
+def test_two_images_of_one_name_are_refused(tmp_path):
+    write_pairs(tmp_path, 1)
+    (tmp_path / "images" / "00.jpg").touch()
+    with pytest.raises(InputError, match="the same name"):
+        find_pairs(tmp_path)
+
+
+def test_a_mask_of_another_size_is_named_and_one_of_0_and_1_is_understood(tmp_path):
+    pair = find_pairs(write_pairs(tmp_path, 1))[0]
+    _, mask = read_pair(pair)
+    assert set(np.unique(mask)) == {0, 255}
+    cv2.imwrite(str(pair[1]), mask // 255)
+    np.testing.assert_array_equal(read_pair(pair)[1], mask)
+    cv2.imwrite(str(pair[1]), mask[:-1])
+    with pytest.raises(InputError, match=r"masks.*63, 64"):
+        read_pair(pair)
+
+
+def test_crops_keep_image_and_mask_together_and_repeat_by_seed_and_epoch(pairs):
+    def crop(epoch):
+        return PairCrops(pairs, size=40, scale_range=(48, 80), seed=3, epoch=epoch)[2]
+
+    image, target, valid = crop(0)
+    assert image.shape == (3, 40, 40)
+    assert target.shape == valid.shape == (40, 40)
+    assert image.mean(0)[target > 0].mean() > image.mean(0)[target == 0].mean() + 0.3
+    torch.testing.assert_close(crop(0), (image, target, valid))
+    assert not torch.equal(crop(1)[0], image)
+
+
+# -------------------------------------------------------------------------------------- loss
+
+
+def loss_by_loops(logits, target, valid, window):
+    B, H, W = logits.shape
+    half, total = window // 2, 0.0
+    for b in range(B):
+        weights = entropies = both = either = 0.0
+        for y in range(H):
+            for x in range(W):
+                rows, columns = slice(max(0, y - half), y + half + 1), slice(max(0, x - half), None)
+                around = target[b, rows, columns][:, : x + half + 1 - max(0, x - half)].mean()
+                weight = (1 + 5 * abs(around - target[b, y, x])) * valid[b, y, x]
+                p = 1 / (1 + np.exp(-logits[b, y, x]))
+                t = target[b, y, x]
+                weights += weight
+                entropies -= weight * (t * np.log(p) + (1 - t) * np.log(1 - p))
+                both += weight * p * t
+                either += weight * (p + t - p * t)
+        total += entropies / max(weights, 1) + 1 - (both + 1) / (either + 1)
+    return total / B
+
+
+def test_loss_equals_its_definition():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (2, 9, 7))
+    target, valid = (rng.random((2, 9, 7)) > 0.5).astype(float), rng.random((2, 9, 7)) > 0.2
+    loss = structure_loss(torch.tensor(logits), torch.tensor(target), torch.tensor(valid), window=5)
+    assert loss.item() == pytest.approx(loss_by_loops(logits, target, valid, 5), rel=1e-6)
+
+
+def test_padding_has_no_influence_and_no_gradient():
+    logits = torch.zeros(1, 32, 32, requires_grad=True)
+    target, valid = torch.ones(1, 32, 32), torch.ones(1, 32, 32, dtype=torch.bool)
+    valid[:, :, 20:] = False
+    structure_loss(logits, target, valid).backward()
+    assert (logits.grad[:, :, 20:] == 0).all()
+    assert (logits.grad[:, :, :20] < 0).all()
+    assert structure_loss(logits, target, torch.zeros_like(valid)).item() == 0
+
+
+# ------------------------------------------------------------------------------------- scores
+
+
+def test_scores_of_a_small_case_by_hand():
+    saliency = np.array([[255, 204], [51, 0]], np.uint8)  # 1, .8, .2, 0
+    score = SaliencyScore()
+    score.update(saliency, np.array([[True, False], [True, False]]))
+    result = score.compute()
+    assert result["mae"] == pytest.approx((0 + 0.8 + 0.8 + 0) / 4)
+    # Thresholds above .8: P 1, R 1/2, F = 1.3 * .5 / (.3 + .5); up to .2: P 2/3, R 1.
+    assert result["max_f"] == pytest.approx(0.65 / 0.8)
+    assert result["threshold"] == pytest.approx(205 / 255)
+
+
+def test_scores_weigh_images_equally_and_no_foreground_counts_zero():
+    score = SaliencyScore()
+    score.update(np.full((10, 10), 255, np.uint8), np.ones((10, 10), bool))
+    score.update(np.zeros((2, 2), np.uint8), np.zeros((2, 2), bool))
+    result = score.compute()
+    assert (result["mae"], result["max_f"], result["images"]) == (0, pytest.approx(0.5), 2)
+
+
+# ----------------------------------------------------------------------------------- training
+
+
+def test_network_gives_a_logit_a_pixel_and_every_parameter_learns():
+    network = new_network()
+    logits = network(torch.rand(2, 3, 64, 48))
+    assert logits.shape == (2, 64, 48)
+    logits.square().mean().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+
+
+def test_learning_rate_warms_up_and_ends_at_zero():
+    rates = [_rate(i / 100) for i in range(101)]
+    assert rates[0] < 0.2 < 0.9 < max(rates) <= 1
+    assert rates.index(max(rates)) <= 5
+    assert rates[100] == 0
+    assert all(a > b for a, b in pairwise(rates[5:]))
+
+
+def test_it_learns_to_see_bright_discs(pairs, tmp_path):
+    score = train(pairs, new_network(), tmp_path, epochs=12)
+    assert score["images"] == 4
+    assert score["mae"] < 0.1
+    assert score["max_f"] > 0.9
+    assert not (tmp_path / "state.pt").exists()
+
+
+def test_the_file_gives_the_network_back_and_refuses_another(pairs, tmp_path):
+    network = new_network()
+    score = train(pairs, network, tmp_path)
+    images = torch.rand(2, 3, 48, 64)
+    loaded = load_saliency(tmp_path / "network.pt", new_network(seed=5))
+    assert torch.equal(predict_saliency(loaded, images), predict_saliency(network, images))
+    content = torch.load(tmp_path / "network.pt", weights_only=True)
+    assert content["held_out"] == score
+    assert content["settings"]["size"] == 48
+    with pytest.raises(InputError, match="not a saliency network of these settings"):
+        load_saliency(tmp_path / "network.pt", new_network(width=8))
+
+
+class StopError(Exception):
+    """Stands for any interruption."""
+
+
+def interrupt_after(monkeypatch, epochs):
+    """Let training stop when `epochs` epochs are saved and another begins."""
+    from getam_core.saliency import training
+
+    whole = training._train_epoch
+
+    def until(*args):
+        if args[4] == epochs:
+            raise StopError
+        whole(*args)
+
+    monkeypatch.setattr(training, "_train_epoch", until)
+
+
+def test_an_interrupted_training_ends_with_the_same_network(pairs, tmp_path, monkeypatch):
+    straight, resumed = new_network(), new_network()
+    train(pairs, straight, tmp_path, epochs=3, out=tmp_path / "straight.pt")
+    with monkeypatch.context() as patch, pytest.raises(StopError):
+        interrupt_after(patch, 1)
+        train(pairs, new_network(), tmp_path, epochs=3)
+    assert not (tmp_path / "network.pt").exists()
+    train(pairs, resumed, tmp_path, epochs=3)
+    for a, b in zip(straight.state_dict().values(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_state_of_other_settings_is_set_aside(pairs, tmp_path, monkeypatch, caplog):
+    with monkeypatch.context() as patch, pytest.raises(StopError):
+        interrupt_after(patch, 1)
+        train(pairs, new_network(), tmp_path)
+    train(pairs, new_network(), tmp_path, learning_rate=1e-3)
+    assert "learning_rate" in caplog.text
+    assert len(list(tmp_path.glob("state.*.pt"))) == 1
+
+
+def test_at_least_one_pair_must_be_left_to_train_on(pairs, tmp_path):
+    with pytest.raises(InputError, match="none is left to train on"):
+        train(pairs[:1], new_network(), tmp_path)
+
+
+# ---------------------------------------------------------------------------------- providers
+
+
+def test_network_saliency_is_stored_at_the_images_own_size(tmp_path):
+    rng = np.random.default_rng(0)
+    entries = []
+    for i, shape in enumerate([(50, 70, 3), (51, 70, 3), (40, 33, 3)]):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), rng.integers(0, 256, shape, dtype=np.uint8))
+        entries.append(Entry(str(i), tmp_path / f"{i}.png", "train", ()))
+    with StoreWriter(tmp_path / "saliency.h5", "saliency", [], {}) as writer:
+        network_saliency(new_network(), entries, writer, size=64)
+    store = open_store(tmp_path / "saliency.h5", kind="saliency")
+    assert [store[str(i)].shape for i in range(3)] == [(50, 70), (51, 70), (40, 33)]
+    assert store["0"].dtype == np.uint8
+
+
+def test_precomputed_maps_are_resized_to_their_images(pairs, tmp_path):
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    for (_, mask), suffix in zip(pairs, [".jpg", ".png"] * 8, strict=True):
+        grey = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE)
+        cv2.imwrite(str(folder / f"{mask.stem}{suffix}"), cv2.resize(grey, (32, 48)))
+    with StoreWriter(tmp_path / "saliency.h5", "saliency", [], {}) as writer:
+        precomputed_saliency(folder, entries_of(pairs), writer)
+    store = open_store(tmp_path / "saliency.h5", kind="saliency")
+    for image, mask in pairs:
+        truth = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE)
+        saliency = store[image.stem]
+        assert saliency.shape == truth.shape
+        assert np.mean((saliency > 127) == (truth > 127)) > 0.95
+
+
+def test_all_missing_precomputed_maps_are_named_and_nothing_is_written(pairs, tmp_path):
+    written = {}
+
+    class Recorder:
+        def write(self, image_id, array):
+            written[image_id] = array
+
+    cv2.imwrite(str(tmp_path / f"{pairs[0][0].stem}.png"), np.zeros((4, 4), np.uint8))
+    with pytest.raises(InputError, match="15 problems"):
+        precomputed_saliency(tmp_path, entries_of(pairs), Recorder())
+    with pytest.raises(InputError, match="no such folder"):
+        precomputed_saliency(tmp_path / "none", entries_of(pairs), Recorder())
+    assert not written
