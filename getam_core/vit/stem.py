@@ -157,8 +157,6 @@ def build_stem(
         raise unknown("library of stems", library, builders)
     trunk = builders[library](name, weights, max_stride, pad)
     channels, strides = _measure(trunk, name, max_stride, pad)
-    if strides[-1] != max_stride:
-        raise InputError(f"{name}: has strides {strides}, none of them is max_stride={max_stride}")
     return Stem(
         trunk,
         Normalise(mean, std, bgr),
@@ -235,6 +233,8 @@ def _measure(
     side = 8 * max_stride
     shapes = _sizes(trunk, side, pad)
     strides = tuple(2 ** round(math.log2(side / width)) for _, _, width in shapes)
+    if strides[-1] != max_stride:
+        raise InputError(f"{name}: has strides {strides}, none of them is max_stride={max_stride}")
 
     def exact(p: int) -> bool:
         widths = [width for _, _, width in _sizes(trunk, side, p)]

@@ -1,0 +1,317 @@
+import copy
+
+import numpy as np
+import pytest
+import timm
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+
+from getam_core.activation import METHODS, cam_ignore, couple, getam, grad_cam, maps_from, record
+from getam_core.activation.getam import grid_of
+from getam_core.errors import InputError
+from getam_core.vit import build_network
+
+SMALL = {"embed_dim": 32, "depth": 3, "num_heads": 2}
+STEM = {"name": "squeezenet1_1", "library": "torchvision", "pad": 1}
+IMAGE = (64, 96)
+TARGETS = torch.tensor([[1, 0, 1, 1], [0, 0, 0, 0], [0, 1, 0, 0]], dtype=torch.bool)
+
+
+def timm_model(name, **options):
+    return timm.create_model(name, num_classes=4, img_size=IMAGE, **SMALL, **options)
+
+
+def hybrid(name="vit_tiny_patch16_224", stem=None, **options):
+    return build_network(
+        name=name,
+        num_classes=4,
+        image_size=IMAGE,
+        options={**SMALL, "depth": 2, **options},
+        stem=stem,
+        decoder_width=8,
+    )
+
+
+MODELS = {
+    "vit": lambda: timm_model("vit_tiny_patch16_224"),
+    "distilled": lambda: timm_model("deit_tiny_distilled_patch16_224"),
+    "registers": lambda: timm_model("vit_small_patch14_reg4_dinov2", patch_size=16),
+    "beit": lambda: timm_model("beit_base_patch16_224"),  # relative position bias
+    "stem hybrid": lambda: hybrid(stem=STEM),
+    "r50 hybrid": lambda: hybrid("vit_base_r50_s16_224"),
+}
+
+
+def model_of(kind):
+    torch.manual_seed(0)
+    model = MODELS[kind]().eval()
+    for parameter in model.parameters():  # timm's small initial weights leave attention flat
+        if parameter.dim() == 2:
+            parameter.data.mul_(3)
+    return model
+
+
+@pytest.fixture(scope="module")
+def vit():
+    return model_of("vit")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.rand(3, 3, *IMAGE, generator=torch.Generator().manual_seed(1))
+
+
+class ExplicitAttention:
+    """Attention with its matrix A kept in the graph, in place of PyTorch's function."""
+
+    def __init__(self):
+        self.matrices = []
+
+    def __call__(self, q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None):
+        scores = q @ k.transpose(-2, -1) * (q.shape[-1] ** -0.5 if scale is None else scale)
+        attention = (scores if attn_mask is None else scores + attn_mask).softmax(-1)
+        self.matrices.append(attention)
+        return attention @ v
+
+
+def explicit_getam(model, images, targets, coupling, blocks, monkeypatch):
+    """GETAM by its definition: the whole matrix, one backward an (image, class) pair."""
+    prefix = getattr(getattr(model, "vit", model), "num_prefix_tokens", 1)
+    explicit = ExplicitAttention()
+    with monkeypatch.context() as patch:
+        patch.setattr(F, "scaled_dot_product_attention", explicit)
+        logits = model(images)
+    maps = []
+    for image, class_id in targets.nonzero().tolist():
+        gradients = torch.autograd.grad(
+            logits[image, class_id], explicit.matrices, retain_graph=True
+        )
+        rows = [
+            (matrix[image, :, 0, prefix:].detach().numpy(), gradient[image, :, 0, prefix:].numpy())
+            for matrix, gradient in zip(explicit.matrices, gradients, strict=True)
+        ]
+        chosen = rows if blocks is None else [rows[i] for i in blocks]
+        maps.append(sum(coupled_by_loops(a, g, coupling) for a, g in chosen))
+    return np.stack(maps)
+
+
+def coupled_by_loops(attention, gradient, coupling):
+    heads, patches = attention.shape
+    out = np.zeros(patches)
+    for n in range(patches):
+        a, g = attention[:, n], gradient[:, n]
+        if coupling == "per_head":
+            out[n] = sum(max(a[h] * g[h], 0) for h in range(heads)) / heads
+            out[n] *= sum(max(g[h], 0) for h in range(heads)) / heads
+        else:
+            mean_g, mean_a = sum(g) / heads, sum(a) / heads
+            out[n] = max(mean_g * mean_a, 0) * max(mean_g, 0)
+    return out
+
+
+def relative_difference(got, want):
+    return float(np.abs(np.asarray(got).reshape(want.shape) - want).max() / np.abs(want).max())
+
+
+@pytest.mark.parametrize("coupling", ["per_head", "head_mean"])
+@pytest.mark.parametrize("kind", list(MODELS))
+def test_getam_is_that_of_explicit_attention_and_one_backward_a_pair(
+    kind, coupling, images, monkeypatch
+):
+    model = model_of(kind)
+    maps, logits = getam(model, images, TARGETS, coupling=coupling)
+    with torch.no_grad():
+        torch.testing.assert_close(logits, model(images))
+    want = explicit_getam(model, images, TARGETS, coupling, None, monkeypatch)
+    assert maps.shape[0] == 4 and maps.shape[1] * 3 == maps.shape[2] * 2
+    assert relative_difference(maps, want) < 1e-5
+
+
+@pytest.mark.parametrize("kind", ["vit", "distilled", "stem hybrid"])
+def test_in_float64_the_identity_is_exact(kind, images, monkeypatch):
+    model = model_of(kind).double()
+    maps, _ = getam(model, images.double(), TARGETS)
+    want = explicit_getam(model, images.double(), TARGETS, "per_head", None, monkeypatch)
+    assert maps.dtype == torch.float64
+    assert relative_difference(maps, want) < 1e-9
+
+
+@pytest.mark.parametrize(("blocks", "chosen"), [(1, [2]), (2, [1, 2]), ([0, 2], [0, 2])])
+def test_the_sum_runs_over_the_blocks_asked_for(vit, images, blocks, chosen, monkeypatch):
+    maps, _ = getam(vit, images, TARGETS, blocks=blocks)
+    want = explicit_getam(vit, images, TARGETS, "per_head", chosen, monkeypatch)
+    assert relative_difference(maps, want) < 1e-5
+
+
+def test_coupling_by_hand():
+    attention = torch.tensor([[[0.5, 0.2], [0.1, 0.4]]])
+    gradient = torch.tensor([[[2.0, -1.0], [-4.0, 3.0]]])
+    per_head = couple(attention, gradient, "per_head")
+    torch.testing.assert_close(per_head, torch.tensor([[0.5 * 1.0, 0.6 * 1.5]]))
+    head_mean = couple(attention, gradient, "head_mean")
+    torch.testing.assert_close(head_mean, torch.tensor([[0.0, 1.0 * 0.3 * 1.0]]))
+
+
+@given(
+    pairs=st.integers(0, 3),
+    heads=st.integers(1, 4),
+    patches=st.integers(1, 6),
+    coupling=st.sampled_from(["per_head", "head_mean"]),
+    seed=st.integers(0, 100),
+)
+def test_coupling_agrees_with_loops(pairs, heads, patches, coupling, seed):
+    generator = np.random.default_rng(seed)
+    attention = generator.random((pairs, heads, patches))
+    gradient = generator.normal(size=(pairs, heads, patches))
+    got = couple(torch.from_numpy(attention), torch.from_numpy(gradient), coupling).numpy()
+    for m in range(pairs):
+        np.testing.assert_allclose(got[m], coupled_by_loops(attention[m], gradient[m], coupling))
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("kind", ["vit", "distilled", "stem hybrid"])
+def test_passes_shared_by_images_give_each_pair_its_own_map(kind, method, images):
+    model = model_of(kind)
+    maps, logits = METHODS[method](model, images, TARGETS)
+    assert logits.shape == (3, 4) and not maps.requires_grad and (maps >= 0).all()
+    for pair, (image, class_id) in enumerate(TARGETS.nonzero().tolist()):
+        alone = torch.zeros(1, 4, dtype=torch.bool)
+        alone[0, class_id] = True
+        one, _ = METHODS[method](model, images[image : image + 1], alone)
+        torch.testing.assert_close(maps[pair], one[0], rtol=1e-4, atol=float(one.max()) * 1e-5)
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+def test_a_batch_without_classes_has_no_maps(method, vit, images):
+    maps, logits = METHODS[method](vit, images, torch.zeros_like(TARGETS))
+    assert maps.shape == (0, 4, 6) and logits.shape == (3, 4)
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+def test_the_model_is_left_as_it_was(method, images):
+    model = hybrid(stem={"name": "test_resnet"}, drop_path_rate=0.5).train()
+    model.stem.eval()
+    modes = [m.training for m in model.modules()]
+    state = copy.deepcopy(model.state_dict())
+    model.vit.head.weight.grad = torch.ones_like(model.vit.head.weight)
+    first, _ = METHODS[method](model, images, TARGETS)
+    second, _ = METHODS[method](model, images, TARGETS)
+    assert torch.equal(first, second)  # no stochastic depth in a map pass
+    assert [m.training for m in model.modules()] == modes
+    assert [n for n, p in model.named_parameters() if p.grad is not None] == ["vit.head.weight"]
+    assert (model.vit.head.weight.grad == 1).all()
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+def test_maps_need_neither_a_recording_caller_nor_trainable_parameters(
+    method, context, vit, images
+):
+    want, _ = METHODS[method](vit, images, TARGETS)
+    frozen = copy.deepcopy(vit).requires_grad_(False)
+    with context():
+        maps, logits = METHODS[method](frozen, images.clone(), TARGETS)
+    torch.testing.assert_close(maps, want)
+    assert not logits.requires_grad
+
+
+def test_training_uses_its_own_forward_for_maps_without_changing_its_gradients(images):
+    model = model_of("stem hybrid")
+
+    def step(with_maps):
+        model.zero_grad()
+        with record(model) as tape:
+            logits, segmentation = model.classify_and_segment(images)
+        maps = None
+        if with_maps:
+            maps = maps_from(tape, logits, TARGETS, grid=model.grid(IMAGE))
+        (logits.sum() + segmentation.square().mean()).backward()
+        return maps, [p.grad.clone() for p in model.parameters()]
+
+    _, plain = step(with_maps=False)
+    maps, with_maps = step(with_maps=True)
+    assert all(torch.equal(a, b) for a, b in zip(plain, with_maps, strict=True))
+    want, _ = getam(model, images, TARGETS)
+    torch.testing.assert_close(maps, want, rtol=1e-4, atol=float(want.max()) * 1e-5)
+
+
+def test_under_autocast_maps_are_float32(vit, images):
+    want, _ = getam(vit, images, TARGETS)
+    with torch.autocast("cpu", torch.bfloat16):
+        maps, _ = getam(vit, images, TARGETS)
+    assert maps.dtype == torch.float32
+    assert np.corrcoef(maps.flatten(), want.flatten())[0, 1] > 0.98
+
+
+def test_grad_cam_agrees_with_autograd_pair_by_pair(vit, images):
+    maps, _ = grad_cam(vit, images, TARGETS)
+    seen = []
+    hook = vit.blocks[-1].norm1.register_forward_hook(lambda _m, _i, out: seen.append(out))
+    logits = vit(images)
+    hook.remove()
+    for pair, (image, class_id) in enumerate(TARGETS.nonzero().tolist()):
+        (gradient,) = torch.autograd.grad(logits[image, class_id], seen[0], retain_graph=True)
+        weights, tokens = gradient[image, 1:].mean(0).numpy(), seen[0][image, 1:].detach().numpy()
+        want = np.maximum([float(weights @ token) for token in tokens], 0).reshape(4, 6)
+        np.testing.assert_allclose(maps[pair], want, rtol=1e-4, atol=want.max() * 1e-5)
+
+
+def test_cam_on_patches_averages_the_two_heads_of_a_distilled_network(images):
+    model = model_of("distilled")
+    maps, _ = cam_ignore(model, images, TARGETS)
+    with torch.no_grad():
+        tokens = model.forward_features(images)[:, 2:].numpy()
+    weight = (model.head.weight + model.head_dist.weight).detach().numpy() / 2
+    for pair, (image, class_id) in enumerate(TARGETS.nonzero().tolist()):
+        want = np.maximum(tokens[image] @ weight[class_id], 0).reshape(4, 6)
+        np.testing.assert_allclose(maps[pair], want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("patches", "image_size", "grid"),
+    [(600, (320, 480), (20, 30)), (600, (480, 320), (30, 20)), (49, (224, 224), (7, 7)),
+     (24, (64, 97), (4, 6)), (5, (16, 80), (1, 5))],
+)  # fmt: skip
+def test_the_grid_is_that_of_the_images_aspect(patches, image_size, grid):
+    assert grid_of(patches, image_size) == grid
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"fusion": "product"}, "sum"),
+        ({"coupling": "mean"}, "per_head and head_mean"),
+        ({"blocks": 4}, "the network has 3"),
+        ({"blocks": [0, 3]}, "the network has 3"),
+        ({"blocks": 0}, "the network has 3"),
+        ({"targets": TARGETS[:, :2]}, "one column a class"),
+    ],
+)
+def test_wrong_arguments_are_answered_with_what_there_is(vit, images, arguments, message):
+    with pytest.raises(InputError, match=message):
+        getam(vit, images, **{"targets": TARGETS, **arguments})
+
+
+def test_a_grid_that_does_not_fit_is_refused(vit, images):
+    with record(vit) as tape:
+        logits = vit(images)
+    with pytest.raises(InputError, match="24 patches make no square"):
+        maps_from(tape, logits, TARGETS)
+    with pytest.raises(InputError, match="grid 5 x 5"):
+        maps_from(tape, logits, TARGETS, grid=(5, 5))
+
+
+def test_attention_that_cannot_be_recorded_is_named(images):
+    unfused = model_of("vit")
+    for block in unfused.blocks:
+        block.attn.fused_attn = False
+    with pytest.raises(InputError, match="fused attention"):
+        getam(unfused, images, TARGETS)
+    dropping = timm_model("vit_tiny_patch16_224", attn_drop_rate=0.1).train()
+    with pytest.raises(InputError, match="attn_drop_rate"), record(dropping):
+        dropping(images)
+    assert isinstance(dropping.blocks[0].attn.attn_drop, nn.Dropout)
