@@ -11,7 +11,7 @@ from getam_core.evaluation import check_masks, find_masks, write_mask_index
 def main(arguments: argparse.Namespace) -> None:
     entries = read_index(arguments.index)
     masks = find_masks(arguments.root, entries)
-    check_masks(masks, entries, len(command.settings_of(arguments).data.classes))
+    check_masks(masks, entries, 1 + len(command.settings_of(arguments).data.classes))
     write_mask_index(arguments.out, masks)
 
 

@@ -3,6 +3,7 @@
 import argparse
 
 import command
+import numpy as np
 
 from getam_core.data import Entry, class_targets, of_split, read_index
 from getam_core.evaluation import (
@@ -33,8 +34,6 @@ def main(arguments: argparse.Namespace) -> None:
 
 def class_map(store: Store, entries: list[Entry]) -> float:
     """Class mAP in percent of the scores that stand beside the predictions."""
-    import numpy as np
-
     scores = np.stack([store.attributes(entry.image_id)["scores"] for entry in entries])
     return round(100 * mean_average_precision(scores, class_targets(entries, store.classes)), 2)
 

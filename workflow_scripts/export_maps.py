@@ -6,17 +6,16 @@ from functools import partial
 
 import command
 
+from getam_core.activation import METHODS, export_maps
 from getam_core.data import of_split, read_index
 from getam_core.stores import StoreWriter
+from getam_core.training import load_network
 
 
 def main(arguments: argparse.Namespace) -> None:
     settings = command.settings_of(arguments)
     entries = of_split(read_index(arguments.index), "train")
     device = command.torch_device(arguments)
-
-    from getam_core.activation import METHODS, export_maps
-    from getam_core.training import load_network
 
     getam = settings.getam
     method = METHODS[arguments.method]

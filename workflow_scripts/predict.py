@@ -6,17 +6,15 @@ import json
 import command
 
 from getam_core.data import of_split, read_index
+from getam_core.evaluation import predict_split
 from getam_core.stores import StoreWriter
+from getam_core.training import load_network
 
 
 def main(arguments: argparse.Namespace) -> None:
     settings = command.settings_of(arguments)
     entries = of_split(read_index(arguments.index), arguments.split)
     device = command.torch_device(arguments)
-
-    from getam_core.evaluation import predict_split
-    from getam_core.training import load_network
-
     predict = settings.predict
     header = json.loads(arguments.settings)
     with StoreWriter(arguments.out, "predictions", settings.data.classes, header) as writer:

@@ -1,27 +1,32 @@
 """Train the network: a classification half, then double backward."""
 
 import argparse
+import hashlib
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import command
+import torch
 
-from getam_core.data import of_split, read_index
+from getam_core.data import TrainingSet, of_split, read_index
 from getam_core.settings import Settings
+from getam_core.training import (
+    Labelling,
+    Plan,
+    Trainer,
+    class_map,
+    save_network,
+    write_metrics,
+)
+from getam_core.vit import build_network
 
 
 def main(arguments: argparse.Namespace) -> None:
     settings = command.settings_of(arguments)
     entries = read_index(arguments.index)
     device = command.torch_device(arguments)
-
-    import torch
-
-    from getam_core.data import TrainingSet
-    from getam_core.training import Trainer, class_map, save_network, write_metrics
-    from getam_core.vit import build_network
-
     torch.manual_seed(settings.seed)
     built_by = network_arguments(settings)
     train = settings.train
@@ -65,10 +70,8 @@ def network_arguments(settings: Settings) -> dict[str, Any]:
     return model | {"num_classes": len(settings.data.classes)}
 
 
-def plan(settings: Settings) -> "Plan":  # noqa: F821 (imported below, torch comes with it)
+def plan(settings: Settings) -> Plan:
     """Unpack the settings into the trainer's plan."""
-    from getam_core.training import Labelling, Plan
-
     train = settings.train
     labels = train.labels.model_dump(exclude={"saliency", "saliency_threshold"})
     return Plan(
@@ -93,9 +96,6 @@ def plan(settings: Settings) -> "Plan":  # noqa: F821 (imported below, torch com
 
 def identity(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the resume state belongs to: the settings and the contents of the inputs."""
-    import hashlib
-    import json
-
     inputs = {
         name: hashlib.sha256(path.read_bytes()).hexdigest()
         for name, path in (("index", arguments.index), ("saliency", arguments.saliency))

@@ -13,9 +13,10 @@ GROUPS = ("stem", "backbone", "heads")
 class Schedule:
     """Learning rate of every parameter group as a function of the step.
 
-    Warm-up is linear over its share of all steps; then `poly` falls as (1 - progress)^0.9 and
-    `cosine` as half a cosine, over the whole run. From `second_half` on, each group's rate is
-    multiplied by `second_half_scale[group]` (released code: 0.1).
+    `poly` falls as (1 - progress)^0.9 over the whole run, as in the released code. `cosine` falls
+    to zero over each half and starts anew for the second (Loshchilov & Hutter 2017), since its
+    decoder is new then. Warm-up is linear over the first share of a fall. From step `second_half`
+    on, each group's rate is multiplied by `second_half_scale[group]` (released code: 0.1).
     """
 
     steps: int
@@ -36,13 +37,22 @@ class Schedule:
             group["lr"] = self.rate(group["name"], step)
 
     def _shape(self, step: int) -> float:
-        warmup = round(self.warmup * self.steps)
+        step, steps = self._fall(step)
+        warmup = round(self.warmup * steps)
         if step < warmup:
             return (step + 1) / warmup
-        progress = (step - warmup) / max(1, self.steps - warmup)
+        progress = (step - warmup) / max(1, steps - warmup)
         if self.kind == "poly":
             return (1 - progress) ** 0.9
         return 0.5 * (1 + math.cos(math.pi * progress))
+
+    def _fall(self, step: int) -> tuple[int, int]:
+        """Place of the step in its fall, and the fall's length."""
+        if self.kind == "poly":
+            return step, self.steps
+        if step < self.second_half:
+            return step, self.second_half
+        return step - self.second_half, self.steps - self.second_half
 
 
 def build_optimizer(
