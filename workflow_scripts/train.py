@@ -42,7 +42,7 @@ def main(arguments: argparse.Namespace) -> None:
         class_map,
         entries=of_split(entries, "val"),
         classes=settings.data.classes,
-        size=train.scale_range[1],
+        size=train.crop_size,
         device=device,
     )
     trainer = Trainer(
@@ -85,6 +85,7 @@ def plan(settings: Settings) -> Plan:
         warmup=train.warmup,
         weight_decay=train.weight_decay,
         gradient_clip=train.gradient_clip,
+        precision=train.precision,
         loss_weights=train.losses.model_dump(),
         labelling=Labelling(train.maps.model_dump(), labels),
         saliency_threshold=train.labels.saliency_threshold if train.labels.saliency else None,

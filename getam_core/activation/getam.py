@@ -88,9 +88,10 @@ def maps_from(
     maps_MN = logits.new_zeros(int(targets.sum()), tape.patches(), dtype=dtype)
     outputs = [block.output for block in chosen]
     passes = class_gradients(logits, targets, outputs, retain_graph=retain_graph)
-    for pairs, images, gradients in passes:
-        for block, gradient in zip(chosen, gradients, strict=True):
-            maps_MN[pairs] += _block_map(block, gradient, images, tape.prefix, coupling)
+    with torch.autocast(logits.device.type, enabled=False):  # of squared gradients: float32
+        for pairs, images, gradients in passes:
+            for block, gradient in zip(chosen, gradients, strict=True):
+                maps_MN[pairs] += _block_map(block, gradient, images, tape.prefix, coupling)
     return maps_MN.unflatten(1, (height, width))
 
 

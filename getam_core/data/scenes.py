@@ -20,8 +20,8 @@ from getam_core.files import atomic_path
 SCENE_CLASSES = tuple(SCENE_SHAPES)
 SIDE = (0.34, 0.55)  # of an object, as a share of the image's
 # How often an object wears its class's own pattern: a hint, not a substitute for the shape.
-OWN_PATTERN = 0.75
-HUE_SPREAD = 0.09
+OWN_PATTERN = 0.9
+HUE_SPREAD = 0.07
 SPLITS = ("train", "val", "salient")  # position is part of the seed
 
 

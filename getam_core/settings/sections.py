@@ -63,7 +63,7 @@ class StemSettings(Section):
     std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
     bgr: bool = False
     pad: int = Field(0, ge=0)
-    feature_scale: Positive = 1.0
+    feature_scale: Positive | tuple[Positive, ...] = 1.0
 
 
 class ModelSettings(Section):
@@ -151,6 +151,7 @@ class TrainSettings(Section):
     batch_size: Count = 4
     crop_size: Count = 256
     scale_range: ScaleRange = (230, 292)
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
     optimizer: Literal["sgd", "adamw"] = "sgd"
     learning_rate: GroupRates = GroupRates(stem=0.04, backbone=0.04, heads=0.04)
     second_half_scale: GroupRates = GroupRates(stem=0.1, backbone=0.1, heads=0.1)

@@ -25,6 +25,7 @@ from getam_core.training.objective import (
     classification_step,
     double_backward_step,
 )
+from getam_core.training.precision import uses_bfloat16
 from getam_core.training.schedule import Schedule, build_optimizer
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class Plan:
     warmup: float
     weight_decay: float
     gradient_clip: float | None
+    precision: str
     loss_weights: dict[str, float]
     labelling: Labelling
     saliency_threshold: float | None  # None: labels and loss without saliency
@@ -85,6 +87,7 @@ class Trainer:
         self.validate, self.state, self.settings = validate, state, settings
         self.device, self.workers, self.events = device, workers, events
         self.steps_per_epoch = -(-len(training_set) // plan.batch_size)
+        self.bfloat16 = uses_bfloat16(plan.precision, device)
         self.optimizer = build_optimizer(
             network.parameter_groups(), plan.optimizer, plan.weight_decay
         )
@@ -171,7 +174,8 @@ class Trainer:
 
     def _update(self, batch: Batch) -> None:
         self.schedule.apply(self.optimizer, self.epoch * self.steps_per_epoch + self.step)
-        outputs = self._forward(batch)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            outputs = self._forward(batch)
         loss = outputs.terms.total(self.plan.loss_weights)
         if not torch.isfinite(loss):
             raise FloatingPointError(

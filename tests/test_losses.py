@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+import torch
+
+from getam_core.training.losses import (
+    Terms,
+    classification_loss,
+    saliency_loss,
+    segmentation_losses,
+)
+
+RNG = np.random.default_rng(0)
+
+
+def log_softmax(scores):
+    shifted = scores - scores.max(axis=0)
+    return shifted - np.log(np.exp(shifted).sum(axis=0))
+
+
+def test_foreground_and_background_are_means_of_their_own():
+    scores = RNG.normal(size=(2, 4, 5, 6))
+    labels = RNG.choice([0, 1, 2, 3, 255], size=(2, 5, 6))
+    picked = {True: [], False: []}
+    for b, y, x in np.ndindex(labels.shape):
+        label = labels[b, y, x]
+        if label != 255:
+            picked[label > 0].append(-log_softmax(scores[b, :, y, x])[label])
+    foreground, background = segmentation_losses(torch.tensor(scores), torch.tensor(labels))
+    assert foreground.item() == pytest.approx(np.mean(picked[True]), rel=1e-5)
+    assert background.item() == pytest.approx(np.mean(picked[False]), rel=1e-5)
+
+
+@pytest.mark.parametrize("value", [0, 1, 255])
+def test_labels_of_one_kind_alone_give_finite_losses_and_gradients(value):
+    scores = torch.randn(1, 3, 4, 4, requires_grad=True)
+    foreground, background = segmentation_losses(scores, torch.full((1, 4, 4), value))
+    (foreground + background).backward()
+    assert torch.isfinite(scores.grad).all()
+    assert (foreground > 0, background > 0) == (value == 1, value == 0)
+
+
+def test_saliency_is_the_cross_entropy_of_the_background_probability():
+    scores = RNG.normal(size=(2, 4, 5, 6))
+    labels = RNG.choice([0, 255], size=(2, 5, 6))
+    salient, valid = RNG.random((2, 2, 5, 6)) > 0.4
+    expected = []
+    for b, y, x in np.argwhere(valid):
+        p = np.exp(log_softmax(scores[b, :, y, x]))[0]
+        expected.append(-np.log(1 - p if salient[b, y, x] else p))
+    loss = saliency_loss(*map(torch.tensor, (scores, labels, salient, valid)))
+    assert loss.item() == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+def test_saliency_does_not_undo_mined_pixels():
+    scores = torch.zeros(1, 3, 1, 2)
+    scores[:, 0] = -9.0  # both pixels are sure to be foreground
+    salient, valid = torch.zeros(1, 1, 2, dtype=torch.bool), torch.ones(1, 1, 2, dtype=torch.bool)
+    mined = saliency_loss(scores, torch.tensor([[[2, 1]]]), salient, valid)
+    unlabelled = saliency_loss(scores, torch.tensor([[[0, 255]]]), salient, valid)
+    assert mined < 1e-3 < 9 < unlabelled
+
+
+def test_saliency_is_exact_where_the_softmax_saturates():
+    scores = torch.tensor([200.0, 0.0]).view(1, 2, 1, 1)
+    valid = torch.ones(1, 1, 1, dtype=torch.bool)
+    loss = saliency_loss(scores, torch.tensor([[[255]]]), valid, valid)
+    assert loss.item() == pytest.approx(200.0)
+
+
+def test_classification_is_the_mean_binary_cross_entropy():
+    logits, targets = RNG.normal(size=(3, 4)), RNG.random((3, 4)) > 0.5
+    p = 1 / (1 + np.exp(-logits))
+    expected = -np.mean(np.where(targets, np.log(p), np.log(1 - p)))
+    loss = classification_loss(torch.tensor(logits), torch.tensor(targets))
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_total_weighs_each_term():
+    terms = Terms(*torch.tensor([1.0, 2.0, 4.0, 8.0]))
+    weights = {"classification": 1, "foreground": 0.5, "background": 0, "saliency": 2}
+    assert terms.total(weights).item() == 1 + 1 + 0 + 16

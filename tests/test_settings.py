@@ -1,0 +1,123 @@
+from pathlib import Path
+
+import pytest
+
+from getam_core.errors import InputError
+from getam_core.settings import Settings, check_paths, load_settings
+
+
+@pytest.fixture
+def run(tmp_path):
+    def write(text):
+        path = tmp_path / "run.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("name", ["demo", "voc", "voc_mini"])
+def test_every_run_of_the_repository_is_valid(repository, name):
+    load_settings(repository / "config" / f"{name}.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("trian: {epochs: 3}", ["trian", "unknown key", "did you mean train?"]),
+        ("train: {epoch: 3}", ["train.epoch", "did you mean train.epochs?"]),
+        ("train: {labels: {gama: 3}}", ["train.labels.gama", "train.labels.gamma?"]),
+        ("model: {stem: {nam: x}}", ["model.stem.nam", "model.stem.name?"]),
+        ("pseudo_labels: {xyzzy: 3}", ["pseudo_labels.xyzzy", "known here: refinement"]),
+        ("pseudo_labels: {alpha: 1.5}", ["pseudo_labels.alpha", "less than or equal to 1", "1.5"]),
+        ("pseudo_labels: {refinement: crf}", ["pseudo_labels.refinement", "'pamr'", "'crf'"]),
+        ("train: {epochs: few}", ["train.epochs", "valid integer", "'few'"]),
+        ("train: {epochs: 3, classification_epochs: 4}", ["train:", "must not exceed epochs (3)"]),
+        ("data: {classes: [cat, cat]}", ["data.classes", "different class names"]),
+        ("[1, 2]", ["expected keys and values", "list"]),
+        ("a: [", ["not valid YAML"]),
+    ],
+)
+def test_wrong_settings_are_named_with_file_key_and_expectation(run, text, words):
+    path = run(text)
+    with pytest.raises(InputError) as error:
+        load_settings(path)
+    assert all(word in str(error.value) for word in [str(path), *words])
+
+
+def test_all_wrong_keys_are_reported_at_once(run):
+    with pytest.raises(InputError) as error:
+        load_settings(run("trian: 1\nseed: x\n"))
+    assert len(str(error.value).splitlines()) == 2
+
+
+def test_a_run_without_file_lists_the_runs_there_are(run):
+    path = run("seed: 1")
+    with pytest.raises(InputError, match=r"no such run; the runs of .* are: run"):
+        load_settings(path.with_name("other.yaml"))
+
+
+def test_values_of_the_command_line_become_the_same_settings_as_those_of_the_file(run):
+    written = load_settings(run("pseudo_labels: {alpha: 0.8}\ngetam: {size: 320}\nseed: 3\n"))
+    path = run("pseudo_labels: {alpha: 0.5}\n")
+    given = {"pseudo_labels": {"alpha": "0.8"}, "getam": {"size": "320"}, "seed": "3"}
+    assert load_settings(path, given) == written
+    assert load_settings(path, {"getam": {"size": "null"}}).getam.size is None
+
+
+def test_an_override_keeps_the_sibling_keys_of_the_file(run):
+    path = run("pseudo_labels: {alpha: 0.5, gamma: 4}\n")
+    labels = load_settings(path, {"pseudo_labels": {"alpha": "0.8"}}).pseudo_labels
+    assert (labels.alpha, labels.gamma) == (0.8, 4)
+
+
+def test_a_wrong_override_is_named_as_one_of_the_command_line(run):
+    with pytest.raises(InputError, match=r"with --config: pseudo_labels\.alfa: .*alpha"):
+        load_settings(run("seed: 1"), {"pseudo_labels": {"alfa": "0.8"}})
+
+
+def test_one_rate_stands_for_all_parameter_groups(run):
+    train = load_settings(run("train: {learning_rate: 0.1}")).train
+    assert set(train.learning_rate.model_dump().values()) == {0.1}
+
+
+def test_what_a_stage_depends_on_changes_with_its_own_sections_alone():
+    base = Settings()
+    other = Settings.model_validate({"pseudo_labels": {"alpha": 0.8}})
+    assert base.select("data", "model", "train") == other.select("data", "model", "train")
+    assert base.select("pseudo_labels") != other.select("pseudo_labels")
+    assert Settings.model_validate_json(other.select("pseudo_labels")) == other
+
+
+class TestPaths:
+    source = Path("config/run.yaml")
+
+    def check(self, **values):
+        check_paths(Settings.model_validate(values), self.source)
+
+    def test_a_missing_data_root_says_how_to_give_one(self):
+        with pytest.raises(InputError, match=r"data_root is not set.*--config data_root=FOLDER"):
+            self.check()
+
+    def test_a_data_root_that_is_no_folder_is_named(self, tmp_path):
+        with pytest.raises(InputError, match=r"no such folder: .*nowhere"):
+            self.check(data_root=tmp_path / "nowhere")
+
+    def test_weights_that_are_not_there_are_named_with_their_key(self, tmp_path):
+        with pytest.raises(InputError, match=r"model\.weights: no such file.*/w\.safetensors"):
+            self.check(
+                data_root=tmp_path,
+                model={"weights": "{data_root}/w.safetensors"},
+                saliency={"source": "precomputed", "folder": str(tmp_path)},
+            )
+
+    def test_saliency_without_a_source_of_maps_is_refused(self, tmp_path):
+        with pytest.raises(InputError, match=r"saliency\.images: .*saliency\.source: precomputed"):
+            self.check(data_root=tmp_path)
+
+    def test_a_run_without_saliency_needs_no_source_of_it(self, tmp_path):
+        off = {"saliency": False}
+        self.check(data_root=tmp_path, train={"labels": off}, pseudo_labels=off)
+
+    def test_made_scenes_need_no_data_root(self):
+        self.check(data={"layout": "scenes"}, saliency={"encoder": {"name": "resnet18"}})

@@ -1,0 +1,291 @@
+import logging
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from getam_core.activation import getam
+from getam_core.checkpoint import differing_keys, load_checkpoint, load_resumable, save_checkpoint
+from getam_core.data import SCENE_CLASSES, TrainingSet, of_split, read_voc, write_scenes
+from getam_core.errors import InputError, Interrupted
+from getam_core.stores import StoreWriter
+from getam_core.training import (
+    Batch,
+    Labelling,
+    Plan,
+    Trainer,
+    class_map,
+    double_backward_step,
+    load_network,
+    save_network,
+    write_metrics,
+)
+from getam_core.training.objective import label_batch, needs_own_map_pass
+from getam_core.training.precision import uses_bfloat16
+from getam_core.vit import build_network
+
+CPU = torch.device("cpu")
+WEIGHTS = {"classification": 1.0, "foreground": 1.0, "background": 1.0, "saliency": 1.0}
+BUILT_BY = {
+    "name": "vit_tiny_patch16_224",
+    "num_classes": len(SCENE_CLASSES),
+    "image_size": 32,
+    "options": {"patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2},
+    "weights": None,
+    "stem": None,
+    "decoder_width": 8,
+}
+
+
+def network(**options):
+    torch.manual_seed(0)
+    return build_network(**BUILT_BY | {"options": BUILT_BY["options"] | options})
+
+
+def batch(dtype=torch.float32):
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.zeros(3, len(SCENE_CLASSES), dtype=torch.bool)
+    targets[0, [1, 4]] = targets[2, 0] = True
+    valid = torch.ones(3, 32, 32, dtype=torch.bool)
+    valid[:, :, 28:] = False
+    return Batch(
+        images=torch.rand(3, 3, 32, 32, generator=generator, dtype=dtype),
+        targets=targets,
+        valid=valid,
+        saliency=torch.rand(3, 32, 32, generator=generator) > 0.5,
+    )
+
+
+class TestDoubleBackward:
+    labelling = Labelling({"coupling": "head_mean", "blocks": 1}, {"gamma": 8.0, "alpha": 0.8})
+
+    def gradients(self, model, outputs):
+        model.zero_grad()
+        outputs.terms.total(WEIGHTS).backward()
+        return {name: parameter.grad for name, parameter in model.named_parameters()}
+
+    def test_one_forward_pass_gives_the_gradient_of_two(self):
+        model, data = network().double().train(), batch(torch.float64)
+        outputs = double_backward_step(model, data, self.labelling)
+        found = self.gradients(model, outputs)
+
+        maps, _ = getam(model, data.images, data.targets, coupling="head_mean", blocks=1)
+        labels = label_batch(data, maps, {"gamma": 8.0, "alpha": 0.8})
+        assert torch.equal(outputs.labels, labels)
+        again = double_backward_step(model, data, self.labelling)
+        assert torch.equal(outputs.terms.foreground, again.terms.foreground)
+        for name, gradient in self.gradients(model, again).items():
+            assert torch.allclose(gradient, found[name], rtol=1e-9), name
+
+    def test_every_parameter_gets_a_gradient(self):
+        model = network().train()
+        gradients = self.gradients(model, double_backward_step(model, batch(), self.labelling))
+        assert [name for name, gradient in gradients.items() if gradient is None] == []
+
+    def test_padding_is_unknown(self):
+        labels = double_backward_step(network().train(), batch(), self.labelling).labels
+        assert (labels[:, :, 28:] == 255).all()
+        assert (labels[:, :, :28] != 255).any()
+
+    def test_an_image_without_classes_has_no_class_in_its_label(self):
+        labels = double_backward_step(network().train(), batch(), self.labelling).labels
+        assert set(labels[1].unique().tolist()) <= {0, 255}
+
+    def test_without_saliency_there_is_no_saliency_loss_and_no_unknown_pixel(self):
+        data = replace(batch(), saliency=None)
+        outputs = double_backward_step(network().train(), data, self.labelling)
+        assert outputs.terms.saliency == 0
+        assert (outputs.labels[:, :, :28] != 255).all()
+
+    @pytest.mark.parametrize("option", ["drop_path_rate", "proj_drop_rate", "pos_drop_rate"])
+    def test_a_random_network_makes_its_maps_without_the_randomness(self, option):
+        model, data = network(**{option: 0.5}).train(), batch()
+        assert needs_own_map_pass(model)
+        first = double_backward_step(model, data, self.labelling)
+        second = double_backward_step(model, data, self.labelling)
+        assert torch.equal(first.labels, second.labels)
+        assert first.terms.classification != second.terms.classification
+        assert model.training
+
+    def test_a_network_without_randomness_shares_its_forward_pass(self):
+        assert not needs_own_map_pass(network().train())
+        assert not needs_own_map_pass(network(drop_path_rate=0.5).eval())
+        assert needs_own_map_pass(torch.nn.BatchNorm2d(3).train())
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    root = tmp_path_factory.mktemp("scenes")
+    write_scenes(root, train=40, val=12, size=32, seed=0)
+    entries = read_voc(root, {"train": "train", "val": "val"}, SCENE_CLASSES)
+    with StoreWriter(root / "saliency.h5", "saliency", SCENE_CLASSES, {}) as writer:
+        for entry in of_split(entries, "train"):
+            writer.write(entry.image_id, np.full((32, 32), 200, np.uint8))
+    return root, entries
+
+
+PLAN = Plan(
+    epochs=3,
+    classification_epochs=2,
+    batch_size=8,
+    optimizer="adamw",
+    learning_rate=dict.fromkeys(("stem", "backbone", "heads"), 3e-3),
+    second_half_scale=dict.fromkeys(("stem", "backbone", "heads"), 1.0),
+    schedule="cosine",
+    warmup=0.1,
+    weight_decay=0.05,
+    gradient_clip=1.0,
+    precision="float32",
+    loss_weights=WEIGHTS,
+    labelling=Labelling({}, {"gamma": 8.0}),
+    saliency_threshold=0.5,
+)
+
+
+class StopAt(TrainingSet):
+    """Raises a signal when its n-th item is asked for."""
+
+    left: int = -1
+    number = signal.SIGTERM
+
+    def __getitem__(self, index):
+        self.left -= 1
+        if self.left == 0:
+            signal.raise_signal(self.number)
+        return super().__getitem__(index)
+
+
+def trainer(scenes, folder, *, model=None, settings=None, plan=PLAN):
+    root, entries = scenes
+    training = of_split(entries, "train")
+    return Trainer(
+        model or network(drop_path_rate=0.2),
+        StopAt(training, SCENE_CLASSES, 32, (32, 40), 0, root / "saliency.h5"),
+        plan,
+        validate=lambda net: class_map(
+            net, entries=of_split(entries, "val"), classes=SCENE_CLASSES, size=32, device=CPU
+        ),
+        state=folder / "state.pt",
+        settings=settings or {"seed": 0},
+        events=folder / "events",
+        device=CPU,
+    )
+
+
+@pytest.fixture(scope="module")
+def undisturbed(scenes, tmp_path_factory):
+    whole = trainer(scenes, tmp_path_factory.mktemp("undisturbed"))
+    return whole.run(), whole.network.state_dict()
+
+
+def same_but_for_speed(rows):
+    return [{k: v for k, v in row.items() if k != "images_per_second"} for row in rows]
+
+
+class TestTrainer:
+    def test_the_loss_falls_and_class_map_is_measured(self, undisturbed):
+        rows, _ = undisturbed
+        assert rows[1]["loss_classification"] < rows[0]["loss_classification"]
+        assert [row["phase"] for row in rows] == ["classification"] * 2 + ["both"]
+        assert all(0 < row["val_class_map"] <= 100 for row in rows)
+        assert all(rows[2][f"loss_{term}"] > 0 for term in WEIGHTS)
+
+    @pytest.mark.parametrize("item", [3, 61, 95], ids=["first step", "mid epoch", "second half"])
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+    def test_interrupted_and_started_again_it_ends_in_the_same_bits(
+        self, scenes, undisturbed, tmp_path, item, number
+    ):
+        first = trainer(scenes, tmp_path)
+        first.training_set.left, first.training_set.number = item, number
+        with pytest.raises(Interrupted, match="the same command goes on"):
+            first.run()
+        second = trainer(scenes, tmp_path)
+        rows = second.run()
+        expected_rows, expected = undisturbed
+        assert same_but_for_speed(rows) == same_but_for_speed(expected_rows)
+        for name, value in second.network.state_dict().items():
+            assert torch.equal(value, expected[name]), name
+
+    def test_a_finished_run_is_not_trained_again(self, scenes, tmp_path):
+        rows = trainer(scenes, tmp_path).run()
+        assert trainer(scenes, tmp_path).run() == rows
+
+    def test_state_of_other_settings_is_set_aside_with_the_keys_named(
+        self, scenes, tmp_path, caplog
+    ):
+        trainer(scenes, tmp_path, settings={"train": {"epochs": 2, "seed": 0}}).run()
+        with caplog.at_level(logging.WARNING):
+            trainer(scenes, tmp_path, settings={"train": {"epochs": 3, "seed": 0}}).run()
+        assert "train.epochs (2 before, 3 now)" in caplog.text
+        assert "seed" not in caplog.text.replace("epochs", "")
+        assert (tmp_path / "state.aside1.pt").exists()
+
+    def test_a_diverged_loss_names_the_step_and_what_to_change(self, scenes, tmp_path):
+        model = network()
+        torch.nn.init.constant_(model.vit.head.weight, float("nan"))
+        with pytest.raises(FloatingPointError, match=r"step 1; lower train\.learning_rate"):
+            trainer(scenes, tmp_path, model=model).run()
+
+    def test_bfloat16_trains_to_about_the_same_loss(self, scenes, undisturbed, tmp_path):
+        rows = trainer(scenes, tmp_path, plan=replace(PLAN, precision="bfloat16")).run()
+        assert rows[-1]["loss"] == pytest.approx(undisturbed[0][-1]["loss"], rel=0.1)
+
+
+def test_bfloat16_is_used_when_asked_for():
+    assert uses_bfloat16("bfloat16", CPU)
+    assert not uses_bfloat16("float32", CPU)
+
+
+class TestCheckpoint:
+    def test_a_network_comes_back_with_its_predictions(self, tmp_path):
+        model = network().eval()
+        save_network(tmp_path / "n.pt", model, {**BUILT_BY, "weights": "hub"}, SCENE_CLASSES)
+        images = torch.rand(2, 3, 32, 32)
+        again = load_network(tmp_path / "n.pt")
+        with torch.no_grad():
+            assert torch.equal(again(images), model(images))
+
+    def test_a_file_that_would_run_code_is_refused(self, tmp_path):
+        torch.save({"model": print}, tmp_path / "evil.pt")
+        with pytest.raises(InputError, match=r"evil\.pt: not a readable checkpoint"):
+            load_checkpoint(tmp_path / "evil.pt")
+
+    def test_a_missing_file_says_which_stage_makes_it(self, tmp_path):
+        with pytest.raises(InputError, match=r"none\.pt: no such checkpoint"):
+            load_checkpoint(tmp_path / "none.pt")
+
+    def test_damaged_state_is_set_aside_not_lost(self, tmp_path, caplog):
+        path = tmp_path / "s.pt"
+        path.write_bytes(b"half a file")
+        assert load_resumable(path, {}) is None
+        assert path.with_name("s.aside1.pt").read_bytes() == b"half a file"
+        assert "set aside" in caplog.text
+
+    def test_a_second_state_that_is_set_aside_keeps_the_first(self, tmp_path):
+        for seed in (1, 2):
+            save_checkpoint(tmp_path / "s.pt", {"settings": {"seed": seed}})
+            assert load_resumable(tmp_path / "s.pt", {"seed": 0}) is None
+        kept = [load_checkpoint(tmp_path / f"s.aside{n}.pt")["settings"]["seed"] for n in (1, 2)]
+        assert kept == [1, 2]
+
+    def test_differing_keys_are_found_at_any_depth(self):
+        old = {"a": {"b": 1, "c": [1, 2]}, "d": 0}
+        new = {"a": {"b": 1, "c": [1, 3]}, "e": 0}
+        assert differing_keys(old, new) == [
+            "a.c ([1, 2] before, [1, 3] now)",
+            "d (0 before, None now)",
+            "e (None before, 0 now)",
+        ]
+
+
+def test_metrics_leave_empty_what_was_not_measured(tmp_path):
+    row = dict.fromkeys(
+        ("epoch", "step", "lr", "loss", "images_per_second"), 1
+    ) | {"phase": "both", "val_class_map": None}  # fmt: skip
+    row |= {f"loss_{term}": 0.123456789 for term in WEIGHTS}
+    write_metrics(tmp_path / "metrics.csv", [row])
+    header, line = (tmp_path / "metrics.csv").read_text().splitlines()
+    assert header.startswith("epoch,step,phase,lr,loss,loss_classification")
+    assert line.endswith(",0.123457,1,")

@@ -1,0 +1,285 @@
+"""The workflow, run whole on a tiny made data set, then asked what it would do after a change."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+
+from tests.opened import opened_files
+
+TINY = {
+    "device": "cpu",
+    "data": {
+        "layout": "scenes",
+        "classes": ["circle", "square", "triangle", "star", "cross", "ring"],
+        "scenes": {"train": 40, "val": 12, "salient": 16, "size": 32},
+    },
+    "model": {
+        "name": "vit_tiny_patch16_224",
+        "image_size": 32,
+        "options": {"patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2},
+        "weights": None,
+        "decoder_width": 8,
+    },
+    "saliency": {
+        "encoder": {"name": "test_resnet", "weights": None},
+        "width": 8,
+        "size": 32,
+        "scale_range": [32, 40],
+        "epochs": 1,
+    },
+    "train": {"epochs": 2, "classification_epochs": 1, "crop_size": 32, "scale_range": [32, 40]},
+}
+LABEL_STAGE = {"pseudo_labels", "evaluate_pseudo_labels", "merge_entries", "report"}
+BEFORE_EVALUATION = [
+    "results/tiny/pseudo_labels/labels.h5",
+    "results/tiny/grad_cam/maps.h5",
+    "results/tiny/cam_ignore/maps.h5",
+    "results/tiny/predictions/val.h5",
+]
+END = ["results/tiny/miou.json", "results/tiny/report.html"]
+
+
+class Workflow:
+    """Snakemake in a folder of its own, with the repository's rules."""
+
+    def __init__(self, folder: Path, repository: Path):
+        self.folder, self.repository = folder, repository
+
+    def command(self, targets, *options):
+        start = [sys.executable, "-m", "snakemake", "--cores", "2", "--directory", self.folder]
+        start += ["--snakefile", self.repository / "Snakefile", "--nocolor", *options]
+        return [str(part) for part in [*start, "--", *targets]]
+
+    def configure(self, **sections):
+        (self.folder / "config").mkdir(exist_ok=True)
+        (self.folder / "config" / "tiny.yaml").write_text(yaml.safe_dump(TINY | sections))
+
+    def run(self, targets, *options):
+        done = subprocess.run(self.command(targets, *options), capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+        return done
+
+    def refuse(self, targets, *options):
+        """Run what must fail; return the line that says why."""
+        done = subprocess.run(self.command(targets, *options), capture_output=True, text=True)
+        assert done.returncode != 0
+        return done.stdout + done.stderr
+
+    def planned(self, *options, targets=END):
+        """Names of the rules that would run."""
+        listed = self.run(targets, "--dry-run", *options)
+        return set(re.findall(r"^(?:local)?rule (\w+):", listed.stdout + listed.stderr, re.M))
+
+    def miou(self):
+        return json.loads((self.folder / "results/tiny/miou.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, repository):
+    """A finished run; what was opened of the masks before evaluation is kept beside it."""
+    workflow = Workflow(tmp_path_factory.mktemp("workflow"), repository)
+    workflow.configure()
+    workflow.run(["results/tiny/scenes/ImageSets/Segmentation/val.txt"])
+    masks = workflow.folder / "results/tiny/scenes/SegmentationClass"
+    with opened_files(masks) as opened:
+        workflow.run(BEFORE_EVALUATION)
+        workflow.opened_before_evaluation = list(opened())
+        next(masks.iterdir()).read_bytes()
+        workflow.opened_by_this_test = list(opened())
+    workflow.run(END)
+    return workflow
+
+
+def test_a_run_ends_with_every_entry_and_a_report(finished):
+    entries = finished.miou()["entries"]
+    assert [(e["what"], e["method"], e["split"], e["images"]) for e in entries] == [
+        ("seed", "cam_ignore", "train", 40),
+        ("seed", "getam", "train", 40),
+        ("seed", "grad_cam", "train", 40),
+        ("pseudo_labels", "getam", "train", 40),
+        ("segmentation", "getam", "val", 12),
+    ]
+    assert all(0 <= entry["miou"] <= 100 for entry in entries)
+    report = (finished.folder / "results/tiny/report.html").read_text()
+    assert "src=\"http" not in report and "Training images" in report  # fmt: skip
+    assert (finished.folder / "results/tiny/train/metrics.csv").stat().st_size > 0
+
+
+def test_no_mask_is_opened_before_evaluation(finished):
+    assert finished.opened_before_evaluation == []
+    assert finished.opened_by_this_test != [], "the watch itself must see an open file"
+
+
+def test_a_finished_run_plans_nothing(finished):
+    finished.configure()
+    assert finished.planned() == set()
+
+
+@pytest.mark.parametrize("by", ["file", "command line"])
+def test_alpha_replans_the_labels_and_what_follows_alone(finished, by):
+    if by == "file":
+        finished.configure(pseudo_labels={"alpha": 0.7})
+        assert finished.planned() == LABEL_STAGE
+    else:
+        finished.configure()
+        assert finished.planned("--config", "pseudo_labels={alpha: 0.7}") == LABEL_STAGE
+        same = finished.planned("--config", "pseudo_labels={alpha: 0.9}")
+        assert same == set()
+
+
+def test_a_training_key_replans_training_and_what_follows(finished):
+    finished.configure(train=TINY["train"] | {"batch_size": 5})
+    assert finished.planned() == LABEL_STAGE | {
+        "train",
+        "export_maps",
+        "predict",
+        "evaluate_seed",
+        "evaluate_segmentation",
+    }
+
+
+def test_a_touched_source_file_or_configuration_replans_nothing(finished, repository):
+    finished.configure()
+    sources = ["getam_core/training/loop.py", "workflow_scripts/train.py", "Snakefile"]
+    paths = [repository / source for source in sources]
+    times = [path.stat() for path in paths]
+    try:
+        for path in paths:
+            path.touch()
+        assert finished.planned() == set()
+    finally:
+        for path, before in zip(paths, times, strict=True):
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_rerunning_the_labels_with_another_alpha_changes_them_and_keeps_the_maps(finished):
+    maps = finished.folder / "results/tiny/getam/maps.h5"
+    before, stamp = finished.miou(), maps.stat().st_mtime_ns
+    finished.configure(pseudo_labels={"alpha": 0.2, "refinement": "none"})
+    finished.run(END[:1])
+    by_what = {entry["what"]: entry for entry in finished.miou()["entries"]}
+    assert by_what["pseudo_labels"]["settings"]["alpha"] == 0.2
+    assert maps.stat().st_mtime_ns == stamp
+    finished.configure()
+    finished.run(END)
+    assert finished.miou() == before
+
+
+@pytest.fixture
+def without_masks(finished, tmp_path, repository):
+    """The made scenes as somebody's own VOC-like folder, masks deleted, saliency given as PNGs."""
+    made = finished.folder / "results/tiny"
+    shutil.copytree(made / "scenes", tmp_path / "data")
+    shutil.rmtree(tmp_path / "data" / "SegmentationClass")
+    export = [sys.executable, "-m", "getam_core.stores", "export", made / "saliency.h5"]
+    subprocess.run([*export, tmp_path / "maps"], check=True, cwd=repository)
+    workflow = Workflow(tmp_path, repository)
+    workflow.configure(
+        data={"classes": TINY["data"]["classes"]},
+        saliency={"source": "precomputed", "folder": "maps"},
+    )
+    return workflow
+
+
+def test_a_run_without_any_mask_trains_labels_and_predicts(without_masks):
+    root = ("--config", "data_root=data")
+    without_masks.run(["results/tiny/pseudo_labels/labels.h5"], *root)
+    with h5py.File(without_masks.folder / "results/tiny/pseudo_labels/labels.h5") as file:
+        assert len(file["images"]) == 40
+    assert "train" not in without_masks.planned(*root, targets=BEFORE_EVALUATION)
+    said = without_masks.refuse(["results/tiny/evaluation/masks.csv"], *root)
+    assert "SegmentationClass" in said and "40 problems" not in said  # fmt: skip
+
+
+def test_interrupted_in_training_and_run_again_it_ends_the_same(finished, tmp_path, repository):
+    shutil.copytree(finished.folder / "results", tmp_path / "results")
+    shutil.copytree(finished.folder / ".snakemake", tmp_path / ".snakemake")
+    for name in ("train/checkpoint.pt", "train/metrics.csv", "state/train.pt", "logs/train.log"):
+        (tmp_path / "results/tiny" / name).unlink()
+    workflow = Workflow(tmp_path, repository)
+    workflow.configure()
+    log = tmp_path / "results/tiny/logs/train.log"
+    with subprocess.Popen(
+        workflow.command(END[:1]),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as running:
+        limit = time.monotonic() + 120
+        while not (log.exists() and "epoch 1," in log.read_text()):
+            assert running.poll() is None and time.monotonic() < limit
+            time.sleep(0.02)
+        os.killpg(running.pid, signal.SIGINT)
+        assert running.wait(60) != 0
+    assert not (tmp_path / "results/tiny/train/checkpoint.pt").exists()
+    workflow.run(END[:1])
+    assert "resumed" in log.read_text()
+    assert workflow.miou() == finished.miou()
+
+
+class TestWrongInput:
+    @pytest.fixture
+    def workflow(self, tmp_path, repository):
+        workflow = Workflow(tmp_path, repository)
+        workflow.configure()
+        return workflow
+
+    def test_a_wrong_key_is_named_before_anything_is_planned(self, workflow):
+        workflow.configure(trian={"epochs": 3})
+        said = workflow.refuse(END)
+        assert "config/tiny.yaml: trian: unknown key; did you mean train?" in said
+        assert not (workflow.folder / "results").exists()
+
+    def test_a_missing_data_root_is_named_before_anything_is_planned(self, workflow):
+        workflow.configure(data={"classes": ["cat"]})
+        assert "data_root is not set" in workflow.refuse(END)
+        said = workflow.refuse(END, "--config", "data_root=nowhere")
+        assert "data_root: no such folder: nowhere" in said
+
+    def test_a_run_that_is_not_described_lists_those_that_are(self, workflow):
+        said = workflow.refuse(["results/other/miou.json"])
+        assert "config/other.yaml: no such run; the runs of config/ are: tiny" in said
+
+    def broken_data(self, workflow, finished, break_it):
+        shutil.copytree(finished.folder / "results/tiny/scenes", workflow.folder / "data")
+        break_it(workflow.folder / "data")
+        workflow.configure(
+            data={"classes": TINY["data"]["classes"]},
+            saliency=TINY["saliency"]
+            | {"images": str(finished.folder / "results/tiny/salient_scenes")},
+        )
+        said = workflow.refuse(END, "--config", "data_root=data")
+        assert not (workflow.folder / "results/tiny/saliency").exists(), "found before training"
+        return said
+
+    def test_an_absent_image_is_named_before_any_training(self, workflow, finished):
+        images = "JPEGImages"
+        said = self.broken_data(
+            workflow, finished, lambda root: next((root / images).glob("train*")).unlink()
+        )
+        assert re.search(r"train_\d+.*JPEGImages|JPEGImages.*train_\d+", said)
+
+    def test_an_empty_split_is_named_before_any_training(self, workflow, finished):
+        lists = "ImageSets/Segmentation/val.txt"
+        said = self.broken_data(workflow, finished, lambda root: (root / lists).write_text(""))
+        assert "val.txt" in said
+
+
+def test_labels_follow_the_documented_format(finished):
+    path = finished.folder / "results/tiny/pseudo_labels/labels.h5"
+    with h5py.File(path) as file:
+        classes = json.loads(file.attrs["classes"])
+        labels = file["images"]["train_00000"][()]
+    assert labels.dtype == np.uint8 and labels.shape == (32, 32)
+    assert set(np.unique(labels)) <= {*range(len(classes) + 1), 255}
