@@ -164,6 +164,7 @@ class Trainer:
             batch_sampler=batches,
             num_workers=self.workers,
             worker_init_fn=start_worker,
+            generator=generator,  # its own, or a resumed epoch would draw once more from the global
             pin_memory=self.device.type == "cuda",
         )
         threshold = self.plan.saliency_threshold
