@@ -6,13 +6,15 @@ from snakemake.utils import min_version
 min_version("9.10")
 
 
+include: "rules/common.smk"
+
+
 wildcard_constraints:
     run=r"[A-Za-z0-9_-]+",
-    method="getam|grad_cam|cam_ignore",
+    method="|".join(METHOD_NAMES),
     split="train|val",
 
 
-include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/saliency.smk"
 include: "rules/train.smk"

@@ -1,4 +1,4 @@
-"""Names and values of classes that every stage shares."""
+"""Names, labels, colours: constants that every stage shares."""
 
 import numpy as np
 
@@ -10,6 +10,11 @@ VOC_CLASSES = (
     "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa",
     "train", "tvmonitor",
 )  # fmt: skip
+
+SCENE_CLASSES = ("circle", "square", "triangle", "star", "cross", "ring")  # of the made scenes
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB, of values 0..1
+IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def palette() -> np.ndarray:

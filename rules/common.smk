@@ -1,6 +1,7 @@
 # What every rule uses: the run's settings, where the scripts are, and who needs a GPU.
 
 import os
+import shlex
 import shutil
 import sys
 from functools import cache
@@ -10,13 +11,14 @@ from snakemake.exceptions import WorkflowError
 
 # The library is found, and run by the same Python, whether or not an environment is active.
 sys.path.insert(0, str(workflow.basedir))
-os.environ["PYTHONPATH"] = str(workflow.basedir)
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+for variable, first in (("PYTHONPATH", workflow.basedir), ("PATH", Path(sys.executable).parent)):
+    others = filter(None, [os.environ.get(variable)])
+    os.environ[variable] = os.pathsep.join([str(first), *others])
 
 from getam_core.errors import InputError
-from getam_core.settings import Settings, check_paths, load_settings
+from getam_core.settings import METHOD_NAMES, Settings, check_paths, load_settings
 
-SCRIPTS = Path(workflow.basedir, "workflow_scripts")
+SCRIPTS = shlex.quote(str(Path(workflow.basedir, "workflow_scripts")))
 
 
 @cache
@@ -41,6 +43,7 @@ def stage_settings(*sections: str):
 
 
 def device(wildcards) -> str:
+    """What the run's stages compute on; no reason to run one again."""
     return run_settings(wildcards.run).device
 
 

@@ -38,6 +38,7 @@ def scene_lists(wildcards):
 
 
 def data_folder(wildcards) -> str:
+    """Folder of the images, made or found."""
     settings = run_settings(wildcards.run)
     made = settings.data.layout == "scenes"
     return f"results/{wildcards.run}/scenes" if made else str(settings.data_root)

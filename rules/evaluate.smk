@@ -1,4 +1,4 @@
-# The only rules that open ground truth, and the predictions that they score.
+# Predictions, and the scores of maps, labels and predictions: ground truth is opened from here on.
 
 
 rule predict:
@@ -29,42 +29,39 @@ rule check_masks:
     input:
         index="results/{run}/index.csv",
     output:
-        masks="results/{run}/evaluation/masks.csv",
+        masks="results/{run}/evaluation/masks_{split}.csv",
     log:
-        "results/{run}/logs/check_masks.log",
+        "results/{run}/logs/check_masks_{split}.log",
     params:
         settings=stage_settings("data"),
         root=data_folder,
     conda:
         "../envs/getam.yaml"
     shell:
-        "python {SCRIPTS}/check_masks.py --root {params.root:q} --index {input.index}"
-        " --settings {params.settings:q} --out {output.masks} --log {log}"
+        "python {SCRIPTS}/check_masks.py --split {wildcards.split} --root {params.root:q}"
+        " --index {input.index} --settings {params.settings:q} --out {output.masks} --log {log}"
 
 
 rule evaluate_seed:
     input:
         index="results/{run}/index.csv",
-        masks="results/{run}/evaluation/masks.csv",
+        masks="results/{run}/evaluation/masks_train.csv",
         maps="results/{run}/{method}/maps.h5",
     output:
         entry="results/{run}/evaluation/seed_{method}.json",
     log:
         "results/{run}/logs/evaluate_seed_{method}.log",
-    params:
-        settings=stage_settings("getam"),
     conda:
         "../envs/getam.yaml"
     shell:
         "python {SCRIPTS}/evaluate_seed.py --method {wildcards.method} --index {input.index}"
-        " --masks {input.masks} --maps {input.maps} --settings {params.settings:q}"
-        " --out {output.entry} --log {log}"
+        " --masks {input.masks} --maps {input.maps} --out {output.entry} --log {log}"
 
 
 rule evaluate_pseudo_labels:
     input:
         index="results/{run}/index.csv",
-        masks="results/{run}/evaluation/masks.csv",
+        masks="results/{run}/evaluation/masks_train.csv",
         labels="results/{run}/pseudo_labels/labels.h5",
     output:
         entry="results/{run}/evaluation/pseudo_labels.json",
@@ -80,7 +77,7 @@ rule evaluate_pseudo_labels:
 rule evaluate_segmentation:
     input:
         index="results/{run}/index.csv",
-        masks="results/{run}/evaluation/masks.csv",
+        masks="results/{run}/evaluation/masks_{split}.csv",
         labels="results/{run}/predictions/{split}.h5",
     output:
         entry="results/{run}/evaluation/segmentation_{split}.json",
@@ -94,6 +91,7 @@ rule evaluate_segmentation:
 
 
 def entries_of_run(wildcards):
+    """What miou.json holds."""
     folder = f"results/{wildcards.run}/evaluation"
     return [
         *(f"{folder}/seed_{method}.json" for method in run_settings(wildcards.run).evaluate.seeds),

@@ -1,6 +1,12 @@
 # Activation maps of the training images, by GETAM and by the methods it is compared with.
 
 
+def map_settings(wildcards) -> str:
+    """Coupling and blocks are GETAM's own: another method's maps stay when they change."""
+    own = ["getam"] if wildcards.method == "getam" else []
+    return run_settings(wildcards.run).select("data", "maps", *own)
+
+
 rule export_maps:
     input:
         index="results/{run}/index.csv",
@@ -12,7 +18,7 @@ rule export_maps:
     benchmark:
         "results/{run}/benchmarks/export_maps_{method}.tsv"
     params:
-        settings=stage_settings("data", "getam"),
+        settings=map_settings,
     threads: 8
     resources:
         gpu=gpus,

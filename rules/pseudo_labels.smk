@@ -2,6 +2,7 @@
 
 
 def label_saliency(wildcards):
+    """Saliency, if the exported labels use it."""
     used = run_settings(wildcards.run).pseudo_labels.saliency
     return rules.make_saliency.output.saliency if used else []
 

@@ -2,6 +2,7 @@
 
 
 def maps_of_run(wildcards):
+    """Maps of every method that is scored, GETAM's first."""
     seeds = run_settings(wildcards.run).evaluate.seeds
     methods = dict.fromkeys(("getam", *seeds))
     return [f"results/{wildcards.run}/{method}/maps.h5" for method in methods]
@@ -12,7 +13,7 @@ rule report:
         index="results/{run}/index.csv",
         miou="results/{run}/miou.json",
         metrics="results/{run}/train/metrics.csv",
-        masks="results/{run}/evaluation/masks.csv",
+        masks=expand("results/{{run}}/evaluation/masks_{split}.csv", split=["train", "val"]),
         maps=maps_of_run,
         saliency=label_saliency,
         labels="results/{run}/pseudo_labels/labels.h5",

@@ -4,8 +4,8 @@
 def saliency_training_images(wildcards):
     """The folder of images and masks that the network learns from: found, or made scenes."""
     settings = run_settings(wildcards.run)
-    folder = settings.path(settings.saliency.images)
-    return ancient(str(folder)) if folder else rules.make_salient_scenes.output.folder
+    folder = settings.saliency.images
+    return ancient(folder) if folder else rules.make_salient_scenes.output.folder
 
 
 rule train_saliency:
@@ -20,7 +20,7 @@ rule train_saliency:
     benchmark:
         "results/{run}/benchmarks/train_saliency.tsv"
     params:
-        settings=stage_settings("data_root", "seed", "saliency"),
+        settings=stage_settings("seed", "saliency"),
         state="results/{run}/state/saliency.pt",
     threads: 8
     resources:
@@ -35,6 +35,7 @@ rule train_saliency:
 
 
 def saliency_network(wildcards):
+    """The trained network, unless maps are given."""
     trained = run_settings(wildcards.run).saliency.source == "network"
     return rules.train_saliency.output.network if trained else []
 
@@ -48,7 +49,7 @@ rule make_saliency:
     log:
         "results/{run}/logs/make_saliency.log",
     params:
-        settings=stage_settings("data_root", "data", "saliency"),
+        settings=stage_settings("data", "saliency"),
         network=lambda wildcards, input: f"--network {input.network}" if input.network else "",
     threads: 8
     resources:

@@ -2,6 +2,7 @@
 
 
 def training_saliency(wildcards):
+    """Saliency, if the labels of training use it."""
     used = run_settings(wildcards.run).train.labels.saliency
     return rules.make_saliency.output.saliency if used else []
 
@@ -18,7 +19,7 @@ rule train:
     benchmark:
         "results/{run}/benchmarks/train.tsv"
     params:
-        settings=stage_settings("data_root", "seed", "data", "model", "train"),
+        settings=stage_settings("seed", "data", "model", "train"),
         saliency=lambda wildcards, input: f"--saliency {input.saliency}" if input.saliency else "",
         state="results/{run}/state/train.pt",
         events="results/{run}/train/tensorboard",

@@ -44,7 +44,7 @@ def test_saliency_is_the_cross_entropy_of_the_background_probability():
     labels = RNG.choice([0, 255], size=(2, 5, 6))
     salient, valid = RNG.random((2, 2, 5, 6)) > 0.4
     expected = []
-    for b, y, x in np.argwhere(valid):
+    for b, y, x in np.argwhere(valid & (salient | (labels != 255))):
         p = np.exp(log_softmax(scores[b, :, y, x]))[0]
         expected.append(-np.log(1 - p if salient[b, y, x] else p))
     loss = saliency_loss(*map(torch.tensor, (scores, labels, salient, valid)))
@@ -56,8 +56,17 @@ def test_saliency_does_not_undo_mined_pixels():
     scores[:, 0] = -9.0  # both pixels are sure to be foreground
     salient, valid = torch.zeros(1, 1, 2, dtype=torch.bool), torch.ones(1, 1, 2, dtype=torch.bool)
     mined = saliency_loss(scores, torch.tensor([[[2, 1]]]), salient, valid)
-    unlabelled = saliency_loss(scores, torch.tensor([[[0, 255]]]), salient, valid)
+    unlabelled = saliency_loss(scores, torch.tensor([[[0, 0]]]), salient, valid)
     assert mined < 1e-3 < 9 < unlabelled
+
+
+def test_saliency_leaves_out_what_several_classes_claim():
+    scores = torch.randn(1, 3, 1, 2)
+    salient, valid = torch.zeros(1, 1, 2, dtype=torch.bool), torch.ones(1, 1, 2, dtype=torch.bool)
+    both = saliency_loss(scores, torch.tensor([[[0, 255]]]), salient, valid)
+    assert torch.equal(
+        both, saliency_loss(scores[..., :1], torch.zeros(1, 1, 1), salient[..., :1], valid[..., :1])
+    )
 
 
 def test_saliency_is_exact_where_the_softmax_saturates():

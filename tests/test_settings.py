@@ -33,7 +33,13 @@ def test_every_run_of_the_repository_is_valid(repository, name):
         ("pseudo_labels: {refinement: crf}", ["pseudo_labels.refinement", "'pamr'", "'crf'"]),
         ("train: {epochs: few}", ["train.epochs", "valid integer", "'few'"]),
         ("train: {epochs: 3, classification_epochs: 4}", ["train:", "must not exceed epochs (3)"]),
-        ("data: {classes: [cat, cat]}", ["data.classes", "different class names"]),
+        ("data: {classes: [cat, cat]}", ["data.classes", "different names"]),
+        ("data: {classes: [background]}", ["data.classes", "not usable", "'background'"]),
+        ("data: {layout: scenes, classes: [cat]}", ["data: made scenes have their own classes"]),
+        ("train: {scale_range: [300, 200]}", ["train.scale_range", "shorter side first"]),
+        ("predict: {sizes: []}", ["predict.sizes", "at least 1 item"]),
+        ("evaluate: {seeds: [getam, getam]}", ["evaluate.seeds", "different names"]),
+        ("model: {stem: {name: resnet18}}", ["model", "weights must be null beside a stem"]),
         ("[1, 2]", ["expected keys and values", "list"]),
         ("a: [", ["not valid YAML"]),
     ],
@@ -58,11 +64,11 @@ def test_a_run_without_file_lists_the_runs_there_are(run):
 
 
 def test_values_of_the_command_line_become_the_same_settings_as_those_of_the_file(run):
-    written = load_settings(run("pseudo_labels: {alpha: 0.8}\ngetam: {size: 320}\nseed: 3\n"))
+    written = load_settings(run("pseudo_labels: {alpha: 0.8}\nmaps: {size: 320}\nseed: 3\n"))
     path = run("pseudo_labels: {alpha: 0.5}\n")
-    given = {"pseudo_labels": {"alpha": "0.8"}, "getam": {"size": "320"}, "seed": "3"}
+    given = {"pseudo_labels": {"alpha": "0.8"}, "maps": {"size": "320"}, "seed": "3"}
     assert load_settings(path, given) == written
-    assert load_settings(path, {"getam": {"size": "null"}}).getam.size is None
+    assert load_settings(path, {"maps": {"size": "null"}}).maps.size is None
 
 
 def test_an_override_keeps_the_sibling_keys_of_the_file(run):
@@ -74,6 +80,14 @@ def test_an_override_keeps_the_sibling_keys_of_the_file(run):
 def test_a_wrong_override_is_named_as_one_of_the_command_line(run):
     with pytest.raises(InputError, match=r"with --config: pseudo_labels\.alfa: .*alpha"):
         load_settings(run("seed: 1"), {"pseudo_labels": {"alfa": "0.8"}})
+
+
+def test_data_root_takes_its_place_in_paths(run):
+    path = run("saliency: {images: '{data_root}/DUTS'}\n")
+    assert load_settings(path, {"data_root": "/data"}).saliency.images == "/data/DUTS"
+    given = {"data_root": "/data", "saliency": {"images": "{data_root}/other"}}
+    assert load_settings(path, given).saliency.images == "/data/other"
+    assert load_settings(path).saliency.images == "{data_root}/DUTS"
 
 
 def test_one_rate_stands_for_all_parameter_groups(run):
@@ -107,7 +121,7 @@ class TestPaths:
         with pytest.raises(InputError, match=r"model\.weights: no such file.*/w\.safetensors"):
             self.check(
                 data_root=tmp_path,
-                model={"weights": "{data_root}/w.safetensors"},
+                model={"weights": str(tmp_path / "w.safetensors")},
                 saliency={"source": "precomputed", "folder": str(tmp_path)},
             )
 

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import yaml
 
+from getam_core.classes import SCENE_CLASSES
 from tests.opened import opened_files
 
 TINY = {
     "device": "cpu",
     "data": {
         "layout": "scenes",
-        "classes": ["circle", "square", "triangle", "star", "cross", "ring"],
         "scenes": {"train": 40, "val": 12, "salient": 16, "size": 32},
     },
     "model": {
@@ -32,7 +32,7 @@ TINY = {
         "decoder_width": 8,
     },
     "saliency": {
-        "encoder": {"name": "test_resnet", "weights": None},
+        "encoder": {"name": "test_resnet", "weights": None, "max_stride": 16},
         "width": 8,
         "size": 32,
         "scale_range": [32, 40],
@@ -186,7 +186,7 @@ def without_masks(finished, tmp_path, repository):
     subprocess.run([*export, tmp_path / "maps"], check=True, cwd=repository)
     workflow = Workflow(tmp_path, repository)
     workflow.configure(
-        data={"classes": TINY["data"]["classes"]},
+        data={"classes": list(SCENE_CLASSES)},
         saliency={"source": "precomputed", "folder": "maps"},
     )
     return workflow
@@ -198,14 +198,14 @@ def test_a_run_without_any_mask_trains_labels_and_predicts(without_masks):
     with h5py.File(without_masks.folder / "results/tiny/pseudo_labels/labels.h5") as file:
         assert len(file["images"]) == 40
     assert "train" not in without_masks.planned(*root, targets=BEFORE_EVALUATION)
-    said = without_masks.refuse(["results/tiny/evaluation/masks.csv"], *root)
+    said = without_masks.refuse(["results/tiny/evaluation/masks_train.csv"], *root)
     assert "SegmentationClass" in said and "40 problems" not in said  # fmt: skip
 
 
 def test_interrupted_in_training_and_run_again_it_ends_the_same(finished, tmp_path, repository):
     shutil.copytree(finished.folder / "results", tmp_path / "results")
     shutil.copytree(finished.folder / ".snakemake", tmp_path / ".snakemake")
-    for name in ("train/checkpoint.pt", "train/metrics.csv", "state/train.pt", "logs/train.log"):
+    for name in ("train/checkpoint.pt", "train/metrics.csv", "logs/train.log"):
         (tmp_path / "results/tiny" / name).unlink()
     workflow = Workflow(tmp_path, repository)
     workflow.configure()
@@ -255,7 +255,7 @@ class TestWrongInput:
         shutil.copytree(finished.folder / "results/tiny/scenes", workflow.folder / "data")
         break_it(workflow.folder / "data")
         workflow.configure(
-            data={"classes": TINY["data"]["classes"]},
+            data={"classes": list(SCENE_CLASSES)},
             saliency=TINY["saliency"]
             | {"images": str(finished.folder / "results/tiny/salient_scenes")},
         )

@@ -28,14 +28,17 @@ def main(arguments: argparse.Namespace) -> None:
         arguments.split, what, "getam", matrix, store.classes, store.settings[stage]
     )
     if store.kind == "predictions":
-        entry["class_map"] = class_map(store, entries)
+        entry |= class_map(store, entries)
     write_json(arguments.out, entry)
 
 
-def class_map(store: Store, entries: list[Entry]) -> float:
-    """Class mAP in percent of the scores that stand beside the predictions."""
+def class_map(store: Store, entries: list[Entry]) -> dict[str, float]:
+    """Class mAP in percent of the scores beside the predictions, where images have labels."""
+    targets = class_targets(entries, store.classes)
+    if not targets.any():
+        return {}
     scores = np.stack([store.attributes(entry.image_id)["scores"] for entry in entries])
-    return round(100 * mean_average_precision(scores, class_targets(entries, store.classes)), 2)
+    return {"class_map": round(100 * mean_average_precision(scores, targets), 2)}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Score one method's maps of the training images against the masks, at every threshold."""
 
 import argparse
-import json
 
 import command
 
@@ -16,9 +15,7 @@ def main(arguments: argparse.Namespace) -> None:
     entries = of_split(read_index(arguments.index), "train")
     masks = masks_of(entries, read_mask_index(arguments.masks))
     curve = seed_curve(maps, masks, len(maps.classes) + 1)
-    shown = json.loads(arguments.settings)["getam"]
-    if arguments.method != "getam":  # coupling and blocks are GETAM's own
-        shown = {key: shown[key] for key in ("size", "flip")}
+    shown = maps.settings["maps"] | maps.settings.get("getam", {})
     write_json(arguments.out, seed_entry("train", arguments.method, curve, maps.classes, shown))
 
 

@@ -17,10 +17,9 @@ def main(arguments: argparse.Namespace) -> None:
     entries = of_split(read_index(arguments.index), "train")
     device = command.torch_device(arguments)
 
-    getam = settings.getam
     method = METHODS[arguments.method]
     if arguments.method == "getam":
-        method = partial(method, coupling=getam.coupling, blocks=getam.blocks)
+        method = partial(method, **settings.getam.model_dump())
     header = json.loads(arguments.settings) | {"method": arguments.method}
     with StoreWriter(arguments.out, "maps", settings.data.classes, header) as writer:
         export_maps(
@@ -29,8 +28,8 @@ def main(arguments: argparse.Namespace) -> None:
             entries,
             writer,
             classes=settings.data.classes,
-            size=getam.size,
-            flip=getam.flip,
+            size=settings.maps.size,
+            flip=settings.maps.flip,
             device=device,
         )
 

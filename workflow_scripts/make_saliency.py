@@ -18,7 +18,7 @@ def main(arguments: argparse.Namespace) -> None:
     header = json.loads(arguments.settings)
     with StoreWriter(arguments.out, "saliency", settings.data.classes, header) as writer:
         if settings.saliency.source == "precomputed":
-            precomputed_saliency(settings.path(settings.saliency.folder), entries, writer)
+            precomputed_saliency(settings.saliency.folder, entries, writer)
             return
         device = command.torch_device(arguments)
         network = build_saliency_network(settings, initial_weights=False)

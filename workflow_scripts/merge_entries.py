@@ -13,8 +13,9 @@ from getam_core.report import entry_table, markdown
 
 def main(arguments: argparse.Namespace) -> None:
     data = command.settings_of(arguments).data
+    name = data.name or data.layout
     entries = [read_json(path) for path in arguments.entries]
-    write_json(arguments.out, merge_entries(arguments.run, data.layout, data.classes, entries))
+    write_json(arguments.out, merge_entries(arguments.run, name, data.classes, entries))
     logging.info("%s\n%s", arguments.out, markdown(entry_table(entries)))
 
 

@@ -30,7 +30,8 @@ TRAINING, VALIDATION, HERO = 8, 8, 4
 
 def main(arguments: argparse.Namespace) -> None:
     miou, metrics = read_json(arguments.miou), read_metrics(arguments.metrics)
-    entries, masks = read_index(arguments.index), read_mask_index(arguments.masks)
+    entries = read_index(arguments.index)
+    masks = {k: v for path in arguments.masks for k, v in read_mask_index(path).items()}
     training = training_examples(arguments, spread(of_split(entries, "train"), TRAINING), masks)
     validation = validation_examples(arguments, spread(of_split(entries, "val"), VALIDATION), masks)
     figures = {
@@ -92,13 +93,13 @@ if __name__ == "__main__":
         index="index.csv",
         miou="miou.json",
         metrics="metrics.csv",
-        masks="masks.csv",
         labels="labels.h5",
         predictions="predictions/val.h5",
         picture="picture, PNG",
         out="report.html",
     )
     arguments_parser.add_argument("--run", required=True)
+    arguments_parser.add_argument("--masks", type=Path, nargs="+", required=True)
     arguments_parser.add_argument("--maps", type=Path, nargs="+", required=True)
     arguments_parser.add_argument("--saliency", type=Path)
     command.run(main, arguments_parser)

@@ -8,5 +8,6 @@ from getam_core.vit import build_stem
 def build_saliency_network(settings: Settings, *, initial_weights: bool) -> SaliencyNetwork:
     """Build it with the encoder's initial weights, to be trained, or without, to be loaded."""
     encoder = settings.saliency.encoder.model_dump()
-    encoder["weights"] = settings.weights(encoder["weights"]) if initial_weights else None
+    if not initial_weights:
+        encoder["weights"] = None
     return SaliencyNetwork(build_stem(**encoder), settings.saliency.width)

@@ -28,7 +28,7 @@ def main(arguments: argparse.Namespace) -> None:
     entries = read_index(arguments.index)
     device = command.torch_device(arguments)
     torch.manual_seed(settings.seed)
-    built_by = network_arguments(settings)
+    built_by = settings.model.model_dump() | {"num_classes": len(settings.data.classes)}
     train = settings.train
     training_set = TrainingSet(
         of_split(entries, "train"),
@@ -59,15 +59,7 @@ def main(arguments: argparse.Namespace) -> None:
     rows = trainer.run()
     write_metrics(arguments.metrics, rows)
     save_network(arguments.out, trainer.network, built_by, settings.data.classes)
-
-
-def network_arguments(settings: Settings) -> dict[str, Any]:
-    """Arguments of `build_network`, with the paths of weights resolved."""
-    model = settings.model.model_dump()
-    model["weights"] = settings.weights(model["weights"])
-    if model["stem"] is not None:
-        model["stem"]["weights"] = settings.weights(model["stem"]["weights"])
-    return model | {"num_classes": len(settings.data.classes)}
+    arguments.state.unlink()
 
 
 def plan(settings: Settings) -> Plan:

@@ -1,6 +1,7 @@
 """Train the saliency network on a folder of images and foreground masks."""
 
 import argparse
+import json
 
 import command
 from saliency_network import build_saliency_network
@@ -24,6 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
         encoder_rate=saliency.encoder_rate,
         held_out=saliency.held_out,
         seed=settings.seed,
+        identity=json.loads(arguments.settings),
         workers=arguments.threads if device.type == "cuda" else 0,
         out=arguments.out,
         state=arguments.state,

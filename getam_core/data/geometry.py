@@ -3,8 +3,10 @@
 import cv2
 import numpy as np
 
-# Mean of ImageNet, RGB: what padding looks like to a network is "nothing in particular".
-PADDING = (124, 116, 104)
+from getam_core.classes import IMAGENET_MEAN
+
+# What padding looks like to a network is "nothing in particular".
+PADDING = tuple(round(255 * value) for value in IMAGENET_MEAN)
 
 
 def random_crop(

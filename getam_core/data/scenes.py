@@ -12,12 +12,11 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from getam_core.classes import palette
+from getam_core.classes import SCENE_CLASSES, palette
 from getam_core.data.shapes import SALIENT_SHAPES, SCENE_SHAPES, Shape, coverage
 from getam_core.data.textures import SALIENT_PATTERNS, SCENE_PATTERNS, background, paint
 from getam_core.files import atomic_path
 
-SCENE_CLASSES = tuple(SCENE_SHAPES)
 SIDE = (0.34, 0.55)  # of an object, as a share of the image's
 # How often an object wears its class's own pattern: a hint, not a substitute for the shape.
 OWN_PATTERN = 0.9

@@ -3,7 +3,7 @@
 import logging
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,7 @@ def train_saliency(
     encoder_rate: float = 1.0,
     workers: int = 0,
     device: torch.device | str = "cpu",
+    identity: Mapping[str, Any] | None = None,
 ) -> dict[str, float]:
     """Train, measure on held-out pairs, and write the network.
 
@@ -95,6 +96,8 @@ def train_saliency(
     workers : int
         Processes that read images; 0 reads in this one.
     device : torch.device or str
+    identity : mapping, optional
+        What else a saved state must agree with: the settings that the encoder was built by.
 
     Returns
     -------
@@ -105,7 +108,7 @@ def train_saliency(
     network.to(device)
     optimizer = _optimizer(network, learning_rate, encoder_rate)
     plan = _Plan(size, scale_range, epochs, batch_size, learning_rate, encoder_rate, seed)
-    settings = plan.settings(network, training)
+    settings = plan.settings(network, training) | {"identity": dict(identity or {})}
     first = _resume(state, settings, network, optimizer)
     steps = _steps(len(training), batch_size)
     bar = tqdm(total=epochs * steps, initial=first * steps, desc="saliency network", unit="step")

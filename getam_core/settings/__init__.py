@@ -1,11 +1,12 @@
 """The settings of a run, typed and validated: `config/<run>.yaml`, explained in `config/README.md`.
 
-Reading order: `sections` (every key and its default), `loading` (YAML and overrides), `errors`
-(wrong keys in words), `paths` (what a run names must exist).
+Reading order: `sections`, with `data` and `networks` (every key and its default), `loading` (YAML
+and overrides), `wording` (what is wrong, in words), `paths` (what a run names must exist).
 """
 
+from getam_core.settings.base import Section
 from getam_core.settings.loading import load_settings
 from getam_core.settings.paths import check_paths
-from getam_core.settings.sections import METHOD_NAMES, Section, Settings
+from getam_core.settings.sections import METHOD_NAMES, Settings
 
 __all__ = ["METHOD_NAMES", "Section", "Settings", "check_paths", "load_settings"]

@@ -8,8 +8,8 @@ import yaml
 from pydantic import ValidationError
 
 from getam_core.errors import InputError
-from getam_core.settings.errors import explain
 from getam_core.settings.sections import Settings
+from getam_core.settings.wording import explain
 
 
 def load_settings(path: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -22,7 +22,12 @@ def load_settings(path: Path, overrides: Mapping[str, Any] | None = None) -> Set
     """
     written = _read_yaml(path)
     _validate(written, source=str(path))
-    return _validate(_merge(written, _parsed(overrides or {})), source=f"{path} with --config")
+    merged = _merge(written, _parsed(overrides or {}))
+    root = merged.get("data_root")
+    placed = (
+        merged if root is None else _replaced(merged, "{data_root}", str(Path(root).expanduser()))
+    )
+    return _validate(placed, source=f"{path} with --config")
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -59,4 +64,21 @@ def _parsed(value: Any) -> Any:
         return {key: _parsed(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_parsed(item) for item in value]
-    return yaml.safe_load(value) if isinstance(value, str) else value
+    return _scalar(value) if isinstance(value, str) else value
+
+
+def _scalar(text: str) -> Any:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:  # "{data_root}/images" is text, not a YAML mapping
+        return text
+    return text if isinstance(value, (dict, list)) else value
+
+
+def _replaced(value: Any, name: str, by: str) -> Any:
+    """Put `by` in the place of `name` in every text, at any depth."""
+    if isinstance(value, Mapping):
+        return {key: _replaced(item, name, by) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_replaced(item, name, by) for item in value]
+    return value.replace(name, by) if isinstance(value, str) else value

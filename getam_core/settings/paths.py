@@ -14,37 +14,40 @@ def check_paths(settings: Settings, source: Path) -> None:
     InputError
         Names the key, the path, and what to give instead.
     """
+    named = _named_paths(settings)
     if settings.data_root is None:
-        named = [key for key, text in _named_paths(settings) if "{data_root}" in text]
-        if settings.data.layout != "scenes" or named:
+        if settings.data.layout != "scenes" or any("{data_root}" in text for _, text in named):
             raise InputError(
                 f"{source}: data_root is not set; say where the data set is:"
                 " --config data_root=FOLDER"
             )
     elif not settings.data_root.is_dir():
         raise InputError(f"data_root: no such folder: {settings.data_root}")
-    for key, text in _named_paths(settings):
-        if not settings.path(text).exists():
-            raise InputError(f"{source}: {key}: no such file or folder: {settings.path(text)}")
-    _check_saliency(settings, source)
+    for key, text in named:
+        if not Path(text).exists():
+            raise InputError(f"{source}: {key}: no such file or folder: {text}")
+    if _uses_saliency(settings):
+        _check_saliency(settings, source)
 
 
 def _named_paths(settings: Settings) -> list[tuple[str, str]]:
     stem, encoder = settings.model.stem, settings.saliency.encoder
-    trained = settings.saliency.source == "network"
+    source = settings.saliency.source if _uses_saliency(settings) else None
     named = {
         "model.weights": settings.model.weights,
         "model.stem.weights": stem.weights if stem else None,
-        "saliency.encoder.weights": encoder.weights if trained else None,
-        "saliency.images": settings.saliency.images if trained else None,
-        "saliency.folder": None if trained else settings.saliency.folder,
+        "saliency.encoder.weights": encoder.weights if source == "network" else None,
+        "saliency.images": settings.saliency.images if source == "network" else None,
+        "saliency.folder": settings.saliency.folder if source == "precomputed" else None,
     }
     return [(key, text) for key, text in named.items() if text not in (None, "hub")]
 
 
+def _uses_saliency(settings: Settings) -> bool:
+    return settings.train.labels.saliency or settings.pseudo_labels.saliency
+
+
 def _check_saliency(settings: Settings, source: Path) -> None:
-    if not (settings.train.labels.saliency or settings.pseudo_labels.saliency):
-        return
     saliency = settings.saliency
     if saliency.source == "precomputed" and saliency.folder is None:
         raise InputError(f"{source}: saliency.folder: needed by saliency.source: precomputed")

@@ -4,81 +4,18 @@ Sections are the stages of the workflow: a stage reruns exactly when its own sec
 (`Settings.select`). `config/README.md` explains every key.
 """
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from getam_core.classes import VOC_CLASSES
+from getam_core.settings.base import Count, Distinct, Fraction, Positive, ScaleRange, Section
+from getam_core.settings.data import DataSettings
+from getam_core.settings.networks import EncoderSettings, ModelSettings
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-ScaleRange = Annotated[tuple[Count, Count], Field(description="shortest and longest long side, px")]
 METHOD_NAMES = ("getam", "grad_cam", "cam_ignore")
-Method = Literal["getam", "grad_cam", "cam_ignore"]
-
-
-class Section(BaseModel):
-    """A group of keys: unknown keys are refused, values are checked, nothing changes later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class SceneSettings(Section):
-    """Made scenes: how many, how large, and the seed that makes them."""
-
-    train: Count = 2000
-    val: Count = 200
-    salient: Count = 1000
-    size: int = Field(96, ge=32)
-    seed: int = 0
-
-
-class DataSettings(Section):
-    """Where images and image-level labels come from."""
-
-    layout: Literal["voc", "scenes"] = "voc"
-    classes: tuple[str, ...] = VOC_CLASSES
-    train: str = "train"
-    val: str = "val"
-    scenes: SceneSettings = SceneSettings()
-
-    @field_validator("classes")
-    @classmethod
-    def _distinct(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if not 1 <= len(names) <= 254 or len(set(names)) != len(names):
-            raise ValueError("expected 1 to 254 different class names")
-        return names
-
-
-class StemSettings(Section):
-    """A CNN whose feature maps feed a transformer or a decoder."""
-
-    name: str
-    library: Literal["timm", "torchvision"] = "timm"
-    weights: str | None = None
-    max_stride: Literal[8, 16, 32] = 16
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
-    bgr: bool = False
-    pad: int = Field(0, ge=0)
-    feature_scale: Positive | tuple[Positive, ...] = 1.0
-
-
-class ModelSettings(Section):
-    """The network: a timm VisionTransformer, optionally on a CNN stem, and a DPT decoder."""
-
-    name: str = "vit_base_patch16_384"
-    image_size: Count = 256
-    options: dict[str, Any] = {}
-    weights: str | None = "hub"
-    stem: StemSettings | None = None
-    decoder_width: Count = 256
-    decoder_stride: Literal[2, 4, 8] = 4
-    decoder_kernel: Literal[1, 3] = 3
-    taps: tuple[int, ...] | None = None
-    readout: Literal["project", "add", "ignore"] = "project"
+Method = Literal[METHOD_NAMES]
 
 
 class SaliencySettings(Section):
@@ -87,7 +24,7 @@ class SaliencySettings(Section):
     source: Literal["network", "precomputed"] = "network"
     folder: str | None = None
     images: str | None = None
-    encoder: StemSettings = StemSettings(name="resnet18", weights="hub", max_stride=32)
+    encoder: EncoderSettings = EncoderSettings()
     width: Count = 64
     size: Count = 224
     scale_range: ScaleRange = (224, 288)
@@ -98,7 +35,7 @@ class SaliencySettings(Section):
     held_out: float = Field(0.1, gt=0, lt=1)
 
 
-class MapSettings(Section):
+class GetamSettings(Section):
     """GETAM's readings (docs/decisions.md): coupling of Eq. 2 and the blocks that are summed."""
 
     coupling: Literal["per_head", "head_mean"] = "per_head"
@@ -160,8 +97,8 @@ class TrainSettings(Section):
     weight_decay: float = Field(5e-4, ge=0)
     gradient_clip: Positive | None = None
     losses: LossWeights = LossWeights()
-    maps: MapSettings = MapSettings()
-    labels: LabelSettings = LabelSettings(opening=10)
+    maps: GetamSettings = GetamSettings()
+    labels: LabelSettings = LabelSettings()
     validate_every: Count = 1
     checkpoint_minutes: Positive = 10.0
 
@@ -175,8 +112,8 @@ class TrainSettings(Section):
         return self
 
 
-class GetamSettings(MapSettings):
-    """The export of maps from the trained network; size and flip hold for every method."""
+class MapSettings(Section):
+    """The export of maps by any method: long side in px (null is native), mirrored too."""
 
     size: Count | None = None
     flip: bool = True
@@ -185,7 +122,7 @@ class GetamSettings(MapSettings):
 class PredictSettings(Section):
     """Test-time settings of the segmentation head; a size is a long side in px, null is native."""
 
-    sizes: tuple[Count | None, ...] = (None,)
+    sizes: Annotated[tuple[Count | None, ...], Field(min_length=1)] = (None,)
     flip: bool = True
     crf: bool = False
 
@@ -193,19 +130,20 @@ class PredictSettings(Section):
 class EvaluateSettings(Section):
     """What `miou.json` compares beside pseudo labels and predictions."""
 
-    seeds: tuple[Method, ...] = METHOD_NAMES
+    seeds: Annotated[tuple[Method, ...], Distinct] = METHOD_NAMES
 
 
 class Settings(Section):
     """A run, whole: what `config/<run>.yaml` and `--config` may set."""
 
-    data_root: Path | None = None
+    data_root: Annotated[Path, AfterValidator(Path.expanduser)] | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    seed: int = 0
+    seed: int = Field(0, ge=0)
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     saliency: SaliencySettings = SaliencySettings()
     train: TrainSettings = TrainSettings()
+    maps: MapSettings = MapSettings()
     getam: GetamSettings = GetamSettings()
     pseudo_labels: LabelSettings = LabelSettings()
     predict: PredictSettings = PredictSettings()
@@ -213,14 +151,4 @@ class Settings(Section):
 
     def select(self, *sections: str) -> str:
         """Return the named sections as JSON with sorted keys: what one stage depends on."""
-        return self.model_dump_json(include=set(sections))
-
-    def path(self, text: str | None) -> Path | None:
-        """Resolve a path of the settings, in which `{data_root}` stands for the data root."""
-        if text is None:
-            return None
-        return Path(text.replace("{data_root}", str(self.data_root)))
-
-    def weights(self, text: str | None) -> Path | str | None:
-        """Resolve a source of initial weights: "hub" as it is, a file, or None for random ones."""
-        return text if text == "hub" else self.path(text)
+        return json.dumps(self.model_dump(mode="json", include=set(sections)), sort_keys=True)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from getam_core.checkpoint import load_resumable, save_checkpoint
 from getam_core.data import TrainingSet, start_worker
-from getam_core.errors import Interrupted
+from getam_core.errors import InputError, Interrupted
 from getam_core.training.interrupt import interruptible
 from getam_core.training.metrics import TERMS, shown
 from getam_core.training.objective import (
@@ -179,7 +179,7 @@ class Trainer:
             outputs = self._forward(batch)
         loss = outputs.terms.total(self.plan.loss_weights)
         if not torch.isfinite(loss):
-            raise FloatingPointError(
+            raise InputError(
                 f"the loss is {loss.item()} in epoch {self.epoch + 1}, step {self.step + 1};"
                 " lower train.learning_rate or set train.gradient_clip"
             )
@@ -223,7 +223,7 @@ class Trainer:
     def _log(self, writer: SummaryWriter, row: dict[str, Any]) -> None:
         for key, value in row.items():
             if isinstance(value, float):
-                writer.add_scalar(key.replace("_", "/", 1), value, row["step"])
+                writer.add_scalar(key.replace("loss_", "loss/"), value, row["step"])
 
     def _resume(self) -> None:
         state = load_resumable(self.state, self.settings)

@@ -59,7 +59,8 @@ def saliency_loss(segmentation: Tensor, labels: Tensor, saliency: Tensor, valid:
     """Binary cross entropy of the background probability against 1 - saliency.
 
     Pixels that completion labelled with a class count as salient, so that this term does not undo
-    high-activation mining (Eq. 5) in the non-salient area.
+    high-activation mining (Eq. 5) in the non-salient area; those that several classes claim there
+    are left out.
 
     Parameters
     ----------
@@ -72,11 +73,12 @@ def saliency_loss(segmentation: Tensor, labels: Tensor, saliency: Tensor, valid:
     """
     mined = (labels != BACKGROUND) & (labels != IGNORE)
     foreground = (saliency | mined).float()
+    counted = valid & (saliency | (labels != IGNORE))
     # log p(background) and log p(not background), both exact where the softmax saturates
     scores = segmentation.float()
     rest = torch.logsumexp(scores[:, 1:], dim=1)
     loss = F.binary_cross_entropy_with_logits(rest - scores[:, 0], foreground, reduction="none")
-    return _mean_over(loss, valid)
+    return _mean_over(loss, counted)
 
 
 def _mean_over(values: Tensor, where: Tensor) -> Tensor:

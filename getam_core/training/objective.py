@@ -5,7 +5,6 @@ the maps that become labels; the second updates the network. No gradient flows t
 Shapes: B images, C foreground classes, M (image, class) pairs, h, w patches, H, W pixels.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -118,6 +117,3 @@ def label_batch(batch: Batch, maps: Tensor, arguments: dict) -> Tensor:
         for b in range(len(batch.images))
     ]
     return torch.stack(labels).masked_fill(~batch.valid, IGNORE)
-
-
-Step = Callable[[nn.Module, Batch], StepOutputs]

@@ -1,0 +1,31 @@
+"""What every section of the settings is made of."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def _ascending(sides: tuple[int, int]) -> tuple[int, int]:
+    if sides[0] > sides[1]:
+        raise ValueError("expected the shorter side first")
+    return sides
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) != len(names):
+        raise ValueError("expected different names")
+    return names
+
+
+ScaleRange = Annotated[tuple[Count, Count], AfterValidator(_ascending)]  # of the long side, px
+Distinct = AfterValidator(_distinct)
+
+
+class Section(BaseModel):
+    """A group of keys: unknown keys are refused, values are checked, nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)

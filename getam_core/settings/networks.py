@@ -1,0 +1,51 @@
+"""The sections of the networks: a CNN stem, the saliency encoder, the segmentation network."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from getam_core.classes import IMAGENET_MEAN, IMAGENET_STD
+from getam_core.settings.base import Count, Positive, Section
+
+
+class StemSettings(Section):
+    """A CNN whose feature maps feed a transformer or a decoder."""
+
+    name: str
+    library: Literal["timm", "torchvision"] = "timm"
+    weights: str | None = None
+    max_stride: Literal[8, 16, 32] = 16
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[Positive, Positive, Positive] = IMAGENET_STD
+    bgr: bool = False
+    pad: int = Field(0, ge=0)
+    feature_scale: Positive | tuple[Positive, ...] = 1.0
+
+
+class ModelSettings(Section):
+    """The network: a timm VisionTransformer, optionally on a CNN stem, and a DPT decoder."""
+
+    name: str = "vit_base_patch16_384"
+    image_size: Count = 256
+    options: dict[str, Any] = Field(default_factory=dict)
+    weights: str | None = "hub"
+    stem: StemSettings | None = None
+    decoder_width: Count = 256
+    decoder_stride: Literal[2, 4, 8] = 4
+    decoder_kernel: Literal[1, 3] = 3
+    taps: tuple[int, ...] | None = None
+    readout: Literal["project", "add", "ignore"] = "project"
+
+    @model_validator(mode="after")
+    def _one_source_of_weights(self) -> "ModelSettings":
+        if self.stem is not None and self.weights is not None:
+            raise ValueError("weights must be null beside a stem, which has weights of its own")
+        return self
+
+
+class EncoderSettings(StemSettings):
+    """The encoder of the saliency network."""
+
+    name: str = "resnet18"
+    weights: str | None = "hub"
+    max_stride: Literal[8, 16, 32] = 32
