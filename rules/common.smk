@@ -1,7 +1,6 @@
-# What every rule uses: the run's settings, where the scripts are, and who needs a GPU.
+# What the rules ask of a run's settings: parameters, inputs that depend on them, GPUs.
 
 import os
-import shlex
 import shutil
 import sys
 from functools import cache
@@ -17,8 +16,6 @@ for variable, first in (("PYTHONPATH", workflow.basedir), ("PATH", Path(sys.exec
 
 from getam_core.errors import InputError
 from getam_core.settings import METHOD_NAMES, Settings, check_paths, load_settings
-
-SCRIPTS = shlex.quote(str(Path(workflow.basedir, "workflow_scripts")))
 
 
 @cache
@@ -51,3 +48,64 @@ def gpus(wildcards) -> int:
     """1 for a stage that computes on a GPU; `auto` looks for one where Snakemake runs."""
     asked = device(wildcards)
     return int(asked == "cuda" or (asked == "auto" and shutil.which("nvidia-smi") is not None))
+
+
+def scene_lists(wildcards):
+    """A made data set is an input, a found one is a parameter."""
+    made = run_settings(wildcards.run).data.layout == "scenes"
+    return rules.make_scenes.output if made else []
+
+
+def data_folder(wildcards) -> str:
+    """Folder of the images, made or found."""
+    settings = run_settings(wildcards.run)
+    made = settings.data.layout == "scenes"
+    return f"results/{wildcards.run}/scenes" if made else str(settings.data_root)
+
+
+def saliency_training_images(wildcards):
+    """The folder of images and masks that the network learns from: found, or made scenes."""
+    settings = run_settings(wildcards.run)
+    folder = settings.saliency.images
+    return ancient(folder) if folder else rules.make_salient_scenes.output.folder
+
+
+def saliency_network(wildcards):
+    """The trained network, unless maps are given."""
+    trained = run_settings(wildcards.run).saliency.source == "network"
+    return rules.train_saliency.output.network if trained else []
+
+
+def training_saliency(wildcards):
+    """Saliency, if the labels of training use it."""
+    used = run_settings(wildcards.run).train.labels.saliency
+    return rules.make_saliency.output.saliency if used else []
+
+
+def map_settings(wildcards) -> str:
+    """Coupling and blocks are GETAM's own: another method's maps stay when they change."""
+    own = ["getam"] if wildcards.method == "getam" else []
+    return run_settings(wildcards.run).select("data", "maps", *own)
+
+
+def label_saliency(wildcards):
+    """Saliency, if the exported labels use it."""
+    used = run_settings(wildcards.run).pseudo_labels.saliency
+    return rules.make_saliency.output.saliency if used else []
+
+
+def entries_of_run(wildcards):
+    """What miou.json holds."""
+    folder = f"results/{wildcards.run}/evaluation"
+    return [
+        *(f"{folder}/seed_{method}.json" for method in run_settings(wildcards.run).evaluate.seeds),
+        f"{folder}/pseudo_labels.json",
+        f"{folder}/segmentation_val.json",
+    ]
+
+
+def maps_of_run(wildcards):
+    """Maps of every method that is scored, GETAM's first."""
+    seeds = run_settings(wildcards.run).evaluate.seeds
+    methods = dict.fromkeys(("getam", *seeds))
+    return [f"results/{wildcards.run}/{method}/maps.h5" for method in methods]

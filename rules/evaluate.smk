@@ -11,16 +11,16 @@ rule predict:
         "results/{run}/logs/predict_{split}.log",
     benchmark:
         "results/{run}/benchmarks/predict_{split}.tsv"
-    params:
-        settings=stage_settings("data", "predict"),
+    conda:
+        "../envs/getam.yaml"
     threads: 8
     resources:
         gpu=gpus,
         device=device,
-    conda:
-        "../envs/getam.yaml"
+    params:
+        settings=stage_settings("data", "predict"),
     shell:
-        "python {SCRIPTS}/predict.py --split {wildcards.split} --index {input.index}"
+        "python -m workflow_scripts.predict --split {wildcards.split} --index {input.index}"
         " --checkpoint {input.checkpoint} --settings {params.settings:q} --threads {threads}"
         " --device {resources.device} --out {output.predictions} --log {log}"
 
@@ -32,13 +32,13 @@ rule check_masks:
         masks="results/{run}/evaluation/masks_{split}.csv",
     log:
         "results/{run}/logs/check_masks_{split}.log",
+    conda:
+        "../envs/getam.yaml"
     params:
         settings=stage_settings("data"),
         root=data_folder,
-    conda:
-        "../envs/getam.yaml"
     shell:
-        "python {SCRIPTS}/check_masks.py --split {wildcards.split} --root {params.root:q}"
+        "python -m workflow_scripts.check_masks --split {wildcards.split} --root {params.root:q}"
         " --index {input.index} --settings {params.settings:q} --out {output.masks} --log {log}"
 
 
@@ -54,7 +54,7 @@ rule evaluate_seed:
     conda:
         "../envs/getam.yaml"
     shell:
-        "python {SCRIPTS}/evaluate_seed.py --method {wildcards.method} --index {input.index}"
+        "python -m workflow_scripts.evaluate_seed --method {wildcards.method} --index {input.index}"
         " --masks {input.masks} --maps {input.maps} --out {output.entry} --log {log}"
 
 
@@ -70,7 +70,7 @@ rule evaluate_pseudo_labels:
     conda:
         "../envs/getam.yaml"
     shell:
-        "python {SCRIPTS}/evaluate_labels.py --split train --index {input.index}"
+        "python -m workflow_scripts.evaluate_labels --split train --index {input.index}"
         " --masks {input.masks} --labels {input.labels} --out {output.entry} --log {log}"
 
 
@@ -86,18 +86,8 @@ rule evaluate_segmentation:
     conda:
         "../envs/getam.yaml"
     shell:
-        "python {SCRIPTS}/evaluate_labels.py --split {wildcards.split} --index {input.index}"
+        "python -m workflow_scripts.evaluate_labels --split {wildcards.split} --index {input.index}"
         " --masks {input.masks} --labels {input.labels} --out {output.entry} --log {log}"
-
-
-def entries_of_run(wildcards):
-    """What miou.json holds."""
-    folder = f"results/{wildcards.run}/evaluation"
-    return [
-        *(f"{folder}/seed_{method}.json" for method in run_settings(wildcards.run).evaluate.seeds),
-        f"{folder}/pseudo_labels.json",
-        f"{folder}/segmentation_val.json",
-    ]
 
 
 rule merge_entries:
@@ -107,10 +97,10 @@ rule merge_entries:
         miou="results/{run}/miou.json",
     log:
         "results/{run}/logs/merge_entries.log",
-    params:
-        settings=stage_settings("data"),
     conda:
         "../envs/getam.yaml"
+    params:
+        settings=stage_settings("data"),
     shell:
-        "python {SCRIPTS}/merge_entries.py --run {wildcards.run} --entries {input.entries}"
+        "python -m workflow_scripts.merge_entries --run {wildcards.run} --entries {input.entries}"
         " --settings {params.settings:q} --out {output.miou} --log {log}"

@@ -1,12 +1,6 @@
 # Activation maps of the training images, by GETAM and by the methods it is compared with.
 
 
-def map_settings(wildcards) -> str:
-    """Coupling and blocks are GETAM's own: another method's maps stay when they change."""
-    own = ["getam"] if wildcards.method == "getam" else []
-    return run_settings(wildcards.run).select("data", "maps", *own)
-
-
 rule export_maps:
     input:
         index="results/{run}/index.csv",
@@ -17,15 +11,15 @@ rule export_maps:
         "results/{run}/logs/export_maps_{method}.log",
     benchmark:
         "results/{run}/benchmarks/export_maps_{method}.tsv"
-    params:
-        settings=map_settings,
+    conda:
+        "../envs/getam.yaml"
     threads: 8
     resources:
         gpu=gpus,
         device=device,
-    conda:
-        "../envs/getam.yaml"
+    params:
+        settings=map_settings,
     shell:
-        "python {SCRIPTS}/export_maps.py --method {wildcards.method} --index {input.index}"
+        "python -m workflow_scripts.export_maps --method {wildcards.method} --index {input.index}"
         " --checkpoint {input.checkpoint} --settings {params.settings:q} --threads {threads}"
         " --device {resources.device} --out {output.maps} --log {log}"

@@ -1,13 +1,6 @@
 # What a person looks at first.
 
 
-def maps_of_run(wildcards):
-    """Maps of every method that is scored, GETAM's first."""
-    seeds = run_settings(wildcards.run).evaluate.seeds
-    methods = dict.fromkeys(("getam", *seeds))
-    return [f"results/{wildcards.run}/{method}/maps.h5" for method in methods]
-
-
 rule report:
     input:
         index="results/{run}/index.csv",
@@ -23,13 +16,13 @@ rule report:
         picture="results/{run}/picture.png",
     log:
         "results/{run}/logs/report.log",
+    conda:
+        "../envs/getam.yaml"
     params:
         settings=stage_settings(*Settings.model_fields),
         saliency=lambda wildcards, input: f"--saliency {input.saliency}" if input.saliency else "",
-    conda:
-        "../envs/getam.yaml"
     shell:
-        "python {SCRIPTS}/report.py --run {wildcards.run} --index {input.index}"
+        "python -m workflow_scripts.report --run {wildcards.run} --index {input.index}"
         " --miou {input.miou} --metrics {input.metrics} --masks {input.masks}"
         " --maps {input.maps} {params.saliency} --labels {input.labels}"
         " --predictions {input.predictions} --settings {params.settings:q}"

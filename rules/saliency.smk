@@ -1,13 +1,6 @@
 # Class-agnostic saliency of the training images: from a network trained on other images, or given.
 
 
-def saliency_training_images(wildcards):
-    """The folder of images and masks that the network learns from: found, or made scenes."""
-    settings = run_settings(wildcards.run)
-    folder = settings.saliency.images
-    return ancient(folder) if folder else rules.make_salient_scenes.output.folder
-
-
 rule train_saliency:
     input:
         images=saliency_training_images,
@@ -19,25 +12,19 @@ rule train_saliency:
         "results/{run}/logs/train_saliency.log",
     benchmark:
         "results/{run}/benchmarks/train_saliency.tsv"
-    params:
-        settings=stage_settings("seed", "saliency"),
-        state="results/{run}/state/saliency.pt",
+    conda:
+        "../envs/getam.yaml"
     threads: 8
     resources:
         gpu=gpus,
         device=device,
-    conda:
-        "../envs/getam.yaml"
+    params:
+        settings=stage_settings("seed", "saliency"),
+        state="results/{run}/state/saliency.pt",
     shell:
-        "python {SCRIPTS}/train_saliency.py --images {input.images:q}"
+        "python -m workflow_scripts.train_saliency --images {input.images:q}"
         " --settings {params.settings:q} --state {params.state} --threads {threads}"
         " --device {resources.device} --out {output.network} --log {log}"
-
-
-def saliency_network(wildcards):
-    """The trained network, unless maps are given."""
-    trained = run_settings(wildcards.run).saliency.source == "network"
-    return rules.train_saliency.output.network if trained else []
 
 
 rule make_saliency:
@@ -48,16 +35,16 @@ rule make_saliency:
         saliency="results/{run}/saliency.h5",
     log:
         "results/{run}/logs/make_saliency.log",
-    params:
-        settings=stage_settings("data", "saliency"),
-        network=lambda wildcards, input: f"--network {input.network}" if input.network else "",
+    conda:
+        "../envs/getam.yaml"
     threads: 8
     resources:
         gpu=gpus,
         device=device,
-    conda:
-        "../envs/getam.yaml"
+    params:
+        settings=stage_settings("data", "saliency"),
+        network=lambda wildcards, input: f"--network {input.network}" if input.network else "",
     shell:
-        "python {SCRIPTS}/make_saliency.py --index {input.index} {params.network}"
+        "python -m workflow_scripts.make_saliency --index {input.index} {params.network}"
         " --settings {params.settings:q} --threads {threads} --device {resources.device}"
         " --out {output.saliency} --log {log}"

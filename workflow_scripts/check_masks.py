@@ -2,10 +2,9 @@
 
 import argparse
 
-import command
-
 from getam_core.data import of_split, read_index
 from getam_core.evaluation import check_masks, find_masks, write_mask_index
+from workflow_scripts import command
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 
-import command
 import numpy as np
 
 from getam_core.data import Entry, class_targets, of_split, read_index
@@ -15,6 +14,7 @@ from getam_core.evaluation import (
 )
 from getam_core.files import write_json
 from getam_core.stores import Store, open_store
+from workflow_scripts import command
 
 
 def main(arguments: argparse.Namespace) -> None:

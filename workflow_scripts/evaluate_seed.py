@@ -2,12 +2,11 @@
 
 import argparse
 
-import command
-
 from getam_core.data import of_split, read_index
 from getam_core.evaluation import masks_of, read_mask_index, seed_curve, seed_entry
 from getam_core.files import write_json
 from getam_core.stores import open_store
+from workflow_scripts import command
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -4,12 +4,11 @@ import argparse
 import json
 from functools import partial
 
-import command
-
 from getam_core.activation import METHODS, export_maps
 from getam_core.data import of_split, read_index
 from getam_core.stores import StoreWriter
 from getam_core.training import load_network
+from workflow_scripts import command
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -4,12 +4,11 @@ import argparse
 import json
 from pathlib import Path
 
-import command
-from saliency_network import build_saliency_network
-
 from getam_core.data import of_split, read_index
 from getam_core.saliency import load_saliency, network_saliency, precomputed_saliency
 from getam_core.stores import StoreWriter
+from workflow_scripts import command
+from workflow_scripts.saliency_network import build_saliency_network
 
 
 def main(arguments: argparse.Namespace) -> None:

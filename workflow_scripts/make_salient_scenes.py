@@ -2,9 +2,8 @@
 
 import argparse
 
-import command
-
 from getam_core.data.scenes import write_salient_scenes
+from workflow_scripts import command
 
 
 def main(arguments: argparse.Namespace) -> None:

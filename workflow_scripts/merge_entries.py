@@ -4,11 +4,10 @@ import argparse
 import logging
 from pathlib import Path
 
-import command
-
 from getam_core.evaluation import merge_entries
 from getam_core.files import read_json, write_json
 from getam_core.report import entry_table, markdown
+from workflow_scripts import command
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -3,12 +3,11 @@
 import argparse
 import json
 
-import command
-
 from getam_core.data import of_split, read_index
 from getam_core.evaluation import predict_split
 from getam_core.stores import StoreWriter
 from getam_core.training import load_network
+from workflow_scripts import command
 
 
 def main(arguments: argparse.Namespace) -> None:

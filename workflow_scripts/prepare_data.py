@@ -3,9 +3,8 @@
 import argparse
 import logging
 
-import command
-
 from getam_core.data import check_images, read_voc, write_index
+from workflow_scripts import command
 
 
 def main(arguments: argparse.Namespace) -> None:

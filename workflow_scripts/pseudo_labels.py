@@ -4,11 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-import command
-
 from getam_core.data import of_split, read_index
 from getam_core.labels import export_labels
 from getam_core.stores import StoreWriter, open_store
+from workflow_scripts import command
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -4,7 +4,6 @@ import argparse
 import json
 from pathlib import Path
 
-import command
 import numpy as np
 
 from getam_core.data import Entry, of_split, read_index
@@ -24,6 +23,7 @@ from getam_core.report import (
     write_report,
 )
 from getam_core.stores import open_store
+from workflow_scripts import command
 
 TRAINING, VALIDATION, HERO = 8, 8, 4
 

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import command
 import torch
 
 from getam_core.data import TrainingSet, of_split, read_index
@@ -21,6 +20,7 @@ from getam_core.training import (
     write_metrics,
 )
 from getam_core.vit import build_network
+from workflow_scripts import command
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -3,10 +3,9 @@
 import argparse
 import json
 
-import command
-from saliency_network import build_saliency_network
-
 from getam_core.saliency import find_pairs, train_saliency
+from workflow_scripts import command
+from workflow_scripts.saliency_network import build_saliency_network
 
 
 def main(arguments: argparse.Namespace) -> None:

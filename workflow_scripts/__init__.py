@@ -1,0 +1,1 @@
+"""The commands of the rules, one a stage: parse arguments, call getam_core, write outputs."""
