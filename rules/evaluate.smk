@@ -100,7 +100,7 @@ rule merge_entries:
     conda:
         "../envs/getam.yaml"
     params:
-        settings=stage_settings("data"),
+        settings=stage_settings("data", "title"),
     shell:
         "python -m workflow_scripts.merge_entries --run {wildcards.run} --entries {input.entries}"
         " --settings {params.settings:q} --out {output.miou} --log {log}"

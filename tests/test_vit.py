@@ -13,6 +13,7 @@ from getam_core.vit.dpt import Reassemble, default_taps, resize, token_scales
 from getam_core.vit.stem import Normalise
 
 SMALL = {"embed_dim": 32, "depth": 4, "num_heads": 2}
+ODD = {"embed_dim": 100}  # not divisible by the heads
 SQUEEZENET = {"name": "squeezenet1_1", "library": "torchvision", "pad": 1}
 NETWORKS = {
     "vit": {"name": "vit_tiny_patch16_224", "options": SMALL},
@@ -73,6 +74,19 @@ def test_the_error_for_inexact_maps_proposes_the_padding_that_mends_them():
         build_stem("squeezenet1_0", library="torchvision")
 
 
+@pytest.mark.parametrize(
+    ("stem", "why"),
+    [
+        ({"name": "swin_tiny_patch4_window7_224"}, r"refuses .* \(Input height .* model \(224\)"),
+        ({"name": "mambaout_femto"}, r"\(48, 40, 48\) .* not \(channels, rows, columns\)"),
+        ({"name": "swin_t", "library": "torchvision"}, r"not \(channels, rows, columns\)"),
+    ],
+)
+def test_a_network_for_one_size_or_with_channels_last_is_refused_for_a_cnn(stem, why):
+    with pytest.raises(InputError, match=rf"{stem['name']}.*{why}.*resnet50"):
+        build_stem(**stem)
+
+
 def test_normalisation_follows_caffe_order_and_units():
     image = random_images(1, 3, 2, 2)
     mean, std = (104 / 255, 117 / 255, 123 / 255), (1 / 255,) * 3
@@ -115,6 +129,52 @@ def test_stem_weights_come_from_a_file_and_missing_ones_are_named(tmp_path, libr
         build_stem(name, weights=tmp_path / "damaged.pt", **options)
 
 
+@pytest.mark.parametrize("library", ["timm", "torchvision"])
+def test_stem_weights_of_another_network_are_an_input_error(tmp_path, library):
+    names = {"timm": ("test_resnet", "resnet18"), "torchvision": ("mobilenet_v2", "squeezenet1_1")}
+    create = timm.create_model if library == "timm" else torchvision.models.get_model
+    ours, other = names[library]
+    state = {key: value[:1] for key, value in create(ours).state_dict().items() if value.dim()}
+    torch.save(state, tmp_path / f"{other}.pt")
+    with pytest.raises(InputError, match=rf"{other}\.pt: weights of another network"):
+        build_stem(ours, library=library, weights=tmp_path / f"{other}.pt")
+
+
+HUB = {
+    "timm's stem": ("timm", "test_resnet", lambda: build_stem("test_resnet", weights="hub")),
+    "torchvision's stem": (
+        "torchvision",
+        "squeezenet1_1",
+        lambda: build_stem(**SQUEEZENET, weights="hub"),
+    ),
+    "transformer": (
+        "timm",
+        "vit_tiny_patch16_224",
+        lambda: vit("vit_tiny_patch16_224", weights="hub"),
+    ),
+}
+LOADERS = {
+    "timm": "timm.models._builder.load_pretrained",
+    "torchvision": "torchvision.models._api.load_state_dict_from_url",
+}
+
+
+@pytest.mark.parametrize("error", [OSError("no route\nto host"), RuntimeError("bad hash")])
+@pytest.mark.parametrize("network", list(HUB))
+def test_a_hub_that_cannot_be_reached_is_one_line_that_asks_for_a_file(monkeypatch, network, error):
+    def fail(*_, **__):
+        raise error
+
+    library, name, build = HUB[network]
+    monkeypatch.setattr(LOADERS[library], fail)
+    with pytest.raises(InputError) as caught:
+        build()
+    message = str(caught.value)
+    assert message.startswith(name) and "\n" not in message
+    for part in (" ".join(str(error).split()), "`weights: FILE`", "`weights: null`"):
+        assert part in message
+
+
 def test_weights_that_would_run_code_are_refused(tmp_path):
     torch.save(nn.Linear(2, 2), tmp_path / "module.pt")
     with pytest.raises(InputError, match=r"module\.pt: not a safetensors or torch weights file"):
@@ -129,12 +189,16 @@ def test_weights_that_would_run_code_are_refused(tmp_path):
         (lambda: build_stem("test_resnet", library="tim"), "timm"),
         (lambda: build_stem("test_resnet", weights="nowhere.pt"), "nowhere.pt"),
         (lambda: build_stem("squeezenet1_1", library="torchvision", max_stride=64), "max_stride"),
+        (lambda: build_stem("mixer_s32_224"), r"strides \[32\], none from 4"),
         (lambda: vit("vit_tiny_patch16_22"), "vit_tiny_patch16_224"),
         (lambda: vit("vit_tiny_patch16_224", options={"embd_dim": 8}), "embed_dim"),
-        (lambda: vit("vit_tiny_patch16_224", options={"embed_dim": 100}), "num_heads"),
+        (lambda: vit("vit_tiny_patch16_224", options=ODD), "num_heads"),
+        (lambda: vit("vit_tiny_patch16_224", options=ODD, weights="hub"), "num_heads"),
         (lambda: vit("resnet18"), "not a VisionTransformer"),
         (lambda: vit("vit_base_patch16_gap_224", options=SMALL), "class"),
         (lambda: network_of("vit", taps=[2, 1]), "taps"),
+        (lambda: network_of("stem", decoder_stride=2), "strides 4, 8, 16"),
+        (lambda: network_of("r50", decoder_stride=2), "strides 4, 8, 16"),
         (lambda: network_of("vit", readout="projekt"), "project"),
         (lambda: network_of("stem", weights="some.pt"), "stem or weights"),
     ],
@@ -214,8 +278,6 @@ def test_one_forward_gives_the_same_logits_and_a_segmentation_of_the_images_size
     logits, segmentation = network.classify_and_segment(images)
     torch.testing.assert_close(logits, network(images))
     assert logits.shape == (2, 3) and segmentation.shape == (2, 4, 64, 96)
-    _, half = network.classify_and_segment(images, size=(32, 48))
-    assert half.shape == (2, 4, 32, 48)
 
 
 def test_every_parameter_gets_a_gradient_and_belongs_to_one_group(network):

@@ -172,7 +172,7 @@ def test_rerunning_the_labels_with_another_alpha_changes_them_and_keeps_the_maps
     assert by_what["pseudo_labels"]["settings"]["alpha"] == 0.2
     assert maps.stat().st_mtime_ns == stamp
     finished.configure()
-    finished.run(END)
+    finished.run(END[:1])
     assert finished.miou() == before
 
 
@@ -199,7 +199,7 @@ def test_a_run_without_any_mask_trains_labels_and_predicts(without_masks):
         assert len(file["images"]) == 40
     assert "train" not in without_masks.planned(*root, targets=BEFORE_EVALUATION)
     said = without_masks.refuse(["results/tiny/evaluation/masks_train.csv"], *root)
-    assert "SegmentationClass" in said and "40 problems" not in said  # fmt: skip
+    assert "SegmentationClass/train_00000.png: no such mask" in said
 
 
 def test_interrupted_in_training_and_run_again_it_ends_the_same(finished, tmp_path, repository):

@@ -11,8 +11,8 @@ from workflow_scripts import command
 
 
 def main(arguments: argparse.Namespace) -> None:
-    data = command.settings_of(arguments).data
-    name = data.name or data.layout
+    settings = command.settings_of(arguments)
+    data, name = settings.data, settings.title or settings.data.layout
     entries = [read_json(path) for path in arguments.entries]
     write_json(arguments.out, merge_entries(arguments.run, name, data.classes, entries))
     logging.info("%s\n%s", arguments.out, markdown(entry_table(entries)))

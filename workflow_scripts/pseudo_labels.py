@@ -15,7 +15,7 @@ def main(arguments: argparse.Namespace) -> None:
     labelling = settings.pseudo_labels.model_dump()
     uses_saliency = labelling.pop("saliency")
     maps = open_store(arguments.maps, "maps")
-    header = json.loads(arguments.settings) | {"maps": maps.settings}
+    header = json.loads(arguments.settings) | {"made_from": maps.settings}
     with StoreWriter(arguments.out, "labels", maps.classes, header) as writer:
         export_labels(
             of_split(read_index(arguments.index), "train"),

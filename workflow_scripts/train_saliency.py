@@ -3,6 +3,8 @@
 import argparse
 import json
 
+import torch
+
 from getam_core.saliency import find_pairs, train_saliency
 from workflow_scripts import command
 from workflow_scripts.saliency_network import build_saliency_network
@@ -12,6 +14,7 @@ def main(arguments: argparse.Namespace) -> None:
     settings = command.settings_of(arguments)
     pairs = find_pairs(arguments.images)
     device = command.torch_device(arguments)
+    torch.manual_seed(settings.seed)
     saliency = settings.saliency
     train_saliency(
         pairs,

@@ -1,8 +1,9 @@
 """From files to training samples: image-level labels only, no mask passes through this room.
 
 Reading order: `index` (what a run knows of an image), `voc` (a data set to an index), `check` (does
-every image open), `images` (file to array to tensor), `geometry` (crops, sides), `training_set`
-(samples). Beside them `scenes`, with `shapes` and `textures`: a made data set for the demo.
+every image open), `problems` (all that is wrong, in one message), `images` (file to array to
+tensor), `geometry` (crops, sides), `training_set` (samples), `batches` (whole images, for
+inference). Beside them `scenes`, with `shapes` and `textures`: a made data set for the demo.
 """
 
 from getam_core.data.check import check_images

@@ -18,9 +18,7 @@ from getam_core.data.textures import SALIENT_PATTERNS, SCENE_PATTERNS, backgroun
 from getam_core.files import atomic_path
 
 SIDE = (0.34, 0.55)  # of an object, as a share of the image's
-# How often an object wears its class's own pattern: a hint, not a substitute for the shape.
-OWN_PATTERN = 0.9
-HUE_SPREAD = 0.07
+HUE_SPREAD = 0.08  # of a class: neighbours on the colour circle overlap
 SPLITS = ("train", "val", "salient")  # position is part of the seed
 
 
@@ -66,8 +64,8 @@ def draw_scene(rng: np.random.Generator, size: int) -> Scene:
 
     Notes
     -----
-    Rotation, scale, stretch, place and colours are random. Each class has a pattern and a hue that
-    it tends to wear, neither of which it owns. The mask holds a pixel where an object covers at
+    Rotation, scale, stretch, place and colours are random. Each class has a pattern of its own, and
+    hues that overlap with its neighbours'. The mask holds a pixel where an object covers at
     least half of it.
     """
     objects = [_scene_object(rng, *place) for place in _places(rng, size)]
@@ -77,9 +75,7 @@ def draw_scene(rng: np.random.Generator, size: int) -> Scene:
 
 def _scene_object(rng: np.random.Generator, centre: tuple[float, float], radius: float) -> _Object:
     k = int(rng.integers(len(SCENE_CLASSES)))
-    patterns = list(SCENE_PATTERNS)
-    own = rng.random() < OWN_PATTERN
-    pattern = patterns[k if own else rng.integers(len(patterns))]
+    pattern = list(SCENE_PATTERNS)[k]
     hue = rng.normal(k / len(SCENE_CLASSES), HUE_SPREAD)
     return _Object(k + 1, SCENE_SHAPES[SCENE_CLASSES[k]], pattern, hue, centre, radius)
 

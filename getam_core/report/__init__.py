@@ -1,8 +1,9 @@
 """What a person looks at: pictures, plots, tables and the report of a run.
 
-Reading order: `pictures` (arrays to RGB panels, the gallery), `hero` (the README's picture),
-`tables` (entries of miou.json to rows of text), `figures` (plots of numbers), `html` (all of it in
-one file). Nothing here opens a store or a mask.
+Reading order: `examples` (which images are shown, and what a run made of them), `pictures` (arrays
+to RGB panels, the gallery), `hero` (the README's picture), `tables` (entries of miou.json to rows
+of text), `figures` (plots of numbers), `html` (all of it in one file). Stores and masks come in
+from the caller: nothing here opens one.
 """
 
 from getam_core.report.examples import predicted_example, spread, training_example

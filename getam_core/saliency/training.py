@@ -218,6 +218,7 @@ def _batches(pairs: Sequence[Pair], plan: _Plan, epoch: int, workers: int) -> It
             sampler=order.tolist(),
             drop_last=len(pairs) >= plan.batch_size,
             num_workers=workers,
+            generator=torch.Generator(),  # its own: the global one belongs to the network
             worker_init_fn=start_worker,
         )
     )

@@ -15,13 +15,12 @@ class SceneSettings(Section):
     val: Count = 200
     salient: Count = 1000
     size: int = Field(96, ge=32)
-    seed: int = 0
+    seed: int = Field(0, ge=0)
 
 
 class DataSettings(Section):
-    """Where images and image-level labels come from; `name` is what reports call the data set."""
+    """Where images and image-level labels come from."""
 
-    name: str | None = None
     layout: Literal["voc", "scenes"] = "voc"
     classes: Annotated[tuple[str, ...], Field(min_length=1, max_length=253), Distinct] = VOC_CLASSES
     train: str = "train"
@@ -40,9 +39,9 @@ class DataSettings(Section):
     @classmethod
     def _scenes_have_their_own(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("layout") == "scenes":
-            own = {"classes": SCENE_CLASSES, "train": "train", "val": "val"}
+            own = {"classes": list(SCENE_CLASSES), "train": "train", "val": "val"}
             given = {key: values[key] for key in own if key in values}
-            if any(tuple(value) != tuple(own[key]) for key, value in given.items()):
+            if any(value not in (own[key], tuple(own[key])) for key, value in given.items()):
                 raise ValueError(
                     f"made scenes have their own {' and '.join(given)}; leave them out"
                 )

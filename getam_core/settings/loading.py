@@ -1,5 +1,6 @@
 """A run's YAML with the command line's overrides, merged and validated."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,10 @@ def load_settings(path: Path, overrides: Mapping[str, Any] | None = None) -> Set
     written = _read_yaml(path)
     _validate(written, source=str(path))
     merged = _merge(written, _parsed(overrides or {}))
-    root = merged.get("data_root")
-    placed = (
-        merged if root is None else _replaced(merged, "{data_root}", str(Path(root).expanduser()))
-    )
-    return _validate(placed, source=f"{path} with --config")
+    if (root := merged.get("data_root")) is not None:
+        merged["data_root"] = os.path.expanduser(str(root))  # noqa: PTH111 (Path raises for ~nobody)
+        merged = _replaced(merged, "{data_root}", merged["data_root"])
+    return _validate(merged, source=f"{path} with --config")
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from getam_core.settings.base import Count, Distinct, Fraction, Positive, ScaleRange, Section
 from getam_core.settings.data import DataSettings
@@ -136,7 +136,8 @@ class EvaluateSettings(Section):
 class Settings(Section):
     """A run, whole: what `config/<run>.yaml` and `--config` may set."""
 
-    data_root: Annotated[Path, AfterValidator(Path.expanduser)] | None = None
+    data_root: Path | None = None
+    title: str | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     seed: int = Field(0, ge=0)
     data: DataSettings = DataSettings()

@@ -1,8 +1,8 @@
 """One HDF5 file a stage: saliency, maps, labels, predictions; whole or absent, each image checked.
 
 Reading order: `layout` (what is inside), `writer`, `reader`, `maps` (what a stored map is),
-`export` (to PNG). docs/formats.md describes the files for other programs;
-`python -m getam_core.stores verify FILE` says whether one is whole.
+`export` (to PNG), `__main__` (all of it from the shell). docs/formats.md describes the files for
+other programs; `python -m getam_core.stores verify FILE` says whether one is whole.
 """
 
 from getam_core.stores.export import export_png

@@ -1,7 +1,9 @@
 """Double-backward training (Sun et al. 2021, Section 4.3).
 
-Reading order: `objective` (one step), `losses` (its terms), `schedule` (rates), `loop` (epochs of
-steps, resumable), `checkpoint` and `network_file` (what stays on disk), `validation` (class mAP).
+Reading order: `objective` (one step), `losses` (its terms), `schedule` (rates), `precision` (number
+format of a forward pass), `loop` (epochs of steps, resumable through `getam_core.checkpoint`),
+`interrupt` (when it is stopped), `validation` (class mAP), `metrics` and `network_file` (what stays
+on disk).
 """
 
 from getam_core.training.loop import Plan, Trainer

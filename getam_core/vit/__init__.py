@@ -1,7 +1,8 @@
 """Networks: a ViT with an optional CNN stem, its class head and a DPT decoder.
 
 Reading order: `stem` (CNN feature maps), `backbone` (timm's transformers), `dpt` (the decoder),
-`network` (all of it behind one forward pass). `library` reads names and weights.
+`network` (all of it behind one forward pass). `library` reads names and weights, `probe` finds the
+widths and strides of a CNN's maps.
 """
 
 from getam_core.vit.backbone import build_vit, split_hybrid

@@ -11,7 +11,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from getam_core.errors import InputError
-from getam_core.vit.library import check_timm_name, read_weights, unknown
+from getam_core.vit.library import check_timm_name, from_hub, one_line, read_weights, unknown
 from getam_core.vit.stem import FINEST, Normalise, Stem
 
 # What this module sets itself, and what would break the patch grid that maps are read from.
@@ -59,9 +59,7 @@ def build_vit(
         arguments |= {"in_chans": stem.channels[-1], "patch_size": 1}
     vit = _create(name, num_classes, weights, arguments | options)
     if not isinstance(vit, VisionTransformer) or not vit.has_class_token:
-        raise InputError(
-            f"{name}: not a VisionTransformer with a [class] token; try a vit_* or deit_*"
-        )
+        raise InputError(f"{name}: {NOT_ONE}")
     return vit
 
 
@@ -81,9 +79,11 @@ def _create(
 ) -> nn.Module:
     """Create the model; weights from a file go through timm's own conversion and resampling."""
     try:
-        if weights is None or weights == "hub":
-            pretrained = weights == "hub"
-            return timm.create_model(name, pretrained, num_classes=num_classes, **arguments)
+        if weights is None:
+            return timm.create_model(name, num_classes=num_classes, **arguments)
+        if weights == "hub":
+            with from_hub(name):
+                return timm.create_model(name, True, num_classes=num_classes, **arguments)
         if Path(weights).suffix == ".npz":
             source = {"file": _existing(weights), "custom_load": True}
             return timm.create_model(
@@ -105,9 +105,8 @@ def _create_from(path: Path, name: str, num_classes: int, arguments: dict[str, A
             name, True, pretrained_cfg_overlay=overlay, num_classes=classes, **arguments
         )
     except RuntimeError as error:
-        lines = " ".join(str(error).split())[:300]
         raise InputError(
-            f"{path}: not the weights of {name} with these options: {lines}"
+            f"{path}: not the weights of {name} with these options: {one_line(error)}"
         ) from error
     model.pretrained_cfg.pop("state_dict", None)
     model.reset_classifier(num_classes)

@@ -1,12 +1,13 @@
 """What timm and torchvision have: names checked, weight files read without unpickling code."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
 import timm
 from timm.models import load_state_dict
-from torch import Tensor
+from torch import Tensor, nn
 
 from getam_core.errors import InputError
 
@@ -43,9 +44,37 @@ def read_weights(path: Path | str) -> dict[str, Tensor]:
     return state
 
 
-def check_present(path: Path | str, missing: Iterable[str]) -> None:
-    """Raise `InputError` naming some of the `missing` keys of a weights file, if there are any."""
-    names = list(missing)
+def load_all(path: Path | str, model: nn.Module, state: dict[str, Tensor]) -> None:
+    """Load `state`, read from `path`, into `model`; keys that the model has not are ignored.
+
+    Raises
+    ------
+    InputError
+        Weights of the model are missing, or of another shape.
+    """
+    try:
+        names = model.load_state_dict(state, strict=False).missing_keys
+    except RuntimeError as error:
+        raise InputError(f"{path}: weights of another network: {one_line(error)}") from error
     if names:
         shown = ", ".join(names[:3])
         raise InputError(f"{path}: {len(names)} weights of the network are missing: {shown}, ...")
+
+
+@contextmanager
+def from_hub(name: str) -> Iterator[None]:
+    """Turn whatever fails while a library downloads weights into one line, an `InputError`."""
+    try:
+        yield
+    except (AssertionError, TypeError):  # how timm refuses an option; see `build_vit`
+        raise
+    except Exception as error:  # network, HTTP, cache and file errors have no common base
+        raise InputError(
+            f"{name}: the hub's weights could not be loaded ({one_line(error)}); give a local"
+            " file (`weights: FILE`), or take random ones (`weights: null`)"
+        ) from error
+
+
+def one_line(error: Exception) -> str:
+    """Return an error's message, or its type where it has none, as one line of 300 characters."""
+    return " ".join(str(error).split())[:300] or type(error).__name__

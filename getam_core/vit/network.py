@@ -71,25 +71,20 @@ class SegmentationTransformer(nn.Module):
         _, x = self._embed(images)
         return self.vit(x)
 
-    def classify_and_segment(
-        self, images: Tensor, *, size: Sequence[int] | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def classify_and_segment(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Run one forward pass for both outputs.
 
         Parameters
         ----------
         images : (B, 3, H, W) Tensor
             RGB, 0..1; sides multiples of `stride`.
-        size : (rows, columns) of the segmentation
-            None for (H, W). A loss at half the size costs a quarter, and the decoder has computed
-            no more (H / 2, for a `decoder_stride` of 4).
 
         Returns
         -------
         logits : (B, C) Tensor
             Class logits, the same as `forward` gives.
-        segmentation : (B, C + 1, *size) Tensor
-            Logits of background and classes for every pixel.
+        segmentation : (B, C + 1, H, W) Tensor
+            Logits of background and classes for every pixel, resized from the decoder's.
         """
         grid = self.grid(images.shape[-2:])
         stem_maps, x = self._embed(images)
@@ -97,7 +92,7 @@ class SegmentationTransformer(nn.Module):
             x, indices=self.taps, return_prefix_tokens=True, output_fmt="NLC"
         )
         segmentation = self.decoder(stem_maps, tapped, grid)
-        return self.vit.forward_head(tokens), resize(segmentation, size or images.shape[-2:])
+        return self.vit.forward_head(tokens), resize(segmentation, images.shape[-2:])
 
     def _embed(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """Return the stem's maps for the decoder, and what the transformer cuts into patches."""
@@ -141,8 +136,8 @@ def build_network(
         (vit_base_r50_s16_384) are split, so that the decoder reads the CNN's maps too.
     stem : arguments of `build_stem`, or None.
     decoder_width : channels inside the decoder; DPT has 256.
-    decoder_stride : of the finest map that the decoder reads; DPT has 4. The segmentation is
-        computed at half this stride and resized to the image.
+    decoder_stride : of the finest map that the decoder reads, where its head works; DPT has 4.
+        The head's output is doubled, then resized to the image.
     decoder_kernel : side of the decoder's projections; see `FusionDecoder`.
     taps : blocks that the decoder reads; None for those of `default_taps`.
     readout : see `Reassemble`.
@@ -150,7 +145,8 @@ def build_network(
     Raises
     ------
     InputError
-        See `build_vit` and `build_stem`; taps that are not increasing block numbers.
+        See `build_vit` and `build_stem`; taps that are not increasing block numbers; a
+        `decoder_stride` at which the stem has no map.
     """
     cnn = build_stem(**stem) if stem is not None else None
     vit = build_vit(
@@ -183,7 +179,13 @@ def _finer_maps(stem: Stem | None, decoder_stride: int) -> list[int]:
     if stem is None:
         return []
     maps = zip(stem.channels[:-1], stem.strides[:-1], strict=True)
-    return [channels for channels, stride in maps if stride >= decoder_stride]
+    finer = {stride: channels for channels, stride in maps if stride >= decoder_stride}
+    if finer and decoder_stride not in finer:
+        raise InputError(
+            f"decoder_stride {decoder_stride}: the stem has maps of strides"
+            f" {', '.join(map(str, stem.strides))}; take one of these"
+        )
+    return list(finer.values())
 
 
 def _checked_taps(taps: Sequence[int] | None, depth: int, count: int) -> list[int]:

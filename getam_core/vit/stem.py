@@ -5,6 +5,7 @@ Shapes: B images, (H, W) pixels; the map at stride s is (B, channels, H / s, W /
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,11 +15,11 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from getam_core.classes import IMAGENET_MEAN, IMAGENET_STD
 from getam_core.errors import InputError
-from getam_core.vit.library import check_present, check_timm_name, read_weights, unknown
+from getam_core.vit.library import check_timm_name, from_hub, load_all, read_weights, unknown
+from getam_core.vit.probe import measure
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 FINEST = 4  # a decoder gains little from stride 2, which costs as much as all other maps together
 
 
@@ -144,7 +145,8 @@ def build_stem(
     Raises
     ------
     InputError
-        Unknown name or library, unusable weights, or maps that are not exactly a stride smaller.
+        Unknown name or library, unusable weights, a network for one image size or without plain
+        maps, or maps that are not exactly a stride smaller; see `measure`.
 
     Notes
     -----
@@ -156,7 +158,7 @@ def build_stem(
     if library not in builders:
         raise unknown("library of stems", library, builders)
     trunk = builders[library](name, weights, max_stride, pad)
-    channels, strides = _measure(trunk, name, max_stride, pad)
+    channels, strides = measure(trunk, name, max_stride, pad)
     return Stem(
         trunk,
         Normalise(mean, std, bgr),
@@ -171,20 +173,21 @@ def _timm_trunk(name: str, weights: Path | str | None, max_stride: int, pad: int
     check_timm_name(name)
     reductions = timm.create_model(name, features_only=True).feature_info.reduction()
     last = {stride: i for i, stride in enumerate(reductions) if FINEST <= stride <= max_stride}
-    source = {}
-    if weights is not None and weights != "hub":
-        state = read_weights(weights)
-        # timm drops the classifier and then ignores missing keys: look for them in the whole model.
-        whole = timm.create_model(name, num_classes=0)
-        check_present(weights, whole.load_state_dict(state, strict=False).missing_keys)
-        source = {"pretrained_cfg_overlay": {"state_dict": state}}
-    return timm.create_model(
-        name,
-        features_only=True,
-        out_indices=tuple(last.values()),
-        pretrained=weights is not None,
-        **source,
-    )
+    if not last:
+        raise InputError(
+            f"{name}: has strides {sorted(set(reductions))}, none from {FINEST} to"
+            f" max_stride={max_stride}"
+        )
+    create = partial(timm.create_model, name, features_only=True, out_indices=tuple(last.values()))
+    if weights is None:
+        return create()
+    if weights == "hub":
+        with from_hub(name):
+            return create(pretrained=True)
+    state = read_weights(weights)
+    # timm drops the classifier and then ignores missing keys: look for them in the whole model.
+    load_all(weights, timm.create_model(name, num_classes=0), state)
+    return create(pretrained=True, pretrained_cfg_overlay={"state_dict": state})
 
 
 def _torchvision_trunk(
@@ -192,7 +195,8 @@ def _torchvision_trunk(
 ) -> nn.Module:
     if name not in torchvision.models.list_models():
         raise unknown("torchvision model", name, torchvision.models.list_models())
-    model = torchvision.models.get_model(name, weights="DEFAULT" if weights == "hub" else None)
+    with from_hub(name):
+        model = torchvision.models.get_model(name, weights="DEFAULT" if weights == "hub" else None)
     layers = getattr(model, "features", None)
     if not isinstance(layers, nn.Sequential):
         raise InputError(f"{name}: torchvision's model has no `features`; take timm's as the stem")
@@ -200,7 +204,7 @@ def _torchvision_trunk(
     trunk = Tapped(dict(list(layers.named_children())[: taps[-1] + 1]), taps)
     if weights is not None and weights != "hub":
         state = {k.removeprefix("features."): v for k, v in read_weights(weights).items()}
-        check_present(weights, trunk.load_state_dict(state, strict=False).missing_keys)
+        load_all(weights, trunk, state)
     return trunk
 
 
@@ -212,37 +216,7 @@ def _last_of_each_stride(layers: nn.Sequential, max_stride: int, pad: int) -> li
     strides = []
     for layer in layers.eval():
         x = layer(x)
-        strides.append(2 ** round(math.log2(side / x.shape[-1])))
+        strides.append(2 ** round(math.log2(side / x.shape[-2])))  # also where channels are last
     layers.train()
     ends = [i for i, (a, b) in enumerate(pairwise([*strides, math.inf])) if a != b]
     return [i for i in ends if FINEST <= strides[i] <= max_stride]
-
-
-@torch.no_grad()
-def _sizes(trunk: nn.Module, side: int, pad: int) -> list[torch.Size]:
-    trunk.eval()
-    shapes = [m.shape[1:] for m in trunk(torch.zeros(1, 3, side + 2 * pad, side + 2 * pad))]
-    trunk.train()
-    return shapes
-
-
-def _measure(
-    trunk: nn.Module, name: str, max_stride: int, pad: int
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return (channels, strides); `InputError` when a map is not exactly side / stride wide."""
-    side = 8 * max_stride
-    shapes = _sizes(trunk, side, pad)
-    strides = tuple(2 ** round(math.log2(side / width)) for _, _, width in shapes)
-    if strides[-1] != max_stride:
-        raise InputError(f"{name}: has strides {strides}, none of them is max_stride={max_stride}")
-
-    def exact(p: int) -> bool:
-        widths = [width for _, _, width in _sizes(trunk, side, p)]
-        return widths == [side // s for s in strides]
-
-    if not exact(pad):
-        fits = next((p for p in range(8) if exact(p)), None)
-        advice = f"set pad to {fits}" if fits is not None else "no padding mends it, take another"
-        widths = [width for _, _, width in shapes]
-        raise InputError(f"{name}: {side} px give maps of {widths} px, not 1/{strides}; {advice}")
-    return tuple(shape[0] for shape in shapes), strides
