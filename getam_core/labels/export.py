@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from typing import Any
 
 import cv2
@@ -55,7 +56,9 @@ def _mapped(work: partial, entries: Sequence[Entry], workers: int) -> Iterator[n
     if workers == 1:
         yield from map(work, entries)
         return
-    with ProcessPoolExecutor(workers, initializer=_one_thread) as pool:
+    # Not forked: a fork inherits the locks of this process's threads, and may wait for ever.
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
         yield from pool.map(work, entries, chunksize=4)
 
 
