@@ -205,8 +205,11 @@ def test_a_run_without_any_mask_trains_labels_and_predicts(without_masks):
 def test_interrupted_in_training_and_run_again_it_ends_the_same(finished, tmp_path, repository):
     shutil.copytree(finished.folder / "results", tmp_path / "results")
     shutil.copytree(finished.folder / ".snakemake", tmp_path / ".snakemake")
-    for name in ("train/checkpoint.pt", "train/metrics.csv", "logs/train.log"):
-        (tmp_path / "results/tiny" / name).unlink()
+    made = tmp_path / "results/tiny"
+    for folder in ("train", "getam", "grad_cam", "cam_ignore", "pseudo_labels", "predictions"):
+        shutil.rmtree(made / folder)
+    for file in (made / "logs/train.log", made / "miou.json", *made.glob("evaluation/*.json")):
+        file.unlink()
     workflow = Workflow(tmp_path, repository)
     workflow.configure()
     log = tmp_path / "results/tiny/logs/train.log"
