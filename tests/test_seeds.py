@@ -73,8 +73,8 @@ def test_a_map_of_zeros_is_background(tmp_path):
 
 
 def test_the_default_grid_ascends_through_the_stated_range():
-    assert THRESHOLDS[0] == 0.002 and THRESHOLDS[-1] == 0.9 and 0.1 in THRESHOLDS
-    assert len(THRESHOLDS) == 40 and list(THRESHOLDS) == sorted(set(THRESHOLDS))
+    assert THRESHOLDS[0] == 1e-4 and THRESHOLDS[-1] == 0.9 and 0.1 in THRESHOLDS
+    assert len(THRESHOLDS) == 51 and list(THRESHOLDS) == sorted(set(THRESHOLDS))
 
 
 def test_a_mask_of_another_size_or_class_list_is_named(seeds):
