@@ -38,7 +38,10 @@ def measure(
             f" {_text(sides)} px, not (channels, rows, columns); {ADVICE}"
         )
     if strides[-1] != max_stride:
-        raise InputError(f"{name}: has strides {strides}, none of them is max_stride={max_stride}")
+        raise InputError(
+            f"{name}: has strides {strides}, none of them is max_stride={max_stride};"
+            f" set max_stride to {strides[-1]}"
+        )
     if not _exact(shapes, strides, sides):
         pads = (p for p in range(8) if _exact(_shapes(trunk, name, sides, p), strides, sides))
         fits = next(pads, None)

@@ -1,0 +1,37 @@
+"""Every run that ships with the repository: its settings hold, and its networks can be built."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from getam_core.settings import load_settings
+from getam_core.vit import build_network
+from workflow_scripts.saliency_network import build_saliency_network
+
+RUNS = sorted(Path(__file__).parents[1].glob("config/*.yaml"))
+
+
+@pytest.fixture(params=RUNS, ids=lambda path: path.stem)
+def settings(request, tmp_path):
+    return load_settings(request.param, {"data_root": str(tmp_path)})
+
+
+def test_the_saliency_network_is_built_and_runs(settings):
+    network = build_saliency_network(settings, initial_weights=False).eval()
+    size = settings.saliency.size
+    with torch.inference_mode():
+        assert network(torch.rand(1, 3, size, size)).shape[-2:] == (size, size)
+
+
+def test_the_network_is_built_and_runs(settings):
+    model = settings.model.model_dump() | {"weights": None}
+    if model["stem"]:
+        model["stem"]["weights"] = None
+    network = build_network(**model, num_classes=len(settings.data.classes)).eval()
+    side = settings.train.crop_size
+    with torch.inference_mode():
+        logits, segmentation = network.classify_and_segment(torch.rand(1, 3, side, side))
+    classes = len(settings.data.classes)
+    assert logits.shape == (1, classes)
+    assert segmentation.shape == (1, classes + 1, side, side)
