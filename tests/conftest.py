@@ -7,9 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.voc_kit import add_image, write_list
+
 REPOSITORY = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
     return REPOSITORY
+
+
+@pytest.fixture
+def voc(tmp_path: Path) -> Path:
+    """A whole little data set of three images, without any mask."""
+    for name in ("JPEGImages", "Annotations", "ImageSets/Segmentation"):
+        (tmp_path / name).mkdir(parents=True)
+    add_image(tmp_path, "a", "dog", "cat", "dog")
+    add_image(tmp_path, "bb", "dog")
+    add_image(tmp_path, "ccc", "cat")
+    write_list(tmp_path, "train", "a", "bb")
+    write_list(tmp_path, "val", "ccc")
+    return tmp_path

@@ -6,62 +6,28 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 from getam_core.classes import VOC_CLASSES
 from getam_core.data import (
     Entry,
-    TrainingSet,
     check_images,
     class_targets,
     of_split,
     read_image,
     read_index,
     read_voc,
-    start_worker,
     to_tensor,
     to_uint8,
     voc_folder,
     write_index,
 )
 from getam_core.errors import InputError
-from getam_core.stores import StoreWriter
+from tests.voc_kit import CLASSES, SPLITS, annotation, write_list
 
-CLASSES = ("cat", "dog")
-SPLITS = {"train": "train", "val": "val"}
 VOC_MINI = Path(__file__).parents[2] / "shared" / "data" / "voc_mini"
 needs_voc_mini = pytest.mark.skipif(
     not VOC_MINI.is_dir(), reason="the 1,000-image VOC set is not beside the checkout"
 )
-
-
-def annotation(*names: str) -> str:
-    objects = "".join(f"<object><name>{name}</name></object>" for name in names)
-    return f"<annotation>{objects}</annotation>"
-
-
-def add_image(root: Path, image_id: str, *names: str, size=(24, 32)) -> None:
-    image = np.random.default_rng(len(image_id)).integers(0, 256, (*size, 3), np.uint8)
-    cv2.imwrite(str(root / "JPEGImages" / f"{image_id}.jpg"), image)
-    (root / "Annotations" / f"{image_id}.xml").write_text(annotation(*names))
-
-
-def write_list(root: Path, name: str, *ids: str) -> None:
-    text = "".join(f"{image_id}\n" for image_id in ids)
-    (root / "ImageSets" / "Segmentation" / f"{name}.txt").write_text(text)
-
-
-@pytest.fixture
-def voc(tmp_path: Path) -> Path:
-    """A whole little data set of three images, without any mask."""
-    for name in ("JPEGImages", "Annotations", "ImageSets/Segmentation"):
-        (tmp_path / name).mkdir(parents=True)
-    add_image(tmp_path, "a", "dog", "cat", "dog")
-    add_image(tmp_path, "bb", "dog")
-    add_image(tmp_path, "ccc", "cat")
-    write_list(tmp_path, "train", "a", "bb")
-    write_list(tmp_path, "val", "ccc")
-    return tmp_path
 
 
 def problems_of(root: Path) -> str:
@@ -228,87 +194,3 @@ def test_the_check_finds_missing_truncated_and_false_images_at_once(voc):
     first, a, bb, ccc = str(raised.value).splitlines()
     assert "3 problems" in first
     assert "a.jpg: missing" in a and "bb.jpg: cannot" in bb and "ccc.jpg: cannot" in ccc
-
-
-# --- training set -----------------------------------------------------------------------------
-
-
-def training_set(voc: Path, **options) -> TrainingSet:
-    entries = of_split(read_voc(voc, SPLITS, CLASSES), "train")
-    arguments = {"size": 16, "scale_range": (12, 40), "seed": 3} | options
-    return TrainingSet(entries, CLASSES, **arguments)
-
-
-def write_saliency(voc: Path, *ids: str, size=(24, 32)) -> Path:
-    with StoreWriter(voc / "saliency.h5", "saliency", CLASSES, {}) as writer:
-        for image_id in ids:
-            writer.write(image_id, np.full(size, 255, np.uint8))
-    return voc / "saliency.h5"
-
-
-def equal(first: dict, second: dict) -> bool:
-    return all(np.array_equal(first[key], second[key]) for key in first)
-
-
-def test_a_sample_has_the_promised_shapes_and_types(voc):
-    item = training_set(voc)[1]
-    assert item["image"].shape == (3, 16, 16) and item["image"].dtype == torch.float32
-    assert item["target"].tolist() == [False, True] and item["index"] == 1
-    assert item["valid"].dtype == torch.bool
-    assert item["saliency"].shape == (16, 16) and not item["saliency"].any()
-
-
-def test_saliency_is_cropped_with_the_image(voc):
-    dataset = training_set(voc, saliency=write_saliency(voc, "a", "bb"))
-    for epoch in range(8):
-        dataset.set_epoch(epoch)
-        assert torch.equal(dataset[0]["saliency"], dataset[0]["valid"].float())
-
-
-def test_saliency_that_does_not_fit_the_images_is_refused(voc):
-    with pytest.raises(InputError, match="bb: not in it"):
-        training_set(voc, saliency=write_saliency(voc, "a"))
-    dataset = training_set(voc, saliency=write_saliency(voc, "a", "bb", size=(8, 8)))
-    with pytest.raises(InputError, match="a: saliency of"):
-        dataset[0]
-
-
-def test_samples_depend_on_seed_epoch_and_index_only(voc):
-    first, again, other = (
-        training_set(voc),
-        training_set(voc, cache_bytes=0),
-        training_set(voc, seed=4),
-    )
-    assert all(equal(first[0], again[0]) for _ in range(2))
-    assert not equal(first[0], other[0])
-    before = first[0]
-    first.set_epoch(1)
-    assert not equal(before, first[0])
-    first.set_epoch(0)
-    assert equal(before, first[0])
-
-
-def test_the_epoch_reaches_workers_that_live_on(voc):
-    dataset = training_set(voc, saliency=write_saliency(voc, "a", "bb"))
-    alone = training_set(voc, saliency=voc / "saliency.h5")
-    loader = DataLoader(
-        dataset,
-        batch_size=None,
-        num_workers=1,
-        persistent_workers=True,
-        worker_init_fn=start_worker,
-    )
-    for epoch in (0, 1):
-        dataset.set_epoch(epoch)
-        alone.set_epoch(epoch)
-        assert all(equal(item, alone[i]) for i, item in enumerate(loader))
-
-
-def test_the_cache_stays_within_its_bytes(voc):
-    one_image = 24 * 32 * 3
-    dataset = training_set(voc, cache_bytes=one_image)
-    for i in (0, 1):
-        dataset[i]
-    assert list(dataset._cache) == [0]
-    dataset.entries[0].image.unlink()
-    assert dataset[0]["image"].shape == (3, 16, 16)

@@ -1,7 +1,6 @@
 """Saliency: its data set, loss, scores, training that resumes, and the two providers."""
 
 from itertools import pairwise
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -22,27 +21,10 @@ from getam_core.saliency import (
     structure_loss,
     train_saliency,
 )
-from getam_core.saliency.pairs import PairCrops, read_pair
 from getam_core.saliency.training import _rate
 from getam_core.stores import StoreWriter, open_store
 from getam_core.vit.stem import Normalise, Stem
-
-SIDE = 64
-
-
-def write_pairs(folder: Path, count: int) -> Path:
-    """Write a bright disc on dark noise and its mask, `count` times."""
-    rng = np.random.default_rng(0)
-    for name in ("images", "masks"):
-        (folder / name).mkdir(parents=True)
-    for i in range(count):
-        centre, radius = rng.integers(20, SIDE - 20, 2).tolist(), int(rng.integers(8, 18))
-        mask = cv2.circle(np.zeros((SIDE, SIDE), np.uint8), centre, radius, 255, -1)
-        noise = rng.integers(0, 110, (SIDE, SIDE, 3), dtype=np.uint8)
-        image = np.where(mask[..., None] > 0, noise + 140, noise)
-        cv2.imwrite(str(folder / "images" / f"{i:02}.png"), image)
-        cv2.imwrite(str(folder / "masks" / f"{i:02}.png"), mask)
-    return folder
+from tests.salient import write_pairs
 
 
 class Trunk(nn.Module):
@@ -95,70 +77,6 @@ def pairs(tmp_path_factory):
 
 def entries_of(pairs):
     return [Entry(image.stem, image, "train", ()) for image, _ in pairs]
-
-
-# ------------------------------------------------------------------------------------ data set
-
-
-def test_pairs_are_found_by_name_under_both_layouts(tmp_path, pairs):
-    assert [image.name for image, _ in pairs] == [mask.name for _, mask in pairs]
-    for images, masks in (("images", "masks"), ("DUTS-TR-Image", "DUTS-TR-Mask")):
-        folder = tmp_path / images
-        for name, suffix in ((images, "JPG"), (masks, "png")):
-            (folder / name).mkdir(parents=True)
-            (folder / name / f"a.{suffix}").touch()
-            (folder / name / "readme.txt").touch()
-        found = find_pairs(folder)
-        assert found == [(folder / images / "a.JPG", folder / masks / "a.png")]
-
-
-def test_a_folder_that_is_no_data_set_is_refused(tmp_path):
-    with pytest.raises(InputError, match="expected the folders images/ and masks/"):
-        find_pairs(tmp_path)
-    for name in ("images", "masks"):
-        (tmp_path / name).mkdir()
-    with pytest.raises(InputError, match="no jpg or png"):
-        find_pairs(tmp_path)
-
-
-def test_every_image_without_its_partner_is_named(tmp_path):
-    write_pairs(tmp_path, 4)
-    (tmp_path / "masks" / "01.png").unlink()
-    (tmp_path / "images" / "02.png").unlink()
-    with pytest.raises(InputError, match="2 problems") as error:
-        find_pairs(tmp_path)
-    assert "images/01.png: no mask" in str(error.value)
-    assert "masks/02.png: no image" in str(error.value)
-
-
-def test_two_images_of_one_name_are_refused(tmp_path):
-    write_pairs(tmp_path, 1)
-    (tmp_path / "images" / "00.jpg").touch()
-    with pytest.raises(InputError, match="the same name"):
-        find_pairs(tmp_path)
-
-
-def test_a_mask_of_another_size_is_named_and_one_of_0_and_1_is_understood(tmp_path):
-    pair = find_pairs(write_pairs(tmp_path, 1))[0]
-    _, mask = read_pair(pair)
-    assert set(np.unique(mask)) == {0, 255}
-    cv2.imwrite(str(pair[1]), mask // 255)
-    np.testing.assert_array_equal(read_pair(pair)[1], mask)
-    cv2.imwrite(str(pair[1]), mask[:-1])
-    with pytest.raises(InputError, match=r"masks.*63, 64"):
-        read_pair(pair)
-
-
-def test_crops_keep_image_and_mask_together_and_repeat_by_seed_and_epoch(pairs):
-    def crop(epoch):
-        return PairCrops(pairs, size=40, scale_range=(48, 80), seed=3, epoch=epoch)[2]
-
-    image, target, valid = crop(0)
-    assert image.shape == (3, 40, 40)
-    assert target.shape == valid.shape == (40, 40)
-    assert image.mean(0)[target > 0].mean() > image.mean(0)[target == 0].mean() + 0.3
-    torch.testing.assert_close(crop(0), (image, target, valid))
-    assert not torch.equal(crop(1)[0], image)
 
 
 # -------------------------------------------------------------------------------------- loss

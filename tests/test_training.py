@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from getam_core.activation import getam
-from getam_core.checkpoint import differing_keys, load_checkpoint, load_resumable, save_checkpoint
 from getam_core.data import SCENE_CLASSES, TrainingSet, of_split, read_voc, write_scenes
 from getam_core.errors import InputError, Interrupted
 from getam_core.stores import StoreWriter
@@ -18,8 +17,6 @@ from getam_core.training import (
     Trainer,
     class_map,
     double_backward_step,
-    load_network,
-    save_network,
     write_metrics,
 )
 from getam_core.training.losses import (
@@ -247,48 +244,6 @@ class TestTrainer:
 def test_bfloat16_is_used_when_asked_for():
     assert uses_bfloat16("bfloat16", CPU)
     assert not uses_bfloat16("float32", CPU)
-
-
-class TestCheckpoint:
-    def test_a_network_comes_back_with_its_predictions(self, tmp_path):
-        model = network().eval()
-        save_network(tmp_path / "n.pt", model, {**BUILT_BY, "weights": "hub"}, SCENE_CLASSES)
-        images = torch.rand(2, 3, 32, 32)
-        again = load_network(tmp_path / "n.pt")
-        with torch.no_grad():
-            assert torch.equal(again(images), model(images))
-
-    def test_a_file_that_would_run_code_is_refused(self, tmp_path):
-        torch.save({"model": print}, tmp_path / "evil.pt")
-        with pytest.raises(InputError, match=r"evil\.pt: not a readable checkpoint"):
-            load_checkpoint(tmp_path / "evil.pt")
-
-    def test_a_missing_file_says_which_stage_makes_it(self, tmp_path):
-        with pytest.raises(InputError, match=r"none\.pt: no such checkpoint"):
-            load_checkpoint(tmp_path / "none.pt")
-
-    def test_damaged_state_is_set_aside_not_lost(self, tmp_path, caplog):
-        path = tmp_path / "s.pt"
-        path.write_bytes(b"half a file")
-        assert load_resumable(path, {}) is None
-        assert path.with_name("s.aside1.pt").read_bytes() == b"half a file"
-        assert "set aside" in caplog.text
-
-    def test_a_second_state_that_is_set_aside_keeps_the_first(self, tmp_path):
-        for seed in (1, 2):
-            save_checkpoint(tmp_path / "s.pt", {"settings": {"seed": seed}})
-            assert load_resumable(tmp_path / "s.pt", {"seed": 0}) is None
-        kept = [load_checkpoint(tmp_path / f"s.aside{n}.pt")["settings"]["seed"] for n in (1, 2)]
-        assert kept == [1, 2]
-
-    def test_differing_keys_are_found_at_any_depth(self):
-        old = {"a": {"b": 1, "c": [1, 2]}, "d": 0}
-        new = {"a": {"b": 1, "c": [1, 3]}, "e": 0}
-        assert differing_keys(old, new) == [
-            "a.c ([1, 2] before, [1, 3] now)",
-            "d (0 before, None now)",
-            "e (None before, 0 now)",
-        ]
 
 
 def test_metrics_leave_empty_what_was_not_measured(tmp_path):
