@@ -18,7 +18,7 @@ from getam_core.data.textures import SALIENT_PATTERNS, SCENE_PATTERNS, backgroun
 from getam_core.files import atomic_path
 
 SIDE = (0.34, 0.55)  # of an object, as a share of the image's
-HUE_SPREAD = 0.08  # of a class: neighbours on the colour circle overlap
+HUE_SPREAD = 0.05  # of a class: neighbours on the colour circle overlap
 SPLITS = ("train", "val", "salient")  # position is part of the seed
 
 
