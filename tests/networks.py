@@ -2,6 +2,7 @@
 
 import torch
 
+from getam_core.classes import SCENE_CLASSES
 from getam_core.vit import build_network, build_vit
 
 SMALL = {"embed_dim": 32, "depth": 4, "num_heads": 2}
@@ -32,3 +33,19 @@ def vit(name, **arguments):
 
 def random_images(*shape):
     return torch.rand(shape, generator=torch.Generator().manual_seed(1))
+
+
+TINY = {
+    "name": "vit_tiny_patch16_224",
+    "num_classes": len(SCENE_CLASSES),
+    "image_size": 32,
+    "options": {"patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2},
+    "weights": None,
+    "stem": None,
+    "decoder_width": 8,
+}
+
+
+def tiny_network(**options):
+    torch.manual_seed(0)
+    return build_network(**TINY | {"options": TINY["options"] | options})

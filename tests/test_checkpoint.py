@@ -10,28 +10,13 @@ from getam_core.training import (
     load_network,
     save_network,
 )
-from getam_core.vit import build_network
-
-BUILT_BY = {
-    "name": "vit_tiny_patch16_224",
-    "num_classes": len(SCENE_CLASSES),
-    "image_size": 32,
-    "options": {"patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2},
-    "weights": None,
-    "stem": None,
-    "decoder_width": 8,
-}
-
-
-def network(**options):
-    torch.manual_seed(0)
-    return build_network(**BUILT_BY | {"options": BUILT_BY["options"] | options})
+from tests.networks import TINY, tiny_network
 
 
 class TestCheckpoint:
     def test_a_network_comes_back_with_its_predictions(self, tmp_path):
-        model = network().eval()
-        save_network(tmp_path / "n.pt", model, {**BUILT_BY, "weights": "hub"}, SCENE_CLASSES)
+        model = tiny_network().eval()
+        save_network(tmp_path / "n.pt", model, {**TINY, "weights": "hub"}, SCENE_CLASSES)
         images = torch.rand(2, 3, 32, 32)
         again = load_network(tmp_path / "n.pt")
         with torch.no_grad():

@@ -1,5 +1,6 @@
 """Saliency: its data set, loss, scores, training that resumes, and the two providers."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -12,6 +13,7 @@ from getam_core.data import Entry
 from getam_core.errors import InputError
 from getam_core.saliency import (
     SaliencyNetwork,
+    SaliencyPlan,
     SaliencyScore,
     find_pairs,
     load_saliency,
@@ -62,12 +64,21 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def train(pairs, network, folder, **changes):
-    options = {
-        "size": 48, "scale_range": (48, 64), "epochs": 2, "batch_size": 4, "learning_rate": 2e-3,
-        "seed": 1, "held_out": 0.25, "out": folder / "network.pt", "state": folder / "state.pt",
-    }  # fmt: skip
-    return train_saliency(pairs, network, **(options | changes))
+PLAN = SaliencyPlan(
+    size=48,
+    scale_range=(48, 64),
+    epochs=2,
+    batch_size=4,
+    learning_rate=2e-3,
+    encoder_rate=1.0,
+    held_out=0.25,
+    seed=1,
+)
+
+
+def train(pairs, network, folder, out="network.pt", **changes):
+    plan = replace(PLAN, **changes)
+    return train_saliency(pairs, network, plan, out=folder / out, state=folder / "state.pt")
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +213,7 @@ def interrupt_after(monkeypatch, epochs):
 
 def test_an_interrupted_training_ends_with_the_same_network(pairs, tmp_path, monkeypatch):
     straight, resumed = new_network(), new_network()
-    train(pairs, straight, tmp_path, epochs=3, out=tmp_path / "straight.pt")
+    train(pairs, straight, tmp_path, epochs=3, out="straight.pt")
     with monkeypatch.context() as patch, pytest.raises(StopError):
         interrupt_after(patch, 1)
         train(pairs, new_network(), tmp_path, epochs=3)

@@ -27,24 +27,10 @@ from getam_core.training.losses import (
 )
 from getam_core.training.objective import StepOutputs, label_batch, needs_own_map_pass
 from getam_core.training.precision import uses_bfloat16
-from getam_core.vit import build_network
+from tests.networks import tiny_network
 
 CPU = torch.device("cpu")
 WEIGHTS = {"classification": 1.0, "foreground": 1.0, "background": 1.0, "saliency": 1.0}
-BUILT_BY = {
-    "name": "vit_tiny_patch16_224",
-    "num_classes": len(SCENE_CLASSES),
-    "image_size": 32,
-    "options": {"patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2},
-    "weights": None,
-    "stem": None,
-    "decoder_width": 8,
-}
-
-
-def network(**options):
-    torch.manual_seed(0)
-    return build_network(**BUILT_BY | {"options": BUILT_BY["options"] | options})
 
 
 def batch(dtype=torch.float32):
@@ -70,7 +56,7 @@ class TestDoubleBackward:
         return {name: parameter.grad for name, parameter in model.named_parameters()}
 
     def test_one_forward_pass_gives_the_gradient_of_two(self):
-        model, data = network().double().train(), batch(torch.float64)
+        model, data = tiny_network().double().train(), batch(torch.float64)
         outputs = double_backward_step(model, data, self.labelling)
         found = self.gradients(model, outputs)
 
@@ -88,28 +74,28 @@ class TestDoubleBackward:
             assert torch.allclose(gradient, found[name], rtol=1e-5), name
 
     def test_every_parameter_gets_a_gradient(self):
-        model = network().train()
+        model = tiny_network().train()
         gradients = self.gradients(model, double_backward_step(model, batch(), self.labelling))
         assert [name for name, gradient in gradients.items() if gradient is None] == []
 
     def test_padding_is_unknown(self):
-        labels = double_backward_step(network().train(), batch(), self.labelling).labels
+        labels = double_backward_step(tiny_network().train(), batch(), self.labelling).labels
         assert (labels[:, :, 28:] == 255).all()
         assert (labels[:, :, :28] != 255).any()
 
     def test_an_image_without_classes_has_no_class_in_its_label(self):
-        labels = double_backward_step(network().train(), batch(), self.labelling).labels
+        labels = double_backward_step(tiny_network().train(), batch(), self.labelling).labels
         assert set(labels[1].unique().tolist()) <= {0, 255}
 
     def test_without_saliency_there_is_no_saliency_loss_and_no_unknown_pixel(self):
         data = replace(batch(), saliency=None)
-        outputs = double_backward_step(network().train(), data, self.labelling)
+        outputs = double_backward_step(tiny_network().train(), data, self.labelling)
         assert outputs.terms.saliency == 0
         assert (outputs.labels[:, :, :28] != 255).all()
 
     @pytest.mark.parametrize("option", ["drop_path_rate", "proj_drop_rate", "pos_drop_rate"])
     def test_a_random_network_makes_its_maps_without_the_randomness(self, option):
-        model, data = network(**{option: 0.5}).train(), batch()
+        model, data = tiny_network(**{option: 0.5}).train(), batch()
         assert needs_own_map_pass(model)
         first = double_backward_step(model, data, self.labelling)
         second = double_backward_step(model, data, self.labelling)
@@ -118,8 +104,8 @@ class TestDoubleBackward:
         assert model.training
 
     def test_a_network_without_randomness_shares_its_forward_pass(self):
-        assert not needs_own_map_pass(network().train())
-        assert not needs_own_map_pass(network(drop_path_rate=0.5).eval())
+        assert not needs_own_map_pass(tiny_network().train())
+        assert not needs_own_map_pass(tiny_network(drop_path_rate=0.5).eval())
         assert needs_own_map_pass(torch.nn.BatchNorm2d(3).train())
 
 
@@ -169,7 +155,7 @@ def trainer(scenes, folder, *, model=None, settings=None, plan=PLAN):
     root, entries = scenes
     training = of_split(entries, "train")
     return Trainer(
-        model or network(drop_path_rate=0.2),
+        model or tiny_network(drop_path_rate=0.2),
         StopAt(training, SCENE_CLASSES, 32, (32, 40), 0, root / "saliency.h5"),
         plan,
         validate=lambda net: class_map(
@@ -231,7 +217,7 @@ class TestTrainer:
         assert (tmp_path / "state.aside1.pt").exists()
 
     def test_a_diverged_loss_names_the_step_and_what_to_change(self, scenes, tmp_path):
-        model = network()
+        model = tiny_network()
         torch.nn.init.constant_(model.vit.head.weight, float("nan"))
         with pytest.raises(InputError, match=r"step 1; lower train\.learning_rate"):
             trainer(scenes, tmp_path, model=model).run()

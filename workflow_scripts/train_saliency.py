@@ -2,10 +2,11 @@
 
 import argparse
 import json
+from dataclasses import fields
 
 import torch
 
-from getam_core.saliency import find_pairs, train_saliency
+from getam_core.saliency import SaliencyPlan, find_pairs, train_saliency
 from workflow_scripts import command
 from workflow_scripts.saliency_network import build_saliency_network
 
@@ -15,18 +16,12 @@ def main(arguments: argparse.Namespace) -> None:
     pairs = find_pairs(arguments.images)
     device = command.torch_device(arguments)
     torch.manual_seed(settings.seed)
-    saliency = settings.saliency
+    keys = {field.name for field in fields(SaliencyPlan)} - {"seed"}
+    plan = SaliencyPlan(**settings.saliency.model_dump(include=keys), seed=settings.seed)
     train_saliency(
         pairs,
         build_saliency_network(settings, initial_weights=True),
-        size=saliency.size,
-        scale_range=saliency.scale_range,
-        epochs=saliency.epochs,
-        batch_size=saliency.batch_size,
-        learning_rate=saliency.learning_rate,
-        encoder_rate=saliency.encoder_rate,
-        held_out=saliency.held_out,
-        seed=settings.seed,
+        plan,
         identity=json.loads(arguments.settings),
         workers=arguments.threads if device.type == "cuda" else 0,
         out=arguments.out,

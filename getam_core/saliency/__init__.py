@@ -10,10 +10,11 @@ from getam_core.saliency.network import SaliencyNetwork, load_saliency, predict_
 from getam_core.saliency.pairs import find_pairs
 from getam_core.saliency.providers import network_saliency, precomputed_saliency
 from getam_core.saliency.scores import SaliencyScore
-from getam_core.saliency.training import train_saliency
+from getam_core.saliency.training import SaliencyPlan, train_saliency
 
 __all__ = [
     "SaliencyNetwork",
+    "SaliencyPlan",
     "SaliencyScore",
     "find_pairs",
     "load_saliency",

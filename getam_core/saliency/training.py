@@ -28,8 +28,25 @@ WEIGHT_DECAY = 1e-4
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """What an epoch needs to know; also what a saved state must agree with to be resumed."""
+class SaliencyPlan:
+    """How long and how to train; also what a saved state must agree with to be resumed.
+
+    Attributes
+    ----------
+    size : int
+        Side of the training crops, and long side of the held-out images, pixels.
+    scale_range : (int, int)
+        Range of the long side before a crop, pixels.
+    epochs, batch_size : int
+    learning_rate : float
+        Highest rate of AdamW, for the decoder; it warms up and then falls to 0 (poly 0.9).
+    encoder_rate : float
+        Factor on the encoder's learning rate: 0.1 suits a pretrained encoder, 1 a random one.
+    held_out : float
+        Share of the pairs that is not trained on, 0..1; one pair at least.
+    seed : int
+        Of the held-out choice, the crops and their order.
+    """
 
     size: int
     scale_range: tuple[int, int]
@@ -37,6 +54,7 @@ class _Plan:
     batch_size: int
     learning_rate: float
     encoder_rate: float
+    held_out: float
     seed: int
 
     def settings(self, network: SaliencyNetwork, pairs: Sequence[Pair]) -> dict[str, Any]:
@@ -51,17 +69,10 @@ class _Plan:
 def train_saliency(
     pairs: Sequence[Pair],
     network: SaliencyNetwork,
+    plan: SaliencyPlan,
     *,
-    size: int,
-    scale_range: tuple[int, int],
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    seed: int,
-    held_out: float,
     out: Path,
     state: Path,
-    encoder_rate: float = 1.0,
     workers: int = 0,
     device: torch.device | str = "cpu",
     identity: Mapping[str, Any] | None = None,
@@ -74,25 +85,13 @@ def train_saliency(
         Image and mask, from `find_pairs`.
     network : SaliencyNetwork
         Trained in place; on the CPU and in eval mode afterwards.
-    size : int
-        Side of the training crops, and long side of the held-out images, pixels.
-    scale_range : (int, int)
-        Range of the long side before a crop, pixels.
-    epochs, batch_size : int
-    learning_rate : float
-        Highest rate of AdamW, for the decoder; it warms up and then falls to 0 (poly 0.9).
-    seed : int
-        Of the held-out choice, the crops and their order.
-    held_out : float
-        Share of the pairs that is not trained on, 0..1; one pair at least.
+    plan : SaliencyPlan
     out : Path
         Written when training is complete: `model`, `settings`, `held_out` (torch file of plain
         values).
     state : Path
         Rewritten every epoch; an interrupted training resumes from it if its settings agree, and
         it is removed at the end.
-    encoder_rate : float
-        Factor on the encoder's learning rate: 0.1 suits a pretrained encoder, 1 a random one.
     workers : int
         Processes that read images; 0 reads in this one.
     device : torch.device or str
@@ -104,21 +103,20 @@ def train_saliency(
     dict
         `mae`, `max_f`, `threshold`, `images` of the held-out pairs (see `SaliencyScore`).
     """
-    training, testing = _split(pairs, held_out, seed)
+    training, testing = _split(pairs, plan.held_out, plan.seed)
     network.to(device)
-    optimizer = _optimizer(network, learning_rate, encoder_rate)
-    plan = _Plan(size, scale_range, epochs, batch_size, learning_rate, encoder_rate, seed)
+    optimizer = _optimizer(network, plan.learning_rate, plan.encoder_rate)
     settings = plan.settings(network, training) | {"identity": dict(identity or {})}
     first = _resume(state, settings, network, optimizer)
-    steps = _steps(len(training), batch_size)
-    bar = tqdm(total=epochs * steps, initial=first * steps, desc="saliency network", unit="step")
-    with bar:
-        for epoch in range(first, epochs):
+    steps = _steps(len(training), plan.batch_size)
+    total, initial = plan.epochs * steps, first * steps
+    with tqdm(total=total, initial=initial, desc="saliency network", unit="step") as bar:
+        for epoch in range(first, plan.epochs):
             _train_epoch(network, optimizer, training, plan, epoch, workers, bar)
             model, moments = network.state_dict(), optimizer.state_dict()
             saved = {"epoch": epoch + 1, "model": model, "optimizer": moments}
             save_checkpoint(state, saved | {"settings": settings})
-    score = measure(network, testing, size)
+    score = measure(network, testing, plan.size)
     log.info("saliency on %(images)d held-out images: MAE %(mae).3f, max F %(max_f).3f", score)
     content = {"model": network.cpu().state_dict(), "settings": settings, "held_out": score}
     save_checkpoint(out, content)
@@ -180,7 +178,7 @@ def _train_epoch(
     network: SaliencyNetwork,
     optimizer: torch.optim.Optimizer,
     pairs: Sequence[Pair],
-    plan: _Plan,
+    plan: SaliencyPlan,
     epoch: int,
     workers: int,
     bar: tqdm,
@@ -206,7 +204,7 @@ def _rate(progress: float) -> float:
     return min(1.0, progress / WARMUP + 0.1) * math.pow(1 - progress, 0.9)
 
 
-def _batches(pairs: Sequence[Pair], plan: _Plan, epoch: int, workers: int) -> Iterator:
+def _batches(pairs: Sequence[Pair], plan: SaliencyPlan, epoch: int, workers: int) -> Iterator:
     crops = PairCrops(
         pairs, size=plan.size, scale_range=plan.scale_range, seed=plan.seed, epoch=epoch
     )
