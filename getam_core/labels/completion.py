@@ -90,13 +90,25 @@ def _mined(maps: Tensor, ids: Tensor, alpha: float, conflicts: bool) -> Tensor:
     labels = ids.new_full(maps.shape[1:], BACKGROUND)
     if len(maps) == 0:
         return labels
-    positive = torch.where(maps > 0, maps, torch.nan)
-    limits = positive.flatten(1).nanquantile(alpha, dim=1)  # NaN for a map of zeros: claims nothing
-    claims = maps > limits[:, None, None]
+    claims = torch.stack([m > _quantile(m[m > 0], alpha) for m in maps])
     number = claims.sum(0)
     lowest = torch.where(claims, ids[:, None, None], IGNORE).amin(0)
     labels = torch.where(number > 0, lowest, labels)
     return torch.where(number > 1, IGNORE, labels) if conflicts else labels
+
+
+def _quantile(values: Tensor, share: float) -> Tensor:
+    """Quantile of (n,) values, between two of them linearly; infinite where there is none.
+
+    By selection, not sorting: faster on a CPU, and without the 2^24 values at which
+    `torch.quantile` ends.
+    """
+    if not len(values):
+        return values.new_tensor(torch.inf)
+    place = share * (len(values) - 1)
+    rank = int(place)
+    low, high = (values.kthvalue(min(k, len(values))).values for k in (rank + 1, rank + 2))
+    return torch.lerp(low, high, place - rank)
 
 
 def _opened(labels: Tensor, side: int) -> Tensor:

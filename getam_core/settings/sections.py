@@ -10,7 +10,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from getam_core.settings.base import Count, Distinct, Fraction, Positive, ScaleRange, Section
+from getam_core.settings.base import (
+    Count,
+    Distinct,
+    Exponent,
+    Fraction,
+    Positive,
+    ScaleRange,
+    Section,
+)
 from getam_core.settings.data import DataSettings
 from getam_core.settings.networks import EncoderSettings, ModelSettings
 
@@ -45,15 +53,18 @@ class GetamSettings(Section):
 class LabelSettings(Section):
     """From maps to a label map: refinement, then completion (Sun et al. 2021, Eq. 4 and 5)."""
 
-    refinement: Literal["pamr", "none"] = "pamr"
+    method: Literal["completion", "crf"] = "completion"
+    refinement: Literal["pamr", "par", "crf", "none"] = "pamr"
     iterations: Count = 10
     scale: float = Field(1.0, gt=0, le=1)
-    gamma: float = Field(32.0, ge=1)
+    gamma: Exponent = 32.0
     alpha: Fraction = 0.9
     conflicts: bool = True
     opening: int = Field(0, ge=0)
     saliency: bool = True
     saliency_threshold: Fraction = 0.5
+    crf_gammas: tuple[Exponent, Exponent] = (4.0, 32.0)
+    crf_confidence: Fraction = 0.0
 
 
 class GroupRates(Section):
