@@ -144,6 +144,18 @@ class EvaluateSettings(Section):
     seeds: Annotated[tuple[Method, ...], Distinct] = METHOD_NAMES
 
 
+class AblationSettings(Section):
+    """Grids of the sweeps over stored maps; all other keys are those of `pseudo_labels`."""
+
+    alpha: Annotated[tuple[Fraction, ...], Distinct, Field(min_length=1)] = (
+        0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0,
+    )  # fmt: skip
+    gamma: Annotated[tuple[Exponent, ...], Distinct, Field(min_length=1)] = (
+        2, 8, 32, 100, 200, 400, 1000,
+    )  # fmt: skip
+    images: Count | None = None
+
+
 class Settings(Section):
     """A run, whole: what `config/<run>.yaml` and `--config` may set."""
 
@@ -160,6 +172,7 @@ class Settings(Section):
     pseudo_labels: LabelSettings = LabelSettings()
     predict: PredictSettings = PredictSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    ablation: AblationSettings = AblationSettings()
 
     def select(self, *sections: str) -> str:
         """Return the named sections as JSON with sorted keys: what one stage depends on."""
