@@ -7,7 +7,6 @@ import numpy as np
 
 from getam_core.data import of_split, read_index
 from getam_core.evaluation import (
-    SWEEPS,
     evaluate_variants,
     label_entry,
     masks_of,
@@ -16,6 +15,7 @@ from getam_core.evaluation import (
 )
 from getam_core.files import atomic_path, write_json
 from getam_core.report import sweep_figure
+from getam_core.settings import SWEEPS
 from getam_core.stores import open_store
 from workflow_scripts import command
 

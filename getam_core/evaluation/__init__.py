@@ -6,7 +6,7 @@ image, of a split), `ablation` (label settings against each other), `entries` (w
 """
 
 from getam_core.average_precision import average_precision, mean_average_precision
-from getam_core.evaluation.ablation import SWEEPS, evaluate_variants, sweep_variants
+from getam_core.evaluation.ablation import evaluate_variants, sweep_variants
 from getam_core.evaluation.confusion import ConfusionMatrix
 from getam_core.evaluation.entries import label_entry, merge_entries, seed_entry
 from getam_core.evaluation.inference import segment_image
@@ -23,7 +23,6 @@ from getam_core.evaluation.predict import predict_split
 from getam_core.evaluation.seeds import THRESHOLDS, seed_curve
 
 __all__ = [
-    "SWEEPS",
     "THRESHOLDS",
     "ConfusionMatrix",
     "average_precision",

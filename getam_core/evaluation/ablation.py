@@ -22,7 +22,6 @@ from getam_core.labels import label_refined, refine_maps
 from getam_core.processes import parallel_map
 from getam_core.stores import Store, read_maps
 
-SWEEPS = ("alpha", "gamma", "refinement", "completion")
 REFINING = ("refinement", "iterations", "scale", "gamma")  # what `refine_maps` depends on
 
 Arguments = dict[str, Any]
@@ -38,7 +37,8 @@ def sweep_variants(
     sweep : {"alpha", "gamma", "refinement", "completion"}
         "completion" adds the parts of label completion one by one: the argmax alone, Eq. 4
         (saliency), Eq. 5 (mining; the lowest class wins), conflicts to unknown; and, instead of
-        all, the labels of two CRFs on maps that are not refined (the paper's Table 2).
+        all, the labels of two CRFs on maps that are not refined (the paper's Table 2). Without
+        saliency in `base` only the first and the last are left.
     base : mapping
         The section `pseudo_labels`.
     grids : mapping
@@ -57,6 +57,8 @@ def sweep_variants(
             "+ conflicts": {**completion, "conflicts": True},
             "CRF labels": {"method": "crf", "refinement": "none", "saliency": False},
         }
+    if sweep == "completion" and not base["saliency"]:
+        changes = {name: change for name, change in changes.items() if not change["saliency"]}
     return {name: {**base, **change} for name, change in changes.items()}
 
 

@@ -24,6 +24,7 @@ from getam_core.settings.networks import EncoderSettings, ModelSettings
 
 METHOD_NAMES = ("getam", "grad_cam", "cam_ignore")
 Method = Literal[METHOD_NAMES]
+SWEEPS = ("alpha", "gamma", "refinement", "completion")
 
 
 class SaliencySettings(Section):
@@ -48,6 +49,12 @@ class GetamSettings(Section):
 
     coupling: Literal["per_head", "head_mean"] = "per_head"
     blocks: int | None = Field(None, ge=1, description="the last n blocks; null for all")
+
+
+class ExportedGetamSettings(GetamSettings):
+    """The same for the export, which can keep what is summed."""
+
+    store_blocks: bool = False
 
 
 class LabelSettings(Section):
@@ -128,6 +135,7 @@ class MapSettings(Section):
 
     size: Count | None = None
     flip: bool = True
+    unlabelled: Literal["predicted", "none"] = "predicted"
 
 
 class PredictSettings(Section):
@@ -163,12 +171,13 @@ class Settings(Section):
     title: str | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     seed: int = Field(0, ge=0)
+    shard_size: Count = 2000
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     saliency: SaliencySettings = SaliencySettings()
     train: TrainSettings = TrainSettings()
     maps: MapSettings = MapSettings()
-    getam: GetamSettings = GetamSettings()
+    getam: ExportedGetamSettings = ExportedGetamSettings()
     pseudo_labels: LabelSettings = LabelSettings()
     predict: PredictSettings = PredictSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
