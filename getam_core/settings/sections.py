@@ -159,7 +159,7 @@ class AblationSettings(Section):
         0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0,
     )  # fmt: skip
     gamma: Annotated[tuple[Exponent, ...], Distinct, Field(min_length=1)] = (
-        2, 8, 32, 100, 200, 400, 1000,
+        2, 8, 32, 128, 512, 2048, 8192,
     )  # fmt: skip
     images: Count | None = None
 
