@@ -98,6 +98,18 @@ def test_a_key_of_the_maps_makes_them_again_though_their_shards_are_gone(finishe
     assert finished.planned() == LABEL_STAGE | {"export_maps", "merge_maps", "evaluate_seed"}
 
 
+def test_maps_do_not_depend_on_shards(finished, tmp_path, repository):
+    shutil.copytree(finished.folder / "results", tmp_path / "results")
+    shutil.copytree(finished.folder / ".snakemake", tmp_path / ".snakemake")
+    workflow = Workflow(tmp_path, repository)
+    workflow.configure(shard_size=24)
+    done = workflow.run(["results/tiny/getam/maps.h5"])
+    assert {f"maps_getam_{i}" in done.stdout + done.stderr for i in (0, 1)} == {True}
+    maps = "results/tiny/getam/maps.h5"
+    assert (tmp_path / maps).read_bytes() == (finished.folder / maps).read_bytes()
+    assert not list(tmp_path.glob("results/tiny/state/maps*"))
+
+
 @pytest.mark.parametrize("sweep", SWEEPS)
 def test_a_sweep_scores_the_run_s_own_labels_as_miou_json_does(finished, sweep):
     finished.configure()

@@ -10,7 +10,6 @@ import yaml
 
 TINY = {
     "device": "cpu",
-    "shard_size": 16,
     "data": {
         "layout": "scenes",
         "scenes": {"train": 40, "val": 12, "salient": 16, "size": 32},
