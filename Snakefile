@@ -13,6 +13,9 @@ wildcard_constraints:
     run=r"[A-Za-z0-9_-]+",
     method="|".join(METHOD_NAMES),
     split="train|val",
+    of="|_val",
+    shard=r"\d+",
+    sweep="|".join(SWEEPS),
 
 
 include: "rules/data.smk"
@@ -21,6 +24,7 @@ include: "rules/train.smk"
 include: "rules/getam.smk"
 include: "rules/pseudo_labels.smk"
 include: "rules/evaluate.smk"
+include: "rules/ablation.smk"
 include: "rules/report.smk"
 
 

@@ -1,20 +1,23 @@
-"""PAMR beside its straightforward form, and the label map of one image.
+"""PAMR beside its straightforward form, the steps of a label map, and the whole label stage.
 
 Shapes: B images, C classes, G neighbours (8 a dilation), H, W pixels.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks import label_stage
 from benchmarks.timing import compare, relative_difference, table
 from getam_core.labels import complete_labels, label_image
-from getam_core.refine import pamr
+from getam_core.refine import pamr, par
 
-SIDE, CELLS = 256, 16  # pixels of the image, cells of the maps
-CLASSES, PRESENT = 20, 2
+SIZES = ((256, 256), (375, 500))  # of the image, pixels
+CELLS = 16  # sides of the maps
+CLASSES, PRESENT = 20, (1, 2, 3)
 DILATIONS = (1, 2, 4, 8, 12, 24)
 SQUARE = torch.eye(9).view(9, 1, 3, 3)  # one kernel a pixel of the 3 x 3 square
 AROUND = torch.cat([SQUARE[:4], SQUARE[5:]])  # without its centre
@@ -41,39 +44,68 @@ def samples(planes: Tensor, kernels: Tensor) -> Tensor:
     return torch.cat(shifted, 1).unflatten(0, planes.shape[:2])
 
 
-def made_input() -> tuple[Tensor, Tensor, Tensor]:
+def made_input(size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
     """Return an image of blurred patches and grain, maps of all classes, and saliency."""
     torch.manual_seed(0)
-    resize = partial(F.interpolate, size=(SIDE, SIDE), mode="bicubic", align_corners=False)
-    image = resize(torch.rand(1, 3, CELLS, CELLS)) + 0.05 * torch.randn(1, 3, SIDE, SIDE)
+    resize = partial(F.interpolate, size=size, mode="bicubic", align_corners=False)
+    image = resize(torch.rand(1, 3, CELLS, CELLS)) + 0.05 * torch.randn(1, 3, *size)
     maps = torch.rand(1, CLASSES, CELLS, CELLS)
-    maps[:, PRESENT:] = 0
     saliency = resize(torch.rand(1, 1, CELLS // 2, CELLS // 2))[0, 0] > 0.5
     return image.clamp(0, 1), maps, saliency
 
 
-def print_table(rounds: int) -> None:
-    """Print the table; about 35 seconds on one core with 3 rounds."""
-    image, maps, saliency = made_input()
-    present = maps[:, :PRESENT]
-    refined, ids = pamr(image, present)[0], torch.arange(PRESENT) + 1
-    label = partial(label_image, image[0], present[0], ids, saliency)
-    everything = f"(a) PAMR, convolutions, {CLASSES} classes"
-    ours = f"(c) PAMR, ours, {PRESENT} classes"
-    forms = {
-        everything: lambda: straightforward_pamr(image, maps),
-        f"(b) PAMR, convolutions, {PRESENT} classes": lambda: straightforward_pamr(image, present),
-        ours: lambda: pamr(image, present),
-        "`complete_labels`": lambda: complete_labels(refined, ids, saliency),
-        "`label_image`, both": label,
-        "`label_image`, `scale` 0.5": lambda: label(scale=0.5),
-    }
+def pamr_rows(size: tuple[int, int], rounds: int) -> list[list[str]]:
+    """Measure PAMR at one size, a row for each number of present classes."""
+    image, maps, _ = made_input(size)
+    forms: dict[str, Callable] = {"(a)": lambda: straightforward_pamr(image, maps)}
+    for K in PRESENT:
+        forms[f"(b) {K}"] = partial(straightforward_pamr, image, maps[:, :K])
+        forms[f"(c) {K}"] = partial(pamr, image, maps[:, :K])
     seconds, results = compare(forms, rounds)
-    difference = relative_difference(results[ours], results[everything][:, :PRESENT])
-    rows = [
-        [name, f"{1e3 * s:.0f}", f"{s / seconds[ours]:.3g}", f"{1 / s:.1f}"]
-        for name, s in seconds.items()
-    ]
-    print(f"\n## labels: an image of {SIDE} x {SIDE} px with {PRESENT} present classes\n")
-    print(table(["step", "ms", "times (c)", "images/s"], rows))
-    print(f"\nLargest relative difference of the refined maps, (c) to (a): {difference:.0e}")
+    rows = []
+    for K in PRESENT:
+        a, b, ours = seconds["(a)"], seconds[f"(b) {K}"], seconds[f"(c) {K}"]
+        difference = relative_difference(results[f"(c) {K}"], results["(a)"][:, :K])
+        times = [f"{1e3 * s:.0f}" for s in (a, b, ours)]
+        ratios = [f"{a / ours:.0f}", f"{b / ours:.1f}"]
+        rows.append([f"{size[1]} x {size[0]}, {K}", *times, *ratios, f"{difference:.0e}"])
+    return rows
+
+
+def step_rows(size: tuple[int, int], rounds: int) -> list[list[str]]:
+    """Measure what makes a label map at one size, a row for each number of present classes."""
+    image, maps, saliency = made_input(size)
+    rows = []
+    for K in PRESENT:
+        present, ids = maps[0, :K], torch.arange(K) + 1
+        refined = pamr(image, maps[:, :K])[0]
+        label = partial(label_image, image[0], present, ids, saliency)
+        forms = {
+            "PAMR": partial(pamr, image, maps[:, :K]),
+            "PAR": partial(par, image, maps[:, :K]),
+            "completion": partial(complete_labels, refined, ids, saliency),
+            "CRF": partial(label, refinement="crf"),
+            "CRF labels": partial(label, refinement="none", method="crf"),
+            "label_image": label,
+            "half size": partial(label, scale=0.5),
+        }
+        seconds, _ = compare(forms, rounds)
+        times = [f"{1e3 * s:.0f}" for s in seconds.values()]
+        rows.append([f"{size[1]} x {size[0]}, {K}", *times, f"{1 / seconds['label_image']:.1f}"])
+    return rows
+
+
+def print_table(rounds: int) -> None:
+    """Print the tables; about four minutes on one core with 3 rounds."""
+    print(
+        f"\n## labels: PAMR of one image, ms; {CLASSES} classes, of which 1, 2 or 3 are present\n"
+    )
+    rows = [row for size in SIZES for row in pamr_rows(size, rounds)]
+    forms = ["(a) all classes", "(b) present", "(c) ours", "a / c", "b / c", "difference"]
+    print(table(["image, present", *forms], rows))
+    print("\n## labels: the steps of one label map, ms\n")
+    rows = [row for size in SIZES for row in step_rows(size, rounds)]
+    steps = ["PAMR", "PAR", "`complete_labels`", "refinement by CRF", "CRF labels"]
+    whole = ["`label_image`", "with `scale` 0.5", "`label_image`, images/s"]
+    print(table(["image, present", *steps, *whole], rows))
+    label_stage.print_table(rounds)

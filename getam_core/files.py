@@ -1,5 +1,6 @@
 """Files that are either whole or absent."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -25,6 +26,12 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def digest(path: Path | str) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(path: Path | str, value: Any) -> None:

@@ -1,5 +1,7 @@
 # What the rules ask of a run's settings: parameters, inputs that depend on them, GPUs.
 
+import csv
+import math
 import os
 import shutil
 import sys
@@ -15,7 +17,7 @@ for variable, first in (("PYTHONPATH", workflow.basedir), ("PATH", Path(sys.exec
     os.environ[variable] = os.pathsep.join([str(first), *others])
 
 from getam_core.errors import InputError
-from getam_core.settings import METHOD_NAMES, Settings, check_paths, load_settings
+from getam_core.settings import METHOD_NAMES, SWEEPS, Settings, check_paths, load_settings
 
 
 @cache
@@ -86,6 +88,25 @@ def map_settings(wildcards) -> str:
     """Coupling and blocks are GETAM's own: another method's maps stay when they change."""
     own = ["getam"] if wildcards.method == "getam" else []
     return run_settings(wildcards.run).select("data", "maps", *own)
+
+
+def shard_size(wildcards) -> int:
+    """Images a shard."""
+    return run_settings(wildcards.run).shard_size
+
+
+def split_of_maps(wildcards) -> str:
+    """maps.h5 is of the training images, maps_val.h5 of those of val."""
+    return wildcards.of.removeprefix("_") or "train"
+
+
+def map_shards(wildcards):
+    """As many shards as the listed images of the split fill."""
+    index = checkpoints.prepare_data.get(run=wildcards.run).output.index
+    with open(index, newline="", encoding="utf-8") as file:
+        images = sum(row["split"] == split_of_maps(wildcards) for row in csv.DictReader(file))
+    shards = range(math.ceil(images / shard_size(wildcards)))
+    return expand(rules.export_maps.output.shard, shard=shards, allow_missing=True)
 
 
 def label_saliency(wildcards):

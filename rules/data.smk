@@ -31,7 +31,8 @@ rule make_salient_scenes:
         " --out {output.folder} --log {log}"
 
 
-rule prepare_data:
+# A checkpoint: how many shards of maps there are is known once the images are listed.
+checkpoint prepare_data:
     input:
         scenes=scene_lists,
     output:

@@ -1,4 +1,5 @@
-# Activation maps of the training images, by GETAM and by the methods it is compared with.
+# Activation maps by GETAM and by the methods it is compared with: of the training images, or, as
+# maps_val.h5, of those of val. Each shard is a job, which resumes by itself from results/<run>/state/.
 
 
 rule export_maps:
@@ -6,11 +7,11 @@ rule export_maps:
         index="results/{run}/index.csv",
         checkpoint="results/{run}/train/checkpoint.pt",
     output:
-        maps="results/{run}/{method}/maps.h5",
+        shard=temp("results/{run}/{method}/shards{of}/{shard}.h5"),
     log:
-        "results/{run}/logs/export_maps_{method}.log",
+        "results/{run}/logs/export_maps_{method}{of}_{shard}.log",
     benchmark:
-        "results/{run}/benchmarks/export_maps_{method}.tsv"
+        "results/{run}/benchmarks/export_maps_{method}{of}_{shard}.tsv"
     conda:
         "../envs/getam.yaml"
     threads: 8
@@ -19,7 +20,29 @@ rule export_maps:
         device=device,
     params:
         settings=map_settings,
+        split=split_of_maps,
+        shard_size=shard_size,
+        state="results/{run}/state/maps_{method}{of}_{shard}",
     shell:
         "python -m workflow_scripts.export_maps --method {wildcards.method} --index {input.index}"
-        " --checkpoint {input.checkpoint} --settings {params.settings:q} --threads {threads}"
-        " --device {resources.device} --out {output.maps} --log {log}"
+        " --checkpoint {input.checkpoint} --split {params.split} --shard {wildcards.shard}"
+        " --shard-size {params.shard_size} --settings {params.settings:q} --threads {threads}"
+        " --device {resources.device} --state {params.state} --out {output.shard} --log {log}"
+
+
+rule merge_maps:
+    input:
+        index="results/{run}/index.csv",
+        shards=map_shards,
+    output:
+        maps="results/{run}/{method}/maps{of}.h5",
+    log:
+        "results/{run}/logs/merge_maps_{method}{of}.log",
+    conda:
+        "../envs/getam.yaml"
+    params:
+        settings=map_settings,  # a change must make the shards again, which are gone
+        split=split_of_maps,
+    shell:
+        "python -m workflow_scripts.merge_maps --split {params.split} --index {input.index}"
+        " --shards {input.shards} --out {output.maps} --log {log}"

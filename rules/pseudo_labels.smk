@@ -22,3 +22,16 @@ rule pseudo_labels:
         "python -m workflow_scripts.pseudo_labels --index {input.index} --maps {input.maps}"
         " {params.saliency} --settings {params.settings:q} --threads {threads}"
         " --out {output.labels} --log {log}"
+
+
+rule export_png:
+    input:
+        labels="results/{run}/pseudo_labels/labels.h5",
+    output:
+        folder=directory("results/{run}/pseudo_labels/png"),
+    log:
+        "results/{run}/logs/export_png.log",
+    conda:
+        "../envs/getam.yaml"
+    shell:
+        "python -m getam_core.stores export {input.labels} {output.folder} 2> {log}"

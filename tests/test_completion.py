@@ -137,3 +137,21 @@ def test_opening_keeps_what_some_square_covers(side):
 def test_inputs_that_do_not_agree_are_refused(class_ids, saliency, message):
     with pytest.raises(InputError, match=message):
         complete_labels(np.ones((2, 4, 4)), class_ids, saliency)
+
+
+def test_alpha_of_one_mines_nothing():
+    maps = np.random.default_rng(2).random((3, 15, 11))
+    nowhere = np.zeros((15, 11), bool)
+    assert not complete_labels(maps, [1, 2, 3], nowhere, alpha=1.0).any()
+
+
+def test_everything_salient_leaves_no_background():
+    maps = np.random.default_rng(3).random((2, 15, 11))
+    labels = complete_labels(maps, [1, 2], np.ones((15, 11), bool), gamma=2.0)
+    assert set(np.unique(labels)) == {1, 2, 255}
+
+
+def test_images_of_more_than_2_to_the_24_pixels_are_labelled():
+    maps = torch.linspace(0, 1, 4099 * 4099).view(1, 4099, 4099)
+    labels = complete_labels(maps, [1], torch.zeros(4099, 4099, dtype=torch.bool), alpha=0.75)
+    assert abs(float(labels.float().mean()) - 0.25) < 1e-5

@@ -6,12 +6,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from PIL import Image
 
-from getam_core.classes import palette
 from getam_core.errors import InputError
 from getam_core.stores import StoreWriter, open_store, read_maps, verify, write_maps
-from getam_core.stores.__main__ import main
 
 CLASSES = ("circle", "square", "star")
 LABELS = np.arange(12, dtype=np.uint8).reshape(3, 4) % 4
@@ -209,42 +206,6 @@ def test_maps_of_a_diverged_network_are_refused(tmp_path, wrong):
         StoreWriter(tmp_path / "maps.h5", "maps", CLASSES, {}) as writer,
     ):
         write_maps(writer, "a", np.full((1, 2, 2), wrong), [1], size=(4, 4))
-
-
-def test_verify_command_says_by_its_exit_code_whether_a_file_is_whole(labels, capsys):
-    assert main(["verify", str(labels)]) == 0
-    assert "whole, 2 images" in capsys.readouterr().out
-    damage(labels, change_pixel)
-    assert main(["verify", str(labels)]) == 1
-    assert "image 'a' is damaged" in capsys.readouterr().err
-
-
-def test_summary_command_shows_kind_classes_and_settings(labels, capsys):
-    assert main(["summary", str(labels)]) == 0
-    shown = capsys.readouterr().out
-    assert all(part in shown for part in ("labels, 2 images", "circle, square", '"alpha": 0.9'))
-    assert main(["summary", str(labels.with_name("absent.h5"))]) == 2
-
-
-def test_export_writes_index_png_with_the_voc_palette(labels, tmp_path):
-    assert main(["export", str(labels), str(tmp_path / "png")]) == 0
-    with Image.open(tmp_path / "png" / "b.png") as image:
-        assert image.mode == "P"
-        np.testing.assert_array_equal(np.array(image), 255 - LABELS)
-        np.testing.assert_array_equal(np.array(image.convert("RGB")), palette()[255 - LABELS])
-
-
-def test_export_writes_saliency_grey_and_refuses_maps(tmp_path, capsys):
-    with StoreWriter(tmp_path / "s.h5", "saliency", CLASSES, {}) as writer:
-        writer.write("a", LABELS * 60)
-    assert main(["export", str(tmp_path / "s.h5"), str(tmp_path)]) == 0
-    with Image.open(tmp_path / "a.png") as image:
-        assert image.mode == "L"
-        np.testing.assert_array_equal(np.array(image), LABELS * 60)
-    with StoreWriter(tmp_path / "maps.h5", "maps", CLASSES, {}):
-        pass
-    assert main(["export", str(tmp_path / "maps.h5"), str(tmp_path)]) == 2
-    assert "export labels or predictions" in capsys.readouterr().err
 
 
 def test_the_snippets_of_the_documentation_read_a_run(tmp_path, monkeypatch):

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 from getam_core.data import (
     TrainingSet,
+    image_loader,
     of_split,
     read_voc,
-    start_worker,
 )
 from getam_core.errors import InputError
 from getam_core.stores import StoreWriter
@@ -76,13 +76,10 @@ def test_samples_depend_on_seed_epoch_and_index_only(voc):
 def test_the_epoch_reaches_workers_that_live_on(voc):
     dataset = training_set(voc, saliency=write_saliency(voc, "a", "bb"))
     alone = training_set(voc, saliency=voc / "saliency.h5")
-    loader = DataLoader(
-        dataset,
-        batch_size=None,
-        num_workers=1,
-        persistent_workers=True,
-        worker_init_fn=start_worker,
-    )
+    cv2.setNumThreads(2)
+    cv2.resize(np.zeros((999, 999, 3), np.uint8), (777, 777))  # threads that a fork does not have
+    options = {"num_workers": 1, "persistent_workers": True, "timeout": 60}
+    loader = image_loader(dataset, batch_size=None, **options)
     for epoch in (0, 1):
         dataset.set_epoch(epoch)
         alone.set_epoch(epoch)

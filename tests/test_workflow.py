@@ -8,38 +8,16 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-import yaml
 
 from getam_core.classes import SCENE_CLASSES
+from getam_core.settings import SWEEPS
 from tests.opened import opened_files
+from tests.tiny_workflow import END, TINY, Workflow
 
-TINY = {
-    "device": "cpu",
-    "data": {
-        "layout": "scenes",
-        "scenes": {"train": 40, "val": 12, "salient": 16, "size": 32},
-    },
-    "model": {
-        "name": "vit_tiny_patch16_224",
-        "image_size": 32,
-        "options": {"patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2},
-        "weights": None,
-        "decoder_width": 8,
-    },
-    "saliency": {
-        "encoder": {"name": "test_resnet", "weights": None, "max_stride": 16},
-        "width": 8,
-        "size": 32,
-        "scale_range": [32, 40],
-        "epochs": 1,
-    },
-    "train": {"epochs": 2, "classification_epochs": 1, "crop_size": 32, "scale_range": [32, 40]},
-}
 LABEL_STAGE = {"pseudo_labels", "evaluate_pseudo_labels", "merge_entries", "report"}
 BEFORE_EVALUATION = [
     "results/tiny/pseudo_labels/labels.h5",
@@ -47,42 +25,6 @@ BEFORE_EVALUATION = [
     "results/tiny/cam_ignore/maps.h5",
     "results/tiny/predictions/val.h5",
 ]
-END = ["results/tiny/miou.json", "results/tiny/report.html"]
-
-
-class Workflow:
-    """Snakemake in a folder of its own, with the repository's rules."""
-
-    def __init__(self, folder: Path, repository: Path):
-        self.folder, self.repository = folder, repository
-
-    def command(self, targets, *options):
-        start = [sys.executable, "-m", "snakemake", "--cores", "2", "--directory", self.folder]
-        start += ["--snakefile", self.repository / "Snakefile", "--nocolor", *options]
-        return [str(part) for part in [*start, "--", *targets]]
-
-    def configure(self, **sections):
-        (self.folder / "config").mkdir(exist_ok=True)
-        (self.folder / "config" / "tiny.yaml").write_text(yaml.safe_dump(TINY | sections))
-
-    def run(self, targets, *options):
-        done = subprocess.run(self.command(targets, *options), capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
-        return done
-
-    def refuse(self, targets, *options):
-        """Run what must fail; return the line that says why."""
-        done = subprocess.run(self.command(targets, *options), capture_output=True, text=True)
-        assert done.returncode != 0
-        return done.stdout + done.stderr
-
-    def planned(self, *options, targets=END):
-        """Names of the rules that would run."""
-        listed = self.run(targets, "--dry-run", *options)
-        return set(re.findall(r"^(?:local)?rule (\w+):", listed.stdout + listed.stderr, re.M))
-
-    def miou(self):
-        return json.loads((self.folder / "results/tiny/miou.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +85,52 @@ def test_a_training_key_replans_training_and_what_follows(finished):
     assert finished.planned() == LABEL_STAGE | {
         "train",
         "export_maps",
+        "merge_maps",
         "predict",
         "evaluate_seed",
         "evaluate_segmentation",
     }
+
+
+def test_a_key_of_the_maps_makes_them_again_though_their_shards_are_gone(finished):
+    assert not list(finished.folder.glob("results/tiny/*/shards/*.h5"))
+    finished.configure(maps={"flip": False})
+    assert finished.planned() == LABEL_STAGE | {"export_maps", "merge_maps", "evaluate_seed"}
+
+
+def test_maps_do_not_depend_on_shards(finished, tmp_path, repository):
+    shutil.copytree(finished.folder / "results", tmp_path / "results")
+    shutil.copytree(finished.folder / ".snakemake", tmp_path / ".snakemake")
+    workflow = Workflow(tmp_path, repository)
+    workflow.configure(shard_size=24)
+    done = workflow.run(["results/tiny/getam/maps.h5"])
+    assert {f"maps_getam_{i}" in done.stdout + done.stderr for i in (0, 1)} == {True}
+    maps = "results/tiny/getam/maps.h5"
+    assert (tmp_path / maps).read_bytes() == (finished.folder / maps).read_bytes()
+    assert not list(tmp_path.glob("results/tiny/state/maps*"))
+
+
+@pytest.mark.parametrize("sweep", SWEEPS)
+def test_a_sweep_scores_the_run_s_own_labels_as_miou_json_does(finished, sweep):
+    finished.configure()
+    made = finished.folder / "results/tiny"
+    finished.run([f"results/tiny/ablation/{sweep}.json"])
+    entries = json.loads((made / f"ablation/{sweep}.json").read_text())["entries"]
+    (labels,) = (e for e in finished.miou()["entries"] if e["what"] == "pseudo_labels")
+    (own,) = (entry for entry in entries if entry["settings"] == labels["settings"])
+    assert {**own, "variant": None} == {**labels, "variant": None}
+    assert len({entry["variant"] for entry in entries}) == len(entries) > 1
+    assert (made / f"ablation/{sweep}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_maps_of_val_and_png_labels_are_made_when_asked_for(finished):
+    finished.configure()
+    made = finished.folder / "results/tiny"
+    finished.run(["results/tiny/getam/maps_val.h5", "results/tiny/pseudo_labels/png"])
+    with h5py.File(made / "getam/maps_val.h5") as file:
+        assert len(file["images"]) == 12
+        assert len(json.loads(file.attrs["settings"])["checkpoint"]) == 64
+    assert len(list((made / "pseudo_labels/png").glob("*.png"))) == 40
 
 
 def test_a_touched_source_file_or_configuration_replans_nothing(finished, repository):

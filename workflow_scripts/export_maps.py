@@ -1,41 +1,80 @@
-"""Activation maps of the training images, by one method, at patch resolution."""
+"""Activation maps of one shard of a split, by one method; resumes where it was killed."""
 
 import argparse
 import json
+import logging
+from collections.abc import Sequence
 from functools import partial
 
-from getam_core.activation import METHODS, export_maps
-from getam_core.data import of_split, read_index
-from getam_core.stores import StoreWriter
+from getam_core.activation import METHODS, MapMethod, export_maps, getam_blocks
+from getam_core.data import Entry, of_split, read_index
+from getam_core.errors import InputError
+from getam_core.files import digest
+from getam_core.settings import Settings
+from getam_core.stores import StoreWriter, write_in_parts
 from getam_core.training import load_network
 from workflow_scripts import command
 
 
 def main(arguments: argparse.Namespace) -> None:
     settings = command.settings_of(arguments)
-    entries = of_split(read_index(arguments.index), "train")
-    device = command.torch_device(arguments)
-
-    method = METHODS[arguments.method]
-    if arguments.method == "getam":
-        method = partial(method, **settings.getam.model_dump())
-    header = json.loads(arguments.settings) | {"method": arguments.method}
-    with StoreWriter(arguments.out, "maps", settings.data.classes, header) as writer:
-        export_maps(
-            method,
-            load_network(arguments.checkpoint),
-            entries,
-            writer,
-            classes=settings.data.classes,
-            size=settings.maps.size,
-            flip=settings.maps.flip,
-            device=device,
+    listed = of_split(read_index(arguments.index), arguments.split)
+    start = arguments.shard * arguments.shard_size
+    entries = listed[start : start + arguments.shard_size]
+    if not entries:
+        raise InputError(
+            f"shard {arguments.shard}: split {arguments.split} has {len(listed)} images"
         )
+    export = partial(
+        export_maps,
+        method_of(arguments.method, settings),
+        load_network(arguments.checkpoint),
+        classes=settings.data.classes,
+        size=settings.maps.size,
+        flip=settings.maps.flip,
+        device=command.torch_device(arguments),
+        predicted=predicts(listed, settings.maps.unlabelled),
+    )
+
+    def write(writer: StoreWriter, chosen: slice) -> None:
+        export(entries[chosen], writer)
+
+    header = json.loads(arguments.settings) | {
+        "method": arguments.method,
+        "checkpoint": digest(arguments.checkpoint),
+    }
+    ids = [entry.image_id for entry in entries]
+    write_in_parts(
+        arguments.out, "maps", settings.data.classes, header, ids, write, state=arguments.state
+    )
+
+
+def method_of(name: str, settings: Settings) -> MapMethod:
+    """Return the method with its own settings."""
+    if name != "getam":
+        return METHODS[name]
+    own = settings.getam.model_dump(exclude={"store_blocks"})
+    return partial(getam_blocks if settings.getam.store_blocks else METHODS[name], **own)
+
+
+def predicts(entries: Sequence[Entry], unlabelled: str) -> bool:
+    """Whether the classes are the network's: only in a split in which no image has any."""
+    if any(entry.classes for entry in entries):
+        return False
+    logging.warning("no image of the split has a class; theirs are: %s", unlabelled)
+    return unlabelled == "predicted"
 
 
 if __name__ == "__main__":
     arguments_parser = command.parser(
-        __doc__, index="index.csv", checkpoint="checkpoint.pt", out="maps.h5"
+        __doc__,
+        index="index.csv",
+        checkpoint="checkpoint.pt",
+        state="folder of finished parts, kept when the job fails",
+        out="maps.h5 of the shard",
     )
     arguments_parser.add_argument("--method", required=True, help="a name in activation.METHODS")
+    arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
+    arguments_parser.add_argument("--shard", type=int, required=True, help="its number, from 0")
+    arguments_parser.add_argument("--shard-size", type=int, required=True, help="images a shard")
     command.run(main, arguments_parser)

@@ -1,7 +1,6 @@
 """Train the network: a classification half, then double backward."""
 
 import argparse
-import hashlib
 import json
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 
 from getam_core.data import TrainingSet, of_split, read_index
+from getam_core.files import digest
 from getam_core.settings import Settings
 from getam_core.training import (
     Labelling,
@@ -90,7 +90,7 @@ def plan(settings: Settings) -> Plan:
 def identity(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the resume state belongs to: the settings and the contents of the inputs."""
     inputs = {
-        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        name: digest(path)
         for name, path in (("index", arguments.index), ("saliency", arguments.saliency))
         if path is not None
     }

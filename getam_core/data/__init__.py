@@ -18,7 +18,7 @@ from getam_core.data.scenes import (
     write_salient_scenes,
     write_scenes,
 )
-from getam_core.data.training_set import TrainingSet, start_worker
+from getam_core.data.training_set import TrainingSet, image_loader
 from getam_core.data.voc import read_voc, voc_folder
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "check_images",
     "class_targets",
     "draw_scene",
+    "image_loader",
     "of_split",
     "raise_problems",
     "random_crop",
@@ -37,7 +38,6 @@ __all__ = [
     "read_voc",
     "resize",
     "resize_to_stride",
-    "start_worker",
     "to_tensor",
     "to_uint8",
     "voc_folder",

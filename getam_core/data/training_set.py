@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from getam_core.data.geometry import random_crop
 from getam_core.data.images import read_image, to_tensor
@@ -118,9 +119,14 @@ class TrainingSet(Dataset):
             self._cached_bytes += size
 
 
-def start_worker(worker_id: int) -> None:
-    """Keep OpenCV to one thread in a loader's worker; pass it as `worker_init_fn`."""
+def image_loader(dataset: Dataset, **options: Any) -> DataLoader:
+    """Build a DataLoader whose workers compute on one thread each; `options` are its own.
+
+    OpenCV's threads are ended before the workers are forked: a child that inherits them would
+    wait for ever when it ends threads that it does not have.
+    """
     cv2.setNumThreads(1)
+    return DataLoader(dataset, **options)
 
 
 def _open_saliency(path: Path | str, entries: Sequence[Entry]) -> Store:

@@ -2,10 +2,11 @@
 
 Reading order: `masks` (ground truth), `confusion` (the figure: one matrix over the set),
 `label_maps` and `seeds` (stores against masks), `inference` and `predict` (the segmentation of one
-image, of a split), `entries` (what miou.json says).
+image, of a split), `ablation` (label settings against each other), `entries` (what miou.json says).
 """
 
 from getam_core.average_precision import average_precision, mean_average_precision
+from getam_core.evaluation.ablation import evaluate_variants, sweep_variants
 from getam_core.evaluation.confusion import ConfusionMatrix
 from getam_core.evaluation.entries import label_entry, merge_entries, seed_entry
 from getam_core.evaluation.inference import segment_image
@@ -27,6 +28,7 @@ __all__ = [
     "average_precision",
     "check_masks",
     "evaluate_label_maps",
+    "evaluate_variants",
     "find_masks",
     "label_entry",
     "masks_of",
@@ -38,5 +40,6 @@ __all__ = [
     "seed_curve",
     "seed_entry",
     "segment_image",
+    "sweep_variants",
     "write_mask_index",
 ]

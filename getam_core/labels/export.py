@@ -1,12 +1,9 @@
 """Label maps of a data set from its stored maps: no network, one process a core."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from functools import partial
-from multiprocessing import get_context
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from tqdm import tqdm
@@ -14,6 +11,7 @@ from tqdm import tqdm
 from getam_core.data import Entry, read_image
 from getam_core.data.images import to_tensor
 from getam_core.labels.labelling import label_image
+from getam_core.processes import parallel_map
 from getam_core.stores import Store, StoreWriter, read_maps
 
 
@@ -47,24 +45,9 @@ def export_labels(
         threshold=saliency_threshold,
         labelling=labelling,
     )
-    results = tqdm(_mapped(work, entries, workers), "labels", len(entries), unit="image")
+    results = tqdm(parallel_map(work, entries, workers), "labels", len(entries), unit="image")
     for entry, labels in zip(entries, results, strict=True):
         writer.write(entry.image_id, labels)
-
-
-def _mapped(work: partial, entries: Sequence[Entry], workers: int) -> Iterator[np.ndarray]:
-    if workers == 1:
-        yield from map(work, entries)
-        return
-    # Not forked: a fork inherits the locks of this process's threads, and may wait for ever.
-    context = get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-        yield from pool.map(work, entries, chunksize=4)
-
-
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
 
 
 def _label_entry(

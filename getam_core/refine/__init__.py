@@ -1,10 +1,12 @@
 """Refinement of maps by the image's own edges.
 
-Reading order: `pamr` (tensors, any device, what GETAM uses for its labels), `crf` (NumPy, one
-image at a time, for the final segmentation).
+Reading order: `neighbours` (what the next two share), `pamr` (tensors, any device, what GETAM uses
+for its labels), `par` (AFA's weights), `crf` (NumPy, one image at a time; the final segmentation,
+and labels).
 """
 
-from getam_core.refine.crf import dense_crf
+from getam_core.refine.crf import crf_maps, dense_crf
 from getam_core.refine.pamr import pamr
+from getam_core.refine.par import par
 
-__all__ = ["dense_crf", "pamr"]
+__all__ = ["crf_maps", "dense_crf", "pamr", "par"]

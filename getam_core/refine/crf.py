@@ -58,6 +58,36 @@ def dense_crf(
     return np.array(crf.inference(iterations), np.float32).reshape(C, H, W)
 
 
+def crf_maps(
+    image: np.ndarray, maps: np.ndarray, *, gamma: float, iterations: int = 10
+) -> np.ndarray:
+    """Smooth maps by a dense CRF in which a background of given strength takes part.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 ndarray
+        RGB.
+    maps : (K, H, W) ndarray
+        Not negative; each is divided by its maximum here.
+    gamma : float
+        The background scores `(1 - max_c M_c)^gamma` (Sun et al. 2021, 4.2); all scores divided by
+        their sum are the probabilities.
+    iterations : int
+        Mean-field iterations.
+
+    Returns
+    -------
+    (K + 1, H, W) float32 ndarray
+        Probabilities after inference, sum 1; the background comes first.
+    """
+    maps = np.asarray(maps, np.float32)
+    maximum = maps.max(axis=(1, 2), initial=0)
+    maps = maps / np.where(maximum > 0, maximum, 1)[:, None, None]
+    background = (1 - maps.max(axis=0, initial=0)) ** gamma
+    scores = np.concatenate([background[None], maps])
+    return dense_crf(image, scores / scores.sum(axis=0), iterations=iterations)
+
+
 def _densecrf():
     """Import pydensecrf when it is used: it is compiled, and everything else works without it."""
     try:

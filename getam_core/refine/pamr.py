@@ -6,15 +6,12 @@ that say how alike the image's colours are: maps flow within objects and stop at
 Shapes: B images, K present classes, H, W pixels, G neighbours (8 a dilation).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from getam_core.errors import InputError
-
-_DIRECTIONS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
+from getam_core.refine.neighbours import DIRECTIONS, at_image_size, average, neighbours
 
 
 @torch.no_grad()
@@ -50,19 +47,10 @@ def pamr(
     InputError
         When `maps` is not of the same batch as `images`.
     """
-    if images.ndim != 4 or maps.ndim != 4 or len(images) != len(maps):
-        raise InputError(
-            f"pamr: images {tuple(images.shape)} and maps {tuple(maps.shape)} do not agree: "
-            "give (B, 3, H, W) and (B, K, h, w), one set of maps an image"
-        )
-    images, size = images.float(), images.shape[-2:]
-    if maps.shape[1] == 0:
-        return images.new_zeros(len(images), 0, *size)
-    maps = F.interpolate(maps.float(), size, mode="bilinear", align_corners=False)
-    weights = _weights(images, dilations) if iterations else []
-    for _ in range(iterations):
-        maps = _average(weights, maps, dilations)
-    return maps
+    images, maps = at_image_size("pamr", images, maps)
+    if maps.shape[1] == 0 or iterations == 0:
+        return maps
+    return average(_weights(images, dilations), maps, dilations, iterations)
 
 
 def _weights(images: Tensor, dilations: Sequence[int]) -> Tensor:
@@ -72,8 +60,8 @@ def _weights(images: Tensor, dilations: Sequence[int]) -> Tensor:
     """
     B, _, H, W = images.shape
     scale = -1 / (3 * (1e-8 + 0.1 * _deviation(images, dilations)))
-    weights = images.new_empty(len(dilations) * len(_DIRECTIONS), B, 1, H, W)
-    for plane, neighbour in zip(weights, _neighbours(images, dilations), strict=True):
+    weights = images.new_empty(len(dilations) * len(DIRECTIONS), B, 1, H, W)
+    for plane, neighbour in zip(weights, neighbours(images, dilations), strict=True):
         difference = (neighbour - images).abs_().mul_(scale)
         torch.sum(difference, dim=1, keepdim=True, out=plane)
     # No maximum is subtracted: the centre is among the samples of sigma, so that the best
@@ -89,28 +77,9 @@ def _deviation(images: Tensor, dilations: Sequence[int]) -> Tensor:
     the centre is itself one sample in nine, so the mean is never far from it.
     """
     total, squares = torch.zeros_like(images), torch.zeros_like(images)
-    for neighbour in _neighbours(images, dilations):
+    for neighbour in neighbours(images, dilations):
         difference = neighbour - images
         total.add_(difference)
         squares.addcmul_(difference, difference)
     n = 9 * len(dilations)
     return squares.sub_(total.square_().div_(n)).div_(n - 1).clamp_(min=0).sqrt_()
-
-
-def _average(weights: Tensor, maps: Tensor, dilations: Sequence[int]) -> Tensor:
-    """One weighted average over the neighbours, for all classes at once."""
-    average = torch.zeros_like(maps)
-    for weight, neighbour in zip(weights, _neighbours(maps, dilations), strict=True):
-        average.addcmul_(weight, neighbour)
-    return average
-
-
-def _neighbours(planes: Tensor, dilations: Sequence[int]) -> Iterator[Tensor]:
-    """Shift `planes` to every neighbour, as views: no (B, K, G, H, W) tensor is ever made."""
-    H, W = planes.shape[-2:]
-    reach = max(dilations)
-    padded = F.pad(planes, (reach, reach, reach, reach), mode="replicate")
-    for dilation in dilations:
-        for y, x in _DIRECTIONS:
-            top, left = reach + y * dilation, reach + x * dilation
-            yield padded[..., top : top + H, left : left + W]

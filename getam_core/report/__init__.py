@@ -7,7 +7,7 @@ from the caller: nothing here opens one.
 """
 
 from getam_core.report.examples import predicted_example, spread, training_example
-from getam_core.report.figures import class_bars, seed_curves, training_curves
+from getam_core.report.figures import class_bars, seed_curves, sweep_figure, training_curves
 from getam_core.report.hero import hero
 from getam_core.report.html import write_report
 from getam_core.report.pictures import Example, colour_labels, gallery, overlay
@@ -27,6 +27,7 @@ __all__ = [
     "read_metrics",
     "seed_curves",
     "spread",
+    "sweep_figure",
     "training_curves",
     "training_example",
     "write_report",

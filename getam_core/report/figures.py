@@ -91,6 +91,42 @@ def seed_curves(entries: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
+def sweep_figure(sweep: Mapping[str, Any]) -> Figure:
+    """Draw the figures of label maps over the values of one setting, or over its variants.
+
+    Parameters
+    ----------
+    sweep : mapping
+        An `ablation/<name>.json`: mIoU, mIoU of the known pixels and their share, in percent.
+    """
+    entries = sweep["entries"]
+    shown = {
+        "mIoU": [entry["miou"] for entry in entries],
+        "mIoU, known pixels only": [entry.get("miou_known", entry["miou"]) for entry in entries],
+        "known pixels": [100 * entry.get("coverage", 1.0) for entry in entries],
+    }
+    places = np.arange(len(entries))
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axes = _plain(figure.subplots())
+    style = {"linewidth": 1.5 if sweep["ordered"] else 0}  # names have no order to follow
+    for colour, (label, values) in zip(COLOURS, shown.items(), strict=False):
+        values = np.array([np.nan if value is None else value for value in values], float)
+        _line(axes, places, values, color=colour, label=label, **style)
+    for place, entry in zip(places, entries, strict=True):
+        if entry["miou"] is not None:
+            axes.annotate(
+                number(entry["miou"]), (place, entry["miou"]), (0, -12),
+                textcoords="offset points", ha="center", fontsize=7, color=MUTED,
+            )  # fmt: skip
+    axes.set_xticks(places, [entry["variant"] for entry in entries])
+    axes.set_xlabel(sweep["sweep"])
+    axes.set_ylabel("%")
+    axes.set_ylim(bottom=0)
+    axes.set_title(f"Pseudo labels, {sweep['run']}", fontsize=9.5, color=INK, loc="left")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8, labelcolor=INK)
+    return figure
+
+
 def class_bars(entries: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw the IoU of every class as bars, one colour an entry; an absent class has no bar.
 

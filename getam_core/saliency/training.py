@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from getam_core.checkpoint import load_resumable, save_checkpoint
-from getam_core.data import resize, resize_to_stride, start_worker, to_tensor
+from getam_core.data import image_loader, resize, resize_to_stride, to_tensor
 from getam_core.errors import InputError
 from getam_core.saliency.loss import structure_loss
 from getam_core.saliency.network import SaliencyNetwork, predict_saliency
@@ -210,13 +209,12 @@ def _batches(pairs: Sequence[Pair], plan: SaliencyPlan, epoch: int, workers: int
     )
     order = np.random.default_rng([plan.seed, epoch]).permutation(len(pairs))
     return iter(
-        DataLoader(
+        image_loader(
             crops,
             batch_size=plan.batch_size,
             sampler=order.tolist(),
             drop_last=len(pairs) >= plan.batch_size,
             num_workers=workers,
             generator=torch.Generator(),  # its own: the global one belongs to the network
-            worker_init_fn=start_worker,
         )
     )

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+Exponent = Annotated[float, Field(ge=1)]
 Count = Annotated[int, Field(ge=1)]
 
 

@@ -10,12 +10,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from getam_core.settings.base import Count, Distinct, Fraction, Positive, ScaleRange, Section
+from getam_core.settings.base import (
+    Count,
+    Distinct,
+    Exponent,
+    Fraction,
+    Positive,
+    ScaleRange,
+    Section,
+)
 from getam_core.settings.data import DataSettings
 from getam_core.settings.networks import EncoderSettings, ModelSettings
 
 METHOD_NAMES = ("getam", "grad_cam", "cam_ignore")
 Method = Literal[METHOD_NAMES]
+SWEEPS = ("alpha", "gamma", "refinement", "completion")
 
 
 class SaliencySettings(Section):
@@ -42,18 +51,27 @@ class GetamSettings(Section):
     blocks: int | None = Field(None, ge=1, description="the last n blocks; null for all")
 
 
+class ExportedGetamSettings(GetamSettings):
+    """The same for the export, which can keep what is summed."""
+
+    store_blocks: bool = False
+
+
 class LabelSettings(Section):
     """From maps to a label map: refinement, then completion (Sun et al. 2021, Eq. 4 and 5)."""
 
-    refinement: Literal["pamr", "none"] = "pamr"
+    method: Literal["completion", "crf"] = "completion"
+    refinement: Literal["pamr", "par", "crf", "none"] = "pamr"
     iterations: Count = 10
     scale: float = Field(1.0, gt=0, le=1)
-    gamma: float = Field(32.0, ge=1)
+    gamma: Exponent = 32.0
     alpha: Fraction = 0.9
     conflicts: bool = True
     opening: int = Field(0, ge=0)
     saliency: bool = True
     saliency_threshold: Fraction = 0.5
+    crf_gammas: tuple[Exponent, Exponent] = (4.0, 32.0)
+    crf_confidence: Fraction = 0.0
 
 
 class GroupRates(Section):
@@ -117,6 +135,7 @@ class MapSettings(Section):
 
     size: Count | None = None
     flip: bool = True
+    unlabelled: Literal["predicted", "none"] = "predicted"
 
 
 class PredictSettings(Section):
@@ -133,6 +152,18 @@ class EvaluateSettings(Section):
     seeds: Annotated[tuple[Method, ...], Distinct] = METHOD_NAMES
 
 
+class AblationSettings(Section):
+    """Grids of the sweeps over stored maps; all other keys are those of `pseudo_labels`."""
+
+    alpha: Annotated[tuple[Fraction, ...], Distinct, Field(min_length=1)] = (
+        0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0,
+    )  # fmt: skip
+    gamma: Annotated[tuple[Exponent, ...], Distinct, Field(min_length=1)] = (
+        2, 8, 32, 128, 512, 2048, 8192,
+    )  # fmt: skip
+    images: Count | None = None
+
+
 class Settings(Section):
     """A run, whole: what `config/<run>.yaml` and `--config` may set."""
 
@@ -140,15 +171,17 @@ class Settings(Section):
     title: str | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     seed: int = Field(0, ge=0)
+    shard_size: Count = 2000
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     saliency: SaliencySettings = SaliencySettings()
     train: TrainSettings = TrainSettings()
     maps: MapSettings = MapSettings()
-    getam: GetamSettings = GetamSettings()
+    getam: ExportedGetamSettings = ExportedGetamSettings()
     pseudo_labels: LabelSettings = LabelSettings()
     predict: PredictSettings = PredictSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    ablation: AblationSettings = AblationSettings()
 
     def select(self, *sections: str) -> str:
         """Return the named sections as JSON with sorted keys: what one stage depends on."""

@@ -1,14 +1,18 @@
 """One HDF5 file a stage: saliency, maps, labels, predictions; whole or absent, each image checked.
 
-Reading order: `layout` (what is inside), `writer`, `reader`, `maps` (what a stored map is),
-`export` (to PNG), `__main__` (all of it from the shell). docs/formats.md describes the files for
+Reading order: `layout` (what is inside), `writer`, `reader`, `parts` (files that are made in
+parts), `maps` (what a stored map is), `export` (to PNG), `coco` (to JSON), `summary`, `__main__`
+(all of it from the shell). docs/formats.md describes the files for
 other programs; `python -m getam_core.stores verify FILE` says whether one is whole.
 """
 
+from getam_core.stores.coco import export_coco
 from getam_core.stores.export import export_png
 from getam_core.stores.layout import SCHEMA
 from getam_core.stores.maps import StoredMaps, read_maps, write_maps
+from getam_core.stores.parts import merge_stores, write_in_parts
 from getam_core.stores.reader import Store, open_store, verify
+from getam_core.stores.summary import summary
 from getam_core.stores.writer import StoreWriter
 
 __all__ = [
@@ -16,9 +20,13 @@ __all__ = [
     "Store",
     "StoreWriter",
     "StoredMaps",
+    "export_coco",
     "export_png",
+    "merge_stores",
     "open_store",
     "read_maps",
+    "summary",
     "verify",
+    "write_in_parts",
     "write_maps",
 ]

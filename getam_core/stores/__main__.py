@@ -1,13 +1,14 @@
 """`python -m getam_core.stores verify|summary|export FILE`: look into a store from the shell."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from getam_core.errors import InputError
+from getam_core.stores.coco import export_coco
 from getam_core.stores.export import export_png
 from getam_core.stores.reader import open_store, verify
+from getam_core.stores.summary import summary
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,10 +18,13 @@ def main(arguments: list[str] | None = None) -> int:
         return _verify(options.file)
     try:
         if options.command == "summary":
-            _summary(options.file)
+            print(summary(open_store(options.file)))
+        elif options.out.suffix == ".json":
+            count = export_coco(open_store(options.file), options.out)
+            print(f"{options.out}: regions of {count} images")
         else:
-            count = export_png(open_store(options.file), options.folder)
-            print(f"{options.folder}: {count} PNG files")
+            count = export_png(open_store(options.file), options.out)
+            print(f"{options.out}: {count} PNG files")
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
@@ -32,14 +36,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     texts = {
         "verify": "read every image and check it against its checksum",
-        "summary": "say what the file holds",
-        "export": "write label maps, predictions or saliency as PNG files",
+        "summary": "say what the file holds, with a histogram",
+        "export": "write PNG files into a folder, or regions (COCO RLE) into a .json file",
     }
     for name, text in texts.items():
         command = commands.add_parser(name, help=text)
         command.add_argument("file", type=Path, metavar="FILE")
         if name == "export":
-            command.add_argument("folder", type=Path, metavar="FOLDER")
+            command.add_argument("out", type=Path, metavar="FOLDER|FILE.json")
     return parser
 
 
@@ -50,13 +54,6 @@ def _verify(path: Path) -> int:
     if not problems:
         print(f"{path}: whole, {len(open_store(path))} images")
     return int(bool(problems))
-
-
-def _summary(path: Path) -> None:
-    store = open_store(path)
-    print(f"{path}: {store.kind}, {len(store)} images")
-    print(f"classes ({len(store.classes)}): {', '.join(store.classes)}")
-    print(f"settings: {json.dumps(store.settings, indent=2)}")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,11 @@ class StoredMaps:
         Height and width of the image in pixels.
     scores : (C,) ndarray of float32, or None
         The network's class logits.
+    blocks : (L, K, h, w) ndarray of float32, or None
+        Where they were kept, the maps of the blocks that were summed, first block first, each
+        divided by its own maximum.
+    block_maximum : (L, K) ndarray of float32, or None
+        What the maps of the blocks were divided by.
     """
 
     maps: np.ndarray
@@ -36,6 +41,8 @@ class StoredMaps:
     class_ids: np.ndarray
     size: tuple[int, int]
     scores: np.ndarray | None = None
+    blocks: np.ndarray | None = None
+    block_maximum: np.ndarray | None = None
 
 
 def write_maps(
@@ -46,6 +53,7 @@ def write_maps(
     scores: np.ndarray | None = None,
     *,
     size: tuple[int, int],
+    blocks: np.ndarray | None = None,
 ) -> None:
     """Store one image's maps; a map of zeros stays zeros, and K may be 0.
 
@@ -62,6 +70,8 @@ def write_maps(
         The network's class logits.
     size : (int, int)
         Height and width of the image in pixels.
+    blocks : (L, K, h, w) ndarray or CPU tensor, optional
+        The maps of single blocks, to be kept beside their sum.
 
     Raises
     ------
@@ -71,16 +81,25 @@ def write_maps(
     maps = np.asarray(maps, np.float32)
     class_ids = np.asarray(class_ids, np.int64)
     assert maps.ndim == 3 and class_ids.shape == maps.shape[:1], (maps.shape, class_ids.shape)
+    normalised, maximum = _normalised(image_id, maps)
+    attributes = {"maximum": maximum, "class_ids": class_ids, "size": np.asarray(size, np.int64)}
+    if scores is not None:
+        attributes["scores"] = np.asarray(scores, np.float32)
+    if blocks is not None:
+        normalised_blocks, block_maximum = _normalised(image_id, np.asarray(blocks, np.float32))
+        attributes |= {"blocks": normalised_blocks, "block_maximum": block_maximum}
+    writer.write(image_id, normalised, **attributes)
+
+
+def _normalised(image_id: str, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Divide (..., h, w) maps by their maxima: float16, and the maxima in float32."""
     if not (np.isfinite(maps).all() and (maps >= 0).all()):
         raise InputError(
             f"{image_id}: activation maps must be finite and not negative; has training diverged?"
         )
-    maximum = maps.max(axis=(1, 2), initial=0)
-    normalised = maps / np.where(maximum > 0, maximum, 1)[:, None, None]
-    attributes = {"maximum": maximum, "class_ids": class_ids, "size": np.asarray(size, np.int64)}
-    if scores is not None:
-        attributes["scores"] = np.asarray(scores, np.float32)
-    writer.write(image_id, normalised.astype(np.float16), **attributes)
+    maximum = maps.max(axis=(-2, -1), initial=0)
+    normalised = maps / np.where(maximum > 0, maximum, 1)[..., None, None]
+    return normalised.astype(np.float16), maximum
 
 
 def read_maps(store: Store, image_id: str) -> StoredMaps:
@@ -93,4 +112,6 @@ def read_maps(store: Store, image_id: str) -> StoredMaps:
         class_ids=attributes["class_ids"],
         size=(int(height), int(width)),
         scores=attributes.get("scores"),
+        blocks=attributes["blocks"].astype(np.float32) if "blocks" in attributes else None,
+        block_maximum=attributes.get("block_maximum"),
     )

@@ -9,12 +9,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from getam_core.checkpoint import load_resumable, save_checkpoint
-from getam_core.data import TrainingSet, start_worker
+from getam_core.data import TrainingSet, image_loader
 from getam_core.errors import InputError, Interrupted
 from getam_core.training.interrupt import interruptible
 from getam_core.training.metrics import TERMS, shown
@@ -159,11 +158,10 @@ class Trainer:
         generator = torch.Generator().manual_seed(1_000_003 * self.plan.seed + self.epoch)
         order = torch.randperm(len(self.training_set), generator=generator)
         batches = [b.tolist() for b in order.split(self.plan.batch_size)][self.step :]
-        loader = DataLoader(
+        loader = image_loader(
             self.training_set,
             batch_sampler=batches,
             num_workers=self.workers,
-            worker_init_fn=start_worker,
             generator=generator,  # its own, or a resumed epoch would draw once more from the global
             pin_memory=self.device.type == "cuda",
         )

@@ -1,0 +1,64 @@
+"""Labels on which two dense CRFs agree: what label completion is compared with (paper, Table 2).
+
+The way of RRM (Zhang et al. 2020) and AffinityNet: a strong background makes what is left of the
+classes reliable, a weak one makes the background reliable; the rest is unknown.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from getam_core.classes import BACKGROUND, IGNORE
+from getam_core.errors import InputError
+from getam_core.refine import crf_maps
+
+
+def crf_labels(
+    image: np.ndarray,
+    maps: np.ndarray,
+    class_ids: Sequence[int] | np.ndarray,
+    *,
+    gammas: tuple[float, float] = (4.0, 32.0),
+    confidence: float = 0.0,
+    iterations: int = 10,
+) -> np.ndarray:
+    """Keep the labels on which CRFs with a strong and a weak background agree.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 ndarray
+        RGB.
+    maps : (K, H, W) ndarray
+        Maps of the present classes, not negative; each is divided by its maximum here.
+    class_ids : (K,) ints
+        Their classes, 1..C.
+    gammas : (float, float)
+        Exponents of the background scores `(1 - max_c M_c)^gamma` of the two CRFs.
+    confidence : float
+        0..1; a pixel is unknown where either CRF gives its class no more than this probability.
+    iterations : int
+        Mean-field iterations of each CRF.
+
+    Returns
+    -------
+    (H, W) uint8 ndarray
+        0 background, 1..C, or 255 unknown. Without classes all is background.
+
+    Raises
+    ------
+    InputError
+        When shapes do not agree, or pydensecrf is not installed.
+    """
+    if maps.ndim != 3 or len(class_ids) != len(maps):
+        raise InputError(
+            f"crf_labels: maps {maps.shape} need to be (K, H, W), with one of class_ids each; "
+            f"there are {len(class_ids)}"
+        )
+    if not len(maps):
+        return np.full(maps.shape[1:], BACKGROUND, np.uint8)
+    one, other = (crf_maps(image, maps, gamma=g, iterations=iterations) for g in gammas)
+    winner = one.argmax(axis=0)
+    certain = np.minimum(one.max(axis=0), other.max(axis=0)) > confidence
+    agreed = certain & (winner == other.argmax(axis=0))
+    names = np.array([BACKGROUND, *class_ids], np.uint8)
+    return np.where(agreed, names[winner], IGNORE).astype(np.uint8)

@@ -1,0 +1,119 @@
+"""Stores made in parts: a long export goes on where it was killed, and shards become one file.
+
+Every part is itself a whole store, so whatever stands under its name is complete and checked.
+"""
+
+import logging
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from getam_core.errors import InputError
+from getam_core.stores.reader import Store, open_store, verify
+from getam_core.stores.writer import StoreWriter
+
+log = logging.getLogger(__name__)
+
+
+def write_in_parts(
+    path: Path | str,
+    kind: str,
+    classes: Sequence[str],
+    settings: Mapping[str, Any],
+    ids: Sequence[str],
+    write: Callable[[StoreWriter, slice], None],
+    *,
+    state: Path | str,
+    part: int = 64,
+) -> None:
+    """Write a store of many images such that a killed process loses one part of it at most.
+
+    The same file comes out, bit for bit, whether it was interrupted or not.
+
+    Parameters
+    ----------
+    path, kind, classes, settings
+        As in `StoreWriter`. Parts of other settings or images are made again.
+    ids : sequence of str
+        The image_ids of the file, in order.
+    write : callable
+        `write(writer, chosen)` writes the images `ids[chosen]`; they must not depend on others.
+    state : Path
+        Folder of the parts; removed once `path` stands.
+    part : int
+        Images a part.
+    """
+    parts = []
+    for start in range(0, len(ids), part):
+        chosen = slice(start, start + part)
+        parts.append(Path(state) / f"{start:08d}.h5")
+        if _stands(parts[-1], kind, classes, settings, ids[chosen]):
+            log.info("resumed: %s stands", parts[-1])
+            continue
+        with StoreWriter(parts[-1], kind, classes, settings) as writer:
+            write(writer, chosen)
+    merge_stores(path, parts, ids)
+    shutil.rmtree(state)
+
+
+def merge_stores(path: Path | str, parts: Sequence[Path | str], ids: Sequence[str]) -> None:
+    """Copy stores into one, in the order of `ids`; every image is checked on its way.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    parts : sequence of Path
+        At least one store. The first holds the first of `ids`, the next those that follow.
+    ids : sequence of str
+        All image_ids.
+
+    Raises
+    ------
+    InputError
+        A part is damaged, of another kind, of other classes or settings, or does not hold exactly
+        the images that are next.
+    """
+    stores = [open_store(part) for part in parts]
+    first = stores[0]
+    start = 0
+    with StoreWriter(path, first.kind, first.classes, first.settings) as writer:
+        for store in stores:
+            chosen = ids[start : start + len(store)]
+            _check_part(store, first, chosen)
+            for image_id in chosen:
+                array, attributes = store.read(image_id)
+                writer.write(image_id, array, **attributes)
+            start += len(store)
+            store.close()
+        if start != len(ids):
+            raise InputError(
+                f"{path}: its parts end with {start} of {len(ids)} images; {ids[start]!r} is next"
+            )
+
+
+def _check_part(store: Store, first: Store, ids: Sequence[str]) -> None:
+    for name in ("kind", "classes", "settings"):
+        if getattr(store, name) != getattr(first, name):
+            raise InputError(f"{store.path}: other {name} than {first.path}; make both again")
+    unexpected = sorted(set(store.ids()).symmetric_difference(ids))
+    if unexpected:
+        raise InputError(
+            f"{store.path}: not the images that are next, {unexpected[0]!r} for one; make it again"
+        )
+
+
+def _stands(
+    path: Path,
+    kind: str,
+    classes: Sequence[str],
+    settings: Mapping[str, Any],
+    ids: Sequence[str],
+) -> bool:
+    """Whether this very part was completed by an earlier process."""
+    if not path.exists() or verify(path):
+        return False
+    store = open_store(path)
+    held = (store.kind, store.classes, store.settings, store.ids())
+    return held == (kind, tuple(classes), dict(settings), sorted(ids))

@@ -1,0 +1,27 @@
+# Sweeps over label settings, from stored maps alone: ablation/alpha.json, gamma, refinement, completion.
+
+
+rule ablation:
+    input:
+        index="results/{run}/index.csv",
+        masks="results/{run}/evaluation/masks_train.csv",
+        maps="results/{run}/getam/maps.h5",
+        saliency=label_saliency,
+    output:
+        scores="results/{run}/ablation/{sweep}.json",
+        plot="results/{run}/ablation/{sweep}.png",
+    log:
+        "results/{run}/logs/ablation_{sweep}.log",
+    benchmark:
+        "results/{run}/benchmarks/ablation_{sweep}.tsv"
+    conda:
+        "../envs/getam.yaml"
+    threads: 8
+    params:
+        settings=stage_settings("pseudo_labels", "ablation"),
+        saliency=lambda wildcards, input: f"--saliency {input.saliency}" if input.saliency else "",
+    shell:
+        "python -m workflow_scripts.ablation --run {wildcards.run} --sweep {wildcards.sweep}"
+        " --index {input.index} --masks {input.masks} --maps {input.maps} {params.saliency}"
+        " --settings {params.settings:q} --threads {threads}"
+        " --plot {output.plot} --out {output.scores} --log {log}"

@@ -1,0 +1,99 @@
+"""The export of maps: single blocks beside their sum, and classes where an image has no label."""
+
+import numpy as np
+import pytest
+import torch
+
+from getam_core.activation import export_maps, getam, getam_blocks
+from getam_core.data import SCENE_CLASSES, Entry, of_split, read_voc, write_scenes
+from getam_core.settings import Settings
+from getam_core.stores import StoreWriter, open_store, read_maps
+from getam_core.vit import build_network
+from workflow_scripts.export_maps import method_of, predicts
+
+SMALL = {"patch_size": 8, "embed_dim": 16, "depth": 3, "num_heads": 2}
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    name, size = "vit_tiny_patch16_224", (32, 48)
+    options = {"name": name, "image_size": size, "options": SMALL, "decoder_width": 8}
+    network = build_network(num_classes=len(SCENE_CLASSES), **options).eval()
+    for parameter in network.parameters():  # initial weights leave attention flat
+        if parameter.dim() == 2:
+            parameter.data.mul_(3)
+    return network
+
+
+@pytest.fixture(scope="module")
+def entries(tmp_path_factory):
+    root = tmp_path_factory.mktemp("scenes")
+    write_scenes(root, train=7, val=2, size=32, seed=0)
+    return of_split(read_voc(root, {"train": "train", "val": "val"}, SCENE_CLASSES), "train")
+
+
+def exported(path, network, entries, method, flip=True, **options):
+    with StoreWriter(path, "maps", SCENE_CLASSES, {}) as writer:
+        export_maps(
+            method, network, entries, writer, classes=SCENE_CLASSES, size=None,
+            flip=flip, device=torch.device("cpu"), **options,
+        )  # fmt: skip
+    return open_store(path, "maps")
+
+
+@pytest.mark.parametrize("coupling", ["per_head", "head_mean"])
+@pytest.mark.parametrize(("blocks", "chosen"), [(None, [0, 1, 2]), (2, [1, 2]), ([0, 2], [0, 2])])
+def test_block_maps_sum_to_getam_and_are_its_maps_of_one_block(network, blocks, chosen, coupling):
+    images = torch.rand(3, 3, 32, 48, generator=torch.Generator().manual_seed(1))
+    targets = torch.zeros(3, len(SCENE_CLASSES), dtype=torch.bool)
+    targets[0, [1, 4]] = targets[2, 0] = True
+    maps, logits = getam_blocks(network, images, targets, blocks=blocks, coupling=coupling)
+    summed, expected_logits = getam(network, images, targets, blocks=blocks, coupling=coupling)
+    torch.testing.assert_close(maps.sum(1), summed)
+    torch.testing.assert_close(logits, expected_logits)
+    for number, block in enumerate(chosen):
+        single, _ = getam(network, images, targets, blocks=[block], coupling=coupling)
+        torch.testing.assert_close(maps[:, number], single)
+
+
+def test_stored_blocks_give_the_stored_map(network, entries, tmp_path):
+    plain = exported(tmp_path / "plain.h5", network, entries, getam)
+    store = exported(tmp_path / "blocks.h5", network, entries, getam_blocks)
+    for entry in entries:
+        stored, without = read_maps(store, entry.image_id), read_maps(plain, entry.image_id)
+        assert without.blocks is None and stored.blocks.shape == (3, *without.maps.shape)
+        np.testing.assert_array_equal(stored.class_ids, without.class_ids)
+        as_computed = stored.blocks * stored.block_maximum[..., None, None]
+        expected = without.maps * without.maximum[:, None, None]
+        np.testing.assert_allclose(
+            as_computed.sum(0), expected, rtol=5e-3, atol=2e-3 * expected.max()
+        )
+
+
+def test_predicted_classes_are_those_of_positive_logits(network, entries, tmp_path):
+    unlabelled = [Entry(e.image_id, e.image, e.split, ()) for e in entries]
+    store = exported(tmp_path / "m.h5", network, unlabelled, getam, flip=False, predicted=True)
+    counts = []
+    for entry in entries:
+        stored = read_maps(store, entry.image_id)
+        np.testing.assert_array_equal(stored.class_ids, np.flatnonzero(stored.scores > 0) + 1)
+        counts.append(len(stored.class_ids))
+    assert max(counts) > 0
+    none = exported(tmp_path / "none.h5", network, unlabelled, getam)
+    assert all(len(read_maps(none, entry.image_id).maps) == 0 for entry in entries)
+
+
+def test_classes_are_predicted_only_where_a_whole_split_has_none(entries):
+    without = [Entry(e.image_id, e.image, e.split, ()) for e in entries]
+    assert predicts(without, "predicted")
+    assert not predicts(without, "none")
+    assert not predicts([*without, entries[0]], "predicted")
+    assert Settings().maps.unlabelled == "predicted"
+
+
+def test_store_blocks_chooses_the_method_that_keeps_them():
+    kept = Settings.model_validate({"getam": {"store_blocks": True, "blocks": 2}})
+    assert method_of("getam", kept).func is getam_blocks
+    assert method_of("getam", Settings()).func is getam
+    assert method_of("getam", kept).keywords == {"blocks": 2, "coupling": "per_head"}

@@ -1,0 +1,66 @@
+"""Score pseudo labels by several settings against the masks, from stored maps; with a plot."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from getam_core.data import of_split, read_index
+from getam_core.evaluation import (
+    evaluate_variants,
+    label_entry,
+    masks_of,
+    read_mask_index,
+    sweep_variants,
+)
+from getam_core.files import atomic_path, write_json
+from getam_core.report import sweep_figure
+from getam_core.settings import SWEEPS
+from getam_core.stores import open_store
+from workflow_scripts import command
+
+
+def main(arguments: argparse.Namespace) -> None:
+    settings = command.settings_of(arguments)
+    command.torch_device(arguments)
+    maps = open_store(arguments.maps, "maps")
+    saliency = open_store(arguments.saliency, "saliency") if arguments.saliency else None
+    entries = spread(of_split(read_index(arguments.index), "train"), settings.ablation.images)
+    variants = sweep_variants(
+        arguments.sweep, settings.pseudo_labels.model_dump(), settings.ablation.model_dump()
+    )
+    matrices = evaluate_variants(
+        entries,
+        masks_of(entries, read_mask_index(arguments.masks)),
+        maps,
+        saliency,
+        variants,
+        workers=arguments.threads,
+    )
+    scored = [
+        {"variant": name}
+        | label_entry("train", "pseudo_labels", "getam", matrix, maps.classes, variants[name])
+        for name, matrix in matrices.items()
+    ]
+    ordered = arguments.sweep in ("alpha", "gamma")
+    sweep = {"run": arguments.run, "sweep": arguments.sweep, "ordered": ordered, "entries": scored}
+    with atomic_path(arguments.plot) as temporary:
+        sweep_figure(sweep).savefig(temporary, dpi=150)
+    write_json(arguments.out, sweep)
+
+
+def spread(entries: list, images: int | None) -> list:
+    """Take so many of them, evenly spaced; all of them for None."""
+    if images is None or images >= len(entries):
+        return entries
+    return [entries[i] for i in np.linspace(0, len(entries) - 1, images).round().astype(int)]
+
+
+if __name__ == "__main__":
+    arguments_parser = command.parser(
+        __doc__, index="index.csv", masks="masks.csv", maps="maps.h5", plot="PNG", out="JSON"
+    )
+    arguments_parser.add_argument("--run", required=True, help="name of the run")
+    arguments_parser.add_argument("--sweep", required=True, choices=SWEEPS)
+    arguments_parser.add_argument("--saliency", type=Path, help="saliency.h5")
+    command.run(main, arguments_parser)
