@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from getam_core.data import SCENE_CLASSES, of_split, read_voc, write_scenes
-from getam_core.labels import complete_labels, export_labels, label_image
+from getam_core.labels import complete_labels, export_labels, label_image, label_images
 from getam_core.refine import pamr
 from getam_core.stores import StoreWriter, open_store, write_maps
 
@@ -37,6 +37,21 @@ def test_an_image_without_classes_is_background_or_unknown(salient):
     saliency = torch.full((24, 40), salient)
     labels = label_image(IMAGE, MAPS[:0], IDS[:0], saliency)
     assert labels.unique().tolist() == [255 if salient else 0]
+
+
+@pytest.mark.parametrize("refinement", ["pamr", "par", "crf", "none"])
+def test_a_batch_is_labelled_as_its_images_are(refinement):
+    generator = torch.Generator().manual_seed(1)
+    images, maps = torch.rand(5, 3, 24, 40, generator=generator), torch.rand(7, 3, 5)
+    owner, ids = torch.tensor([0, 2, 2, 3, 4, 4, 4]), torch.tensor([3, 1, 2, 6, 1, 4, 5])
+    saliency = torch.rand(5, 24, 40, generator=generator) > 0.5
+    options = {"refinement": refinement, "iterations": 2, "scale": 0.5}
+    for salient in (None, saliency):
+        batch = label_images(images, maps, owner, ids, salient, **options)
+        for b in range(5):
+            mine, known = owner == b, None if salient is None else salient[b]
+            alone = label_image(images[b], maps[mine], ids[mine], known, **options)
+            assert torch.equal(batch[b], alone)
 
 
 def test_two_processes_write_what_one_writes(tmp_path):

@@ -141,7 +141,7 @@ def _labels(
             del refining["gamma"]  # only the CRF has a background
         key = tuple(refining.items())
         if key not in refined:
-            refined[key] = refine_maps(image, maps, **refining)
+            refined[key] = refine_maps(image[None], maps[None], **refining)[0]
         rest = {key: value for key, value in labelling.items() if key not in REFINING[:3]}
         labels[name] = label_refined(image, refined[key], class_ids, salient, **rest)
     return labels

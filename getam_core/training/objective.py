@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from getam_core.activation import getam, maps_from, record
 from getam_core.classes import IGNORE
-from getam_core.labels import label_image
+from getam_core.labels import label_images
 from getam_core.training.losses import (
     Terms,
     classification_loss,
@@ -41,7 +41,7 @@ class StepOutputs:
 
 @dataclass(frozen=True)
 class Labelling:
-    """How a batch is labelled: arguments of `getam` and of `label_image`."""
+    """How a batch is labelled: arguments of `getam` and of `label_images`."""
 
     maps: dict = field(default_factory=dict)
     labels: dict = field(default_factory=dict)
@@ -106,14 +106,5 @@ def _is_random_or_coupled(module: nn.Module) -> bool:
 def label_batch(batch: Batch, maps: Tensor, arguments: dict) -> Tensor:
     """Label every image of the batch from its maps (M, h, w): (B, H, W) uint8, padding is 255."""
     owner, classes = batch.targets.nonzero(as_tuple=True)
-    labels = [
-        label_image(
-            batch.images[b],
-            maps[owner == b],
-            classes[owner == b] + 1,
-            None if batch.saliency is None else batch.saliency[b],
-            **arguments,
-        )
-        for b in range(len(batch.images))
-    ]
-    return torch.stack(labels).masked_fill(~batch.valid, IGNORE)
+    labels = label_images(batch.images, maps, owner, classes + 1, batch.saliency, **arguments)
+    return labels.masked_fill(~batch.valid, IGNORE)
