@@ -44,11 +44,10 @@ def complete_labels(
         positive values.
     conflicts : bool
         True: a pixel that several classes claim is unknown (the paper's text). False: the lowest
-        class wins, as in the authors' code, where a claimed pixel is no longer background when
-        the next class looks.
+        class wins (authors' code: a claimed pixel is not background when the next class looks).
     opening : int
         Side in pixels of the square of a morphological opening of all that is not background
-        (the authors' code: 10 at 256 px); 0 or 1 for none.
+        (authors' code: 10 at 256 px); 0 or 1 for none.
 
     Returns
     -------
