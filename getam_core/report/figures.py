@@ -121,7 +121,7 @@ def sweep_figure(sweep: Mapping[str, Any]) -> Figure:
     axes.set_xticks(places, [entry["variant"] for entry in entries])
     axes.set_xlabel(sweep["sweep"])
     axes.set_ylabel("%")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 105)
     axes.set_title(f"Pseudo labels, {sweep['run']}", fontsize=9.5, color=INK, loc="left")
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8, labelcolor=INK)
     return figure
