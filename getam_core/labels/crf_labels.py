@@ -18,7 +18,7 @@ def crf_labels(
     maps: np.ndarray,
     class_ids: Sequence[int] | np.ndarray,
     *,
-    gammas: tuple[float, float] = (4.0, 32.0),
+    gammas: tuple[float, float] = (32.0, 1000.0),
     confidence: float = 0.0,
     iterations: int = 10,
 ) -> np.ndarray:

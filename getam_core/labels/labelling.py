@@ -161,7 +161,7 @@ def label_refined(
     alpha: float = 0.9,
     conflicts: bool = True,
     opening: int = 0,
-    crf_gammas: tuple[float, float] = (4.0, 32.0),
+    crf_gammas: tuple[float, float] = (32.0, 1000.0),
     crf_confidence: float = 0.0,
 ) -> Tensor:
     """Make the label map (H, W) of maps at the image's size, (K, H, W).

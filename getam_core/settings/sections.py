@@ -70,7 +70,7 @@ class LabelSettings(Section):
     opening: int = Field(0, ge=0)
     saliency: bool = True
     saliency_threshold: Fraction = 0.5
-    crf_gammas: tuple[Exponent, Exponent] = (4.0, 32.0)
+    crf_gammas: tuple[Exponent, Exponent] = (32.0, 1000.0)
     crf_confidence: Fraction = 0.0
 
 
