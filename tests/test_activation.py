@@ -2,56 +2,14 @@ import copy
 
 import numpy as np
 import pytest
-import timm
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
-from torch.nn import functional as F
 
 from getam_core.activation import METHODS, cam_ignore, couple, getam, grad_cam, maps_from, record
 from getam_core.activation.getam import grid_of
-from getam_core.errors import InputError
-from getam_core.vit import build_network
-
-SMALL = {"embed_dim": 32, "depth": 3, "num_heads": 2}
-STEM = {"name": "squeezenet1_1", "library": "torchvision", "pad": 1}
-IMAGE = (64, 96)
-TARGETS = torch.tensor([[1, 0, 1, 1], [0, 0, 0, 0], [0, 1, 0, 0]], dtype=torch.bool)
-
-
-def timm_model(name, **options):
-    return timm.create_model(name, num_classes=4, img_size=IMAGE, **SMALL, **options)
-
-
-def hybrid(name="vit_tiny_patch16_224", stem=None, **options):
-    return build_network(
-        name=name,
-        num_classes=4,
-        image_size=IMAGE,
-        options={**SMALL, "depth": 2, **options},
-        stem=stem,
-        decoder_width=8,
-    )
-
-
-MODELS = {
-    "vit": lambda: timm_model("vit_tiny_patch16_224"),
-    "distilled": lambda: timm_model("deit_tiny_distilled_patch16_224"),
-    "registers": lambda: timm_model("vit_small_patch14_reg4_dinov2", patch_size=16),
-    "beit": lambda: timm_model("beit_base_patch16_224"),  # relative position bias
-    "stem hybrid": lambda: hybrid(stem=STEM),
-    "r50 hybrid": lambda: hybrid("vit_base_r50_s16_224"),
-}
-
-
-def model_of(kind):
-    torch.manual_seed(0)
-    model = MODELS[kind]().eval()
-    for parameter in model.parameters():  # timm's small initial weights leave attention flat
-        if parameter.dim() == 2:
-            parameter.data.mul_(3)
-    return model
+from tests.explained import IMAGE, TARGETS, hybrid, model_of
+from tests.explicit import coupled_by_loops, explicit_getam, relative_difference
 
 
 @pytest.fixture(scope="module")
@@ -62,81 +20,6 @@ def vit():
 @pytest.fixture(scope="module")
 def images():
     return torch.rand(3, 3, *IMAGE, generator=torch.Generator().manual_seed(1))
-
-
-class ExplicitAttention:
-    """Attention with its matrix A kept in the graph, in place of PyTorch's function."""
-
-    def __init__(self):
-        self.matrices = []
-
-    def __call__(self, q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None):
-        scores = q @ k.transpose(-2, -1) * (q.shape[-1] ** -0.5 if scale is None else scale)
-        attention = (scores if attn_mask is None else scores + attn_mask).softmax(-1)
-        self.matrices.append(attention)
-        return attention @ v
-
-
-def explicit_getam(model, images, targets, coupling, blocks, monkeypatch):
-    """GETAM by its definition: the whole matrix, one backward an (image, class) pair."""
-    prefix = getattr(getattr(model, "vit", model), "num_prefix_tokens", 1)
-    explicit = ExplicitAttention()
-    with monkeypatch.context() as patch:
-        patch.setattr(F, "scaled_dot_product_attention", explicit)
-        logits = model(images)
-    maps = []
-    for image, class_id in targets.nonzero().tolist():
-        gradients = torch.autograd.grad(
-            logits[image, class_id], explicit.matrices, retain_graph=True
-        )
-        rows = [
-            (matrix[image, :, 0, prefix:].detach().numpy(), gradient[image, :, 0, prefix:].numpy())
-            for matrix, gradient in zip(explicit.matrices, gradients, strict=True)
-        ]
-        chosen = rows if blocks is None else [rows[i] for i in blocks]
-        maps.append(sum(coupled_by_loops(a, g, coupling) for a, g in chosen))
-    return np.stack(maps)
-
-
-def coupled_by_loops(attention, gradient, coupling):
-    heads, patches = attention.shape
-    out = np.zeros(patches)
-    for n in range(patches):
-        a, g = attention[:, n], gradient[:, n]
-        if coupling == "per_head":
-            out[n] = sum(max(a[h] * g[h], 0) for h in range(heads)) / heads
-            out[n] *= sum(max(g[h], 0) for h in range(heads)) / heads
-        else:
-            mean_g, mean_a = sum(g) / heads, sum(a) / heads
-            out[n] = max(mean_g * mean_a, 0) * max(mean_g, 0)
-    return out
-
-
-def relative_difference(got, want):
-    return float(np.abs(np.asarray(got).reshape(want.shape) - want).max() / np.abs(want).max())
-
-
-@pytest.mark.parametrize("coupling", ["per_head", "head_mean"])
-@pytest.mark.parametrize("kind", list(MODELS))
-def test_getam_is_that_of_explicit_attention_and_one_backward_a_pair(
-    kind, coupling, images, monkeypatch
-):
-    model = model_of(kind)
-    maps, logits = getam(model, images, TARGETS, coupling=coupling)
-    with torch.no_grad():
-        torch.testing.assert_close(logits, model(images))
-    want = explicit_getam(model, images, TARGETS, coupling, None, monkeypatch)
-    assert maps.shape[0] == 4 and maps.shape[1] * 3 == maps.shape[2] * 2
-    assert relative_difference(maps, want) < 1e-5
-
-
-@pytest.mark.parametrize("kind", ["vit", "distilled", "stem hybrid"])
-def test_in_float64_the_identity_is_exact(kind, images, monkeypatch):
-    model = model_of(kind).double()
-    maps, _ = getam(model, images.double(), TARGETS)
-    want = explicit_getam(model, images.double(), TARGETS, "per_head", None, monkeypatch)
-    assert maps.dtype == torch.float64
-    assert relative_difference(maps, want) < 1e-9
 
 
 @pytest.mark.parametrize(("blocks", "chosen"), [(1, [2]), (2, [1, 2]), ([0, 2], [0, 2])])
@@ -278,40 +161,3 @@ def test_cam_on_patches_averages_the_two_heads_of_a_distilled_network(images):
 )  # fmt: skip
 def test_the_grid_is_that_of_the_images_aspect(patches, image_size, grid):
     assert grid_of(patches, image_size) == grid
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"fusion": "product"}, "sum"),
-        ({"coupling": "mean"}, "per_head and head_mean"),
-        ({"blocks": 4}, "the network has 3"),
-        ({"blocks": [0, 3]}, "the network has 3"),
-        ({"blocks": 0}, "the network has 3"),
-        ({"targets": TARGETS[:, :2]}, "one column a class"),
-    ],
-)
-def test_wrong_arguments_are_answered_with_what_there_is(vit, images, arguments, message):
-    with pytest.raises(InputError, match=message):
-        getam(vit, images, **{"targets": TARGETS, **arguments})
-
-
-def test_a_grid_that_does_not_fit_is_refused(vit, images):
-    with record(vit) as tape:
-        logits = vit(images)
-    with pytest.raises(InputError, match="24 patches make no square"):
-        maps_from(tape, logits, TARGETS)
-    with pytest.raises(InputError, match="grid 5 x 5"):
-        maps_from(tape, logits, TARGETS, grid=(5, 5))
-
-
-def test_attention_that_cannot_be_recorded_is_named(images):
-    unfused = model_of("vit")
-    for block in unfused.blocks:
-        block.attn.fused_attn = False
-    with pytest.raises(InputError, match="fused attention"):
-        getam(unfused, images, TARGETS)
-    dropping = timm_model("vit_tiny_patch16_224", attn_drop_rate=0.1).train()
-    with pytest.raises(InputError, match="attn_drop_rate"), record(dropping):
-        dropping(images)
-    assert isinstance(dropping.blocks[0].attn.attn_drop, nn.Dropout)

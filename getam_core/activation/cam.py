@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from getam_core.activation.getam import grid_of
+from getam_core.activation.models import transformer_of
 from getam_core.activation.passes import check_targets
-from getam_core.activation.tape import for_maps, transformer_of
+from getam_core.activation.tape import for_maps
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from getam_core.activation.models import check_images, logits_of
 from getam_core.activation.passes import check_targets, class_gradients
 from getam_core.activation.tape import Block, Tape, for_maps, record
 from getam_core.errors import InputError
@@ -111,16 +112,20 @@ def getam(
     blocks: int | Sequence[int] | None = None,
     coupling: str = "per_head",
     fusion: str = "sum",
+    prefix: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Run `model` on `images` and make the maps of the classes in `targets`.
 
     Parameters
     ----------
     model : any classifier (B, 3, H, W) -> (B, C) whose attention goes through
-        `torch.nn.functional.scaled_dot_product_attention` and whose logits depend on [class].
+        `torch.nn.functional.scaled_dot_product_attention` and whose first token is [class]:
+        plain ViTs of timm, torchvision and transformers. Where the logits are of pooled patches
+        (BEiT, EVA-02), [class] matters only as far as the patches attend to it.
     images : (B, 3, H, W) Tensor, as the model wants them.
     targets : (B, C) bool Tensor.
     blocks, coupling, fusion : see `maps_from`.
+    prefix : number of tokens before the patches, where it cannot be found; see `record`.
 
     Returns
     -------
@@ -128,13 +133,20 @@ def getam(
         In the order of `targets.nonzero()`, not normalised.
     logits : (B, C) Tensor, detached.
 
+    Raises
+    ------
+    InputError
+        A model without a [class] token, without recorded attention, or that refuses the images;
+        images, targets or names that do not fit; logits that are not finite.
+
     Notes
     -----
     Parameters, their gradients and the training mode stay as they are; works under `no_grad`.
     """
+    check_images(model, images)
     with for_maps(model, images) as anchored:
-        with record(model) as tape:
-            logits = model(anchored)
+        with record(model, prefix=prefix) as tape:
+            logits = logits_of(model, anchored)
         tape.select(blocks)
         maps = maps_from(
             tape,

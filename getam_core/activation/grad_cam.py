@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from getam_core.activation.getam import grid_of
+from getam_core.activation.models import transformer_of
 from getam_core.activation.passes import check_targets, class_gradients
-from getam_core.activation.tape import for_maps, transformer_of
+from getam_core.activation.tape import for_maps
 
 
 def grad_cam(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,13 +12,15 @@ from getam_core.errors import InputError
 
 
 def check_targets(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return `targets` as bool on the device of `logits`, both (B, C); `InputError` otherwise."""
+    """Return `targets` on the device of `logits`; `InputError` unless both are (B, C), it bool."""
     if logits.shape != targets.shape:
         raise InputError(
             f"targets {tuple(targets.shape)}: expected one row an image and one column a class,"
             f" {tuple(logits.shape)}"
         )
-    return targets.to(logits.device, torch.bool)
+    if targets.dtype != torch.bool:
+        raise InputError(f"targets {targets.dtype}: expected bool, e.g. `targets > 0`")
+    return targets.to(logits.device)
 
 
 def class_gradients(

@@ -19,7 +19,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from getam_core.activation.models import prefix_tokens
 from getam_core.errors import InputError
+
+_ATTENTION = F.scaled_dot_product_attention
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ class Tape:
         if not total:
             raise InputError(
                 "no call of scaled_dot_product_attention was recorded: run the forward pass inside"
-                " record(model), with fused attention on (timm.layers.set_fused_attn(True))"
+                " record(model), with fused attention on (timm.layers.set_fused_attn(True));"
+                " windowed attention and CNNs have no [class] row, take a plain ViT"
             )
         wanted = range(total) if blocks is None else blocks
         if isinstance(wanted, int):
@@ -97,10 +101,25 @@ class _Recorder(TorchFunctionMode):
     def __torch_function__(
         self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
-        output = function(*args, **(kwargs or {}))
-        if function is F.scaled_dot_product_attention:
-            self.tape.blocks.append(_block(output, *args, **(kwargs or {})))
+        kwargs = kwargs or {}
+        if function is F.multi_head_attention_forward:
+            return self._inside(function, *args, **kwargs)
+        if function is _ATTENTION:
+            return self._attend(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    def _attend(self, *args: Any, **kwargs: Any) -> Tensor:
+        output = _ATTENTION(*args, **kwargs)
+        self.tape.blocks.append(_block(output, *args, **kwargs))
         return output
+
+    def _inside(self, function: Callable, *args: Any, **kwargs: Any) -> Any:
+        """Run nn.MultiheadAttention's function, which calls attention where no mode sees it."""
+        F.scaled_dot_product_attention = self._attend
+        try:
+            return function(*args, **kwargs)
+        finally:
+            F.scaled_dot_product_attention = _ATTENTION
 
 
 def _block(
@@ -131,13 +150,13 @@ def _block(
 
 
 @contextmanager
-def record(model: nn.Module) -> Iterator[Tape]:
+def record(model: nn.Module, *, prefix: int | None = None) -> Iterator[Tape]:
     """Record every call of `torch.nn.functional.scaled_dot_product_attention` in the block.
 
     Parameters
     ----------
-    model : a classifier whose tokens begin with `num_prefix_tokens` (1 when it does not say)
-        prefix tokens, [class] first; may hold the transformer in an attribute `vit`.
+    model : a classifier whose first token is [class]; may hold the transformer in `vit`.
+    prefix : number T of tokens before the patches; None to find it, see `prefix_tokens`.
 
     Yields
     ------
@@ -145,14 +164,9 @@ def record(model: nn.Module) -> Iterator[Tape]:
         Filled by a forward pass in the block, for `maps_from` after the block. It holds the
         graph: drop it when the maps are made.
     """
-    tape = Tape(prefix=getattr(transformer_of(model), "num_prefix_tokens", 1))
+    tape = Tape(prefix=prefix_tokens(model) if prefix is None else prefix)
     with _Recorder(tape):
         yield tape
-
-
-def transformer_of(model: nn.Module) -> nn.Module:
-    """Return the transformer inside a `SegmentationTransformer`, or the model itself."""
-    return getattr(model, "vit", model)
 
 
 @contextmanager

@@ -1,0 +1,101 @@
+"""Which networks GETAM can read, and what it must know of one: the tokens before the patches.
+
+Shapes: B images, (H, W) pixels, C classes, T prefix tokens, [class] first.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from getam_core.errors import InputError
+
+# names of parameters in timm, torchvision and transformers
+CLASS_TOKENS = ("cls_token", "class_token", "class_embedding")
+FURTHER_TOKENS = ("dist_token", "distillation_token", "reg_token", "register_tokens")
+
+
+def transformer_of(model: nn.Module) -> nn.Module:
+    """Return the transformer inside a `SegmentationTransformer`, or the model itself."""
+    inner = getattr(model, "vit", model)
+    return model if hasattr(model, "config") else inner  # transformers' `vit` lacks the head
+
+
+def prefix_tokens(model: nn.Module) -> int:
+    """Return T: as the model says (`num_prefix_tokens`), or by the names of its parameters.
+
+    Raises
+    ------
+    InputError
+        The model has no [class] token, whose row of the attention GETAM reads.
+    """
+    transformer = transformer_of(model)
+    tokens = {name.rpartition(".")[2]: p for name, p in transformer.named_parameters()}
+    if not any(name in tokens for name in CLASS_TOKENS):
+        raise InputError(
+            f"{type(transformer).__name__} has no [class] token (no parameter named"
+            f" {', '.join(CLASS_TOKENS)}), whose attention GETAM reads; take a ViT that has one,"
+            " or give prefix_tokens if it has another name"
+        )
+    stated = getattr(transformer, "num_prefix_tokens", None)
+    if stated is not None:
+        return stated
+    named = (tokens[name] for name in (*CLASS_TOKENS, *FURTHER_TOKENS) if name in tokens)
+    return sum(token.numel() // token.shape[-1] for token in named)
+
+
+def check_images(model: nn.Module, images: Tensor) -> None:
+    """Raise `InputError` unless `images` are (B, 3, H, W), of a type and size the model takes."""
+    if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+        raise InputError(
+            f"images {tuple(images.shape)} {images.dtype}: expected (B, 3, H, W), floating point"
+        )
+    if images.device.type == "cpu" and images.dtype == torch.float16:
+        raise InputError(
+            "float16 on the CPU: gradients vanish in it; use model.float() and images.float(), or"
+            " torch.autocast('cpu', torch.bfloat16)"
+        )
+    patch = _patch_size(model)
+    if any(side % step for side, step in zip(images.shape[2:], patch, strict=True)):
+        height, width = images.shape[2:]
+        raise InputError(
+            f"images of {height} x {width} px: sides must be multiples of the patch size,"
+            f" {patch[0]} x {patch[1]}; resize or pad them"
+        )
+
+
+def _patch_size(model: nn.Module) -> tuple[int, int]:
+    """Return (rows, columns) in pixels; (1, 1) where the model has none, as behind a CNN."""
+    embedding = getattr(model, "patch_embed", None)
+    if hasattr(embedding, "backbone"):
+        return 1, 1
+    for owner in (embedding, model, getattr(model, "config", None)):
+        size = getattr(owner, "patch_size", None)
+        if size is not None:
+            return (size, size) if isinstance(size, int) else tuple(size)
+    return 1, 1
+
+
+def logits_of(model: nn.Module, images: Tensor) -> Tensor:
+    """Run the model; (B, C) logits, also of models that answer with an object that holds them.
+
+    Raises
+    ------
+    InputError
+        The model refuses the images, or a logit is not finite.
+    """
+    try:
+        output: Any = model(images)
+    except AssertionError as error:  # how timm refuses a size
+        height, width = images.shape[2:]
+        raise InputError(
+            f"{type(model).__name__} refuses images of {height} x {width} px: {error}"
+        ) from None
+    logits = getattr(output, "logits", output)
+    broken = (~torch.isfinite(logits)).any(1).nonzero()[:, 0].tolist()
+    if broken:
+        raise InputError(
+            f"the logits of images {broken} are not finite: check the weights, and that the images"
+            " are normalised as the model wants them"
+        )
+    return logits

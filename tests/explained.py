@@ -1,0 +1,49 @@
+"""Small networks whose maps the tests look at, with images and targets for them."""
+
+import timm
+import torch
+
+from getam_core.vit import build_network
+
+SMALL = {"embed_dim": 32, "depth": 3, "num_heads": 2}
+STEM = {"name": "squeezenet1_1", "library": "torchvision", "pad": 1}
+IMAGE = (64, 96)
+TARGETS = torch.tensor([[1, 0, 1, 1], [0, 0, 0, 0], [0, 1, 0, 0]], dtype=torch.bool)
+
+
+def timm_model(name, **options):
+    return timm.create_model(name, num_classes=4, img_size=IMAGE, **{**SMALL, **options})
+
+
+def hybrid(name="vit_tiny_patch16_224", stem=None, **options):
+    return build_network(
+        name=name,
+        num_classes=4,
+        image_size=IMAGE,
+        options={**SMALL, "depth": 2, **options},
+        stem=stem,
+        decoder_width=8,
+    )
+
+
+MODELS = {
+    "vit": lambda: timm_model("vit_tiny_patch16_224"),
+    "distilled": lambda: timm_model("deit_tiny_distilled_patch16_224"),
+    "stem hybrid": lambda: hybrid(stem=STEM),
+    "r50 hybrid": lambda: hybrid("vit_base_r50_s16_224"),
+}
+
+
+def model_of(kind):
+    """Build one of `MODELS`."""
+    return sharpened(MODELS[kind])
+
+
+def sharpened(build):
+    """Build a network whose attention is not flat, as timm's small initial weights leave it."""
+    torch.manual_seed(0)
+    model = build().eval()
+    for parameter in model.parameters():
+        if parameter.dim() == 2:
+            parameter.data.mul_(3)
+    return model
