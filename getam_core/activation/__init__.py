@@ -1,8 +1,8 @@
 """Class activation maps of a transformer: GETAM, and what it is compared with.
 
-Reading order: `models` (which networks), `tape` (what is captured of a forward pass), `passes` (gradients of all classes in
-few backward passes), `getam`, `block_maps` (what it sums), then the baselines `grad_cam` and
-`cam`; `export` runs them over a data set. Every method of `METHODS` is
+Reading order: `models` (which networks), `tape` (what is captured of a forward pass), `passes`
+(gradients of all classes in few backward passes), `getam`, `block_maps` (what it sums), then the
+baselines `grad_cam` and `cam`; `export` runs them over a data set. Every method of `METHODS` is
 `f(model, images, targets, **own) -> (maps, logits)`, with maps (M, h, w) of the (image, class)
 pairs in the order of `targets.nonzero()`.
 """
