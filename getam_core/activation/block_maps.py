@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from getam_core.activation.getam import couple, grid_of
+from getam_core.activation.models import check_images, logits_of
 from getam_core.activation.passes import check_targets, class_gradients
 from getam_core.activation.tape import for_maps, record
 
@@ -31,9 +32,10 @@ def getam_blocks(
         Of the L chosen blocks, each as Eq. 2 gives it; their sum over L is GETAM (Eq. 3).
     logits : (B, C) Tensor, detached.
     """
+    check_images(model, images)
     with for_maps(model, images) as anchored:
         with record(model) as tape:
-            logits = model(anchored)
+            logits = logits_of(model, anchored)
         chosen, patches = tape.select(blocks), tape.patches()
         targets = check_targets(logits, targets)
         dtype = torch.promote_types(logits.dtype, torch.float32)

@@ -19,16 +19,7 @@ CACHED_PIXELS = 2**15  # refined together on a CPU
 
 
 def label_image(
-    image: Tensor,
-    maps: Tensor,
-    class_ids: Tensor,
-    saliency: Tensor | None,
-    *,
-    refinement: str = "pamr",
-    iterations: int = 10,
-    scale: float = 1.0,
-    gamma: float = 32.0,
-    **labelling: Any,
+    image: Tensor, maps: Tensor, class_ids: Tensor, saliency: Tensor | None, **arguments: Any
 ) -> Tensor:
     """Refine the maps to the image and make a label map of them (Sun et al. 2021, 4.2).
 
@@ -42,19 +33,17 @@ def label_image(
         Their classes, in 1..C.
     saliency : (H, W) bool Tensor, optional
         Salient pixels; None for plain argmax without mining.
-    refinement, iterations, scale, gamma
-        As in `refine_maps`.
-    gamma, **labelling
-        As in `label_refined`.
+    **arguments
+        As in `label_images`.
 
     Returns
     -------
     (H, W) uint8 Tensor
         0 background, 1..C classes, 255 unknown.
     """
-    refining = {"refinement": refinement, "iterations": iterations, "scale": scale, "gamma": gamma}
-    refined = refine_maps(image[None], maps[None], **refining)[0]
-    return label_refined(image, refined, class_ids, saliency, gamma=gamma, **labelling)
+    owner = torch.zeros(len(maps), dtype=torch.long, device=maps.device)
+    salient = None if saliency is None else saliency[None]
+    return label_images(image[None], maps, owner, class_ids, salient, **arguments)[0]
 
 
 def label_images(
@@ -80,6 +69,10 @@ def label_images(
     owner, class_ids : (M,) int Tensor
         The image of each pair, ascending from 0, and its class, 1..C.
     saliency : (B, H, W) bool Tensor, optional
+    refinement, iterations, scale, gamma
+        As in `refine_maps`.
+    gamma, **labelling
+        As in `label_refined`.
 
     Returns
     -------
