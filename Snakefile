@@ -12,6 +12,7 @@ include: "rules/common.smk"
 wildcard_constraints:
     run=r"[A-Za-z0-9_-]+",
     method="|".join(METHOD_NAMES),
+    classifier="|".join(CLASSIFIERS.values()),
     split="train|val",
     of="|_val",
     shard=r"\d+",

@@ -1,4 +1,5 @@
-# Sweeps over label settings, from stored maps alone: ablation/alpha.json, gamma, refinement, completion.
+# Comparisons on request: label settings, from stored maps alone (ablation/alpha.json, gamma,
+# refinement, completion), and the maps of all methods (ablation/maps.json).
 
 
 rule ablation:
@@ -25,3 +26,19 @@ rule ablation:
         " --index {input.index} --masks {input.masks} --maps {input.maps} {params.saliency}"
         " --settings {params.settings:q} --threads {threads}"
         " --plot {output.plot} --out {output.scores} --log {log}"
+
+
+rule compare_maps:
+    input:
+        seeds=seeds_of_all_methods,
+        metrics=metrics_of_all_networks,
+    output:
+        scores="results/{run}/ablation/maps.json",
+        plot="results/{run}/ablation/maps.png",
+    log:
+        "results/{run}/logs/compare_maps.log",
+    conda:
+        "../envs/getam.yaml"
+    shell:
+        "python -m workflow_scripts.compare_maps --run {wildcards.run} --seeds {input.seeds}"
+        " --metrics {input.metrics} --plot {output.plot} --out {output.scores} --log {log}"

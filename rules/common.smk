@@ -17,7 +17,14 @@ for variable, first in (("PYTHONPATH", workflow.basedir), ("PATH", Path(sys.exec
     os.environ[variable] = os.pathsep.join([str(first), *others])
 
 from getam_core.errors import InputError
-from getam_core.settings import METHOD_NAMES, SWEEPS, Settings, check_paths, load_settings
+from getam_core.settings import (
+    CLASSIFIERS,
+    METHOD_NAMES,
+    SWEEPS,
+    Settings,
+    check_paths,
+    load_settings,
+)
 
 
 @cache
@@ -84,9 +91,33 @@ def training_saliency(wildcards):
     return rules.make_saliency.output.saliency if used else []
 
 
+def network_of_method(wildcards) -> str:
+    """The run's own network, or the one that was trained for the method."""
+    if wildcards.method not in CLASSIFIERS:
+        return "results/{run}/train/checkpoint.pt"
+    return f"results/{{run}}/classifiers/{CLASSIFIERS[wildcards.method]}/checkpoint.pt"
+
+
+def seeds_of_all_methods(wildcards):
+    """Scores of the maps of every method, in the order of `METHOD_NAMES`."""
+    return expand(rules.evaluate_seed.output.entry, method=METHOD_NAMES, allow_missing=True)
+
+
+def metrics_of_all_networks(wildcards):
+    """How each method's network was trained, in the same order."""
+    return [
+        (
+            rules.train_classifier.output.metrics.replace("{classifier}", CLASSIFIERS[method])
+            if method in CLASSIFIERS
+            else rules.train.output.metrics
+        )
+        for method in METHOD_NAMES
+    ]
+
+
 def map_settings(wildcards) -> str:
-    """Coupling and blocks are GETAM's own: another method's maps stay when they change."""
-    own = ["getam"] if wildcards.method == "getam" else []
+    """Blocks and coupling are of attention: the other methods' maps stay when they change."""
+    own = ["getam"] if wildcards.method in ("getam", "attention_gradient") else []
     return run_settings(wildcards.run).select("data", "maps", *own)
 
 

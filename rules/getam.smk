@@ -5,7 +5,7 @@
 rule export_maps:
     input:
         index="results/{run}/index.csv",
-        checkpoint="results/{run}/train/checkpoint.pt",
+        checkpoint=network_of_method,
     output:
         shard=temp("results/{run}/{method}/shards{of}/{shard}.h5"),
     log:

@@ -28,3 +28,31 @@ rule train:
         " --settings {params.settings:q} --state {params.state} --events {params.events}"
         " --threads {threads} --device {resources.device} --metrics {output.metrics}"
         " --out {output.checkpoint} --log {log}"
+
+
+# The networks of CNN CAM and TS-CAM: the same training, of the classification loss alone.
+rule train_classifier:
+    input:
+        index="results/{run}/index.csv",
+    output:
+        checkpoint="results/{run}/classifiers/{classifier}/checkpoint.pt",
+        metrics="results/{run}/classifiers/{classifier}/metrics.csv",
+    log:
+        "results/{run}/logs/train_classifier_{classifier}.log",
+    benchmark:
+        "results/{run}/benchmarks/train_classifier_{classifier}.tsv"
+    conda:
+        "../envs/getam.yaml"
+    threads: 8
+    resources:
+        gpu=gpus,
+        device=device,
+    params:
+        settings=stage_settings("seed", "data", "model", "train", "classifiers"),
+        state="results/{run}/state/train_{classifier}.pt",
+        events="results/{run}/classifiers/{classifier}/tensorboard",
+    shell:
+        "python -m workflow_scripts.train --classifier {wildcards.classifier}"
+        " --index {input.index} --settings {params.settings:q} --state {params.state}"
+        " --events {params.events} --threads {threads} --device {resources.device}"
+        " --metrics {output.metrics} --out {output.checkpoint} --log {log}"

@@ -3,7 +3,7 @@
 import timm
 import torch
 
-from getam_core.vit import build_network
+from getam_core.vit import build_classifier, build_network
 
 SMALL = {"embed_dim": 32, "depth": 3, "num_heads": 2}
 STEM = {"name": "squeezenet1_1", "library": "torchvision", "pad": 1}
@@ -15,13 +15,14 @@ def timm_model(name, **options):
     return timm.create_model(name, num_classes=4, img_size=IMAGE, **{**SMALL, **options})
 
 
-def hybrid(name="vit_tiny_patch16_224", stem=None, **options):
+def hybrid(name="vit_tiny_patch16_224", stem=None, head="class", **options):
     return build_network(
         name=name,
         num_classes=4,
         image_size=IMAGE,
         options={**SMALL, "depth": 2, **options},
         stem=stem,
+        head=head,
         decoder_width=8,
     )
 
@@ -31,7 +32,18 @@ MODELS = {
     "distilled": lambda: timm_model("deit_tiny_distilled_patch16_224"),
     "stem hybrid": lambda: hybrid(stem=STEM),
     "r50 hybrid": lambda: hybrid("vit_base_r50_s16_224"),
+    "relative position": lambda: timm_model("beit_base_patch16_224"),
+    "TS-CAM": lambda: hybrid(head="ts_cam"),
+    "TS-CAM, distilled": lambda: hybrid("deit_tiny_distilled_patch16_224", head="ts_cam"),
+    "CNN": lambda: build_classifier(stem=STEM, num_classes=4),
+    "ResNet": lambda: timm.create_model("resnet10t", num_classes=4, zero_init_last=False),
 }
+SERVES = {"ts_cam": ["TS-CAM", "TS-CAM, distilled"], "cnn_cam": ["CNN", "ResNet"]}
+
+
+def kinds_for(method):
+    """The kinds of networks that the tests of every method run on."""
+    return SERVES.get(method, ["vit", "distilled", "stem hybrid"])
 
 
 def model_of(kind):

@@ -18,21 +18,27 @@ class ExplicitAttention:
         return attention @ v
 
 
-def explicit_getam(model, images, targets, coupling, blocks, monkeypatch, prefix=1):
-    """Return (M, N) maps; `monkeypatch` puts the matrix in place of PyTorch's function."""
+def explicit_rows(model, images, targets, monkeypatch):
+    """Yield, for each (image, class) pair, every block's A and dy/dA, both (H, S, S)."""
     explicit = ExplicitAttention()
     with monkeypatch.context() as patch:
         patch.setattr(F, "scaled_dot_product_attention", explicit)
         logits = model(images)
-    maps = []
     for image, class_id in targets.nonzero().tolist():
         gradients = torch.autograd.grad(
             logits[image, class_id], explicit.matrices, retain_graph=True
         )
-        rows = [
-            (matrix[image, :, 0, prefix:].detach().numpy(), gradient[image, :, 0, prefix:].numpy())
+        yield [
+            (matrix[image].detach().numpy(), gradient[image].numpy())
             for matrix, gradient in zip(explicit.matrices, gradients, strict=True)
         ]
+
+
+def explicit_getam(model, images, targets, coupling, blocks, monkeypatch, prefix=1):
+    """Return (M, N) maps; `monkeypatch` puts the matrix in place of PyTorch's function."""
+    maps = []
+    for matrices in explicit_rows(model, images, targets, monkeypatch):
+        rows = [(a[:, 0, prefix:], g[:, 0, prefix:]) for a, g in matrices]
         chosen = rows if blocks is None else [rows[i] for i in blocks]
         maps.append(sum(coupled_by_loops(a, g, coupling) for a, g in chosen))
     return np.stack(maps)

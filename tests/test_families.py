@@ -163,8 +163,8 @@ def test_images_that_do_not_fit_are_answered_with_what_is_expected(images, messa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"fusion": "product"}, "sum"),
-        ({"coupling": "mean"}, "per_head and head_mean"),
+        ({"fusion": "maximum"}, "sum or product or matrix"),
+        ({"coupling": "mean"}, "per_head or head_mean"),
         ({"blocks": 4}, "the network has 3"),
         ({"blocks": [0, 3]}, "the network has 3"),
         ({"blocks": 0}, "the network has 3"),

@@ -31,6 +31,7 @@ def main(arguments: argparse.Namespace) -> None:
         load_network(arguments.checkpoint),
         classes=settings.data.classes,
         size=settings.maps.size,
+        scales=settings.maps.scales,
         flip=settings.maps.flip,
         device=command.torch_device(arguments),
         predicted=predicts(listed, settings.maps.unlabelled),
@@ -51,10 +52,14 @@ def main(arguments: argparse.Namespace) -> None:
 
 def method_of(name: str, settings: Settings) -> MapMethod:
     """Return the method with its own settings."""
+    own = settings.getam
+    if name == "attention_gradient":
+        return partial(METHODS[name], blocks=own.blocks)
     if name != "getam":
         return METHODS[name]
-    own = settings.getam.model_dump(exclude={"store_blocks"})
-    return partial(getam_blocks if settings.getam.store_blocks else METHODS[name], **own)
+    if own.store_blocks:
+        return partial(getam_blocks, blocks=own.blocks, coupling=own.coupling)
+    return partial(METHODS[name], **own.model_dump(exclude={"store_blocks"}))
 
 
 def predicts(entries: Sequence[Entry], unlabelled: str) -> bool:

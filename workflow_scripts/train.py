@@ -1,4 +1,4 @@
-"""Train the network: a classification half, then double backward."""
+"""Train the network: a classification half, then double backward; or one that classifies only."""
 
 import argparse
 import json
@@ -9,9 +9,11 @@ from typing import Any
 import torch
 
 from getam_core.data import TrainingSet, of_split, read_index
+from getam_core.errors import InputError
 from getam_core.files import digest
-from getam_core.settings import Settings
+from getam_core.settings import CLASSIFIERS, Settings
 from getam_core.training import (
+    BUILDERS,
     Labelling,
     Plan,
     Trainer,
@@ -19,7 +21,6 @@ from getam_core.training import (
     save_network,
     write_metrics,
 )
-from getam_core.vit import build_network
 from workflow_scripts import command
 
 
@@ -28,7 +29,7 @@ def main(arguments: argparse.Namespace) -> None:
     entries = read_index(arguments.index)
     device = command.torch_device(arguments)
     torch.manual_seed(settings.seed)
-    built_by = settings.model.model_dump() | {"num_classes": len(settings.data.classes)}
+    kind, built_by = network_of(arguments.classifier, settings)
     train = settings.train
     training_set = TrainingSet(
         of_split(entries, "train"),
@@ -46,9 +47,9 @@ def main(arguments: argparse.Namespace) -> None:
         device=device,
     )
     trainer = Trainer(
-        build_network(**built_by),
+        BUILDERS[kind](**built_by),
         training_set,
-        plan(settings),
+        plan(settings, classifies_only=arguments.classifier is not None),
         validate=validate,
         state=arguments.state,
         settings=identity(arguments),
@@ -58,17 +59,40 @@ def main(arguments: argparse.Namespace) -> None:
     )
     rows = trainer.run()
     write_metrics(arguments.metrics, rows)
-    save_network(arguments.out, trainer.network, built_by, settings.data.classes)
+    save_network(arguments.out, trainer.network, built_by, settings.data.classes, kind)
     arguments.state.unlink()
 
 
-def plan(settings: Settings) -> Plan:
+def network_of(classifier: str | None, settings: Settings) -> tuple[str, dict[str, Any]]:
+    """Return the kind of the network and the arguments of its builder.
+
+    Raises
+    ------
+    InputError
+        A CNN is wanted, and the settings name none.
+    """
+    shared = {"num_classes": len(settings.data.classes)}
+    model = settings.model.model_dump() | shared
+    if classifier is None:
+        return "transformer", model
+    if classifier == "ts_cam":
+        return "transformer", model | {"head": "ts_cam"}
+    cnn = settings.classifiers.cnn or settings.model.stem
+    if cnn is None:
+        raise InputError(
+            "classifiers.cnn: CNN CAM needs a CNN, and the model has no stem; name one, for"
+            " instance {name: resnet50, weights: hub, max_stride: 32}"
+        )
+    return "cnn", shared | {"stem": cnn.model_dump()}
+
+
+def plan(settings: Settings, *, classifies_only: bool = False) -> Plan:
     """Unpack the settings into the trainer's plan."""
     train = settings.train
     labels = train.labels.model_dump(exclude={"saliency", "saliency_threshold"})
     return Plan(
         epochs=train.epochs,
-        classification_epochs=train.classification_epochs,
+        classification_epochs=train.epochs if classifies_only else train.classification_epochs,
         batch_size=train.batch_size,
         optimizer=train.optimizer,
         learning_rate=train.learning_rate.model_dump(),
@@ -107,4 +131,7 @@ if __name__ == "__main__":
         out="checkpoint.pt",
     )
     arguments_parser.add_argument("--saliency", type=Path, help="saliency.h5, if labels use it")
+    arguments_parser.add_argument(
+        "--classifier", choices=CLASSIFIERS.values(), help="the network of another method"
+    )
     command.run(main, arguments_parser)

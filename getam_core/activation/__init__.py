@@ -1,32 +1,54 @@
-"""Class activation maps of a transformer: GETAM, and what it is compared with.
+"""Class activation maps: GETAM, and what it is compared with.
 
 Reading order: `models` (which networks), `tape` (what is captured of a forward pass), `passes`
-(gradients of all classes in few backward passes), `getam`, `block_maps` (what it sums), then the
-baselines `grad_cam` and `cam`; `export` runs them over a data set. Every method of `METHODS` is
-`f(model, images, targets, **own) -> (maps, logits)`, with maps (M, h, w) of the (image, class)
-pairs in the order of `targets.nonzero()`.
+(gradients of all classes in few backward passes), `class_rows` (what is made of the [class] row),
+`fusion` (of the blocks), `getam`; then the baselines `attention_gradient`, `grad_cam`, `cam`,
+`ts_cam`, `cnn_cam`. `averaging` puts views of an image together, `export` runs a method over a data
+set. Every method of `METHODS` is `f(model, images, targets, **own) -> (maps, logits)`, with maps
+(M, h, w) of the (image, class) pairs in the order of `targets.nonzero()`.
 """
 
-from getam_core.activation.block_maps import getam_blocks
-from getam_core.activation.cam import cam_ignore
-from getam_core.activation.export import MapMethod, export_maps, map_batch
-from getam_core.activation.getam import couple, getam, maps_from
+from getam_core.activation.attention_gradient import attention_gradient
+from getam_core.activation.averaging import MapMethod, averaged
+from getam_core.activation.cam import cam_add, cam_ignore
+from getam_core.activation.cnn_cam import cnn_cam
+from getam_core.activation.export import export_maps
+from getam_core.activation.fusion import FUSIONS, fuse
+from getam_core.activation.getam import COUPLINGS, couple, getam, getam_blocks, maps_from
 from getam_core.activation.grad_cam import grad_cam
+from getam_core.activation.models import grid_of
 from getam_core.activation.tape import Tape, record
+from getam_core.activation.ts_cam import ts_cam
 
-METHODS = {"getam": getam, "grad_cam": grad_cam, "cam_ignore": cam_ignore}
+METHODS = {
+    "getam": getam,
+    "attention_gradient": attention_gradient,
+    "grad_cam": grad_cam,
+    "ts_cam": ts_cam,
+    "cam_ignore": cam_ignore,
+    "cam_add": cam_add,
+    "cnn_cam": cnn_cam,
+}
 
 __all__ = [
+    "COUPLINGS",
+    "FUSIONS",
     "METHODS",
     "MapMethod",
     "Tape",
+    "attention_gradient",
+    "averaged",
+    "cam_add",
     "cam_ignore",
+    "cnn_cam",
     "couple",
     "export_maps",
+    "fuse",
     "getam",
     "getam_blocks",
     "grad_cam",
-    "map_batch",
+    "grid_of",
     "maps_from",
     "record",
+    "ts_cam",
 ]

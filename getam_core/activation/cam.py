@@ -1,4 +1,4 @@
-"""CAM on patch tokens, the [class] token ignored (a baseline of GETAM's Table 1).
+"""CAM on patch tokens: what is left of Zhou et al. 2016 in a ViT (baselines of GETAM's Table 1).
 
 Shapes: B images, C classes, M (image, class) pairs, N = h * w patches, E token width.
 """
@@ -6,13 +6,20 @@ Shapes: B images, C classes, M (image, class) pairs, N = h * w patches, E token 
 import torch
 from torch import Tensor, nn
 
-from getam_core.activation.getam import grid_of
-from getam_core.activation.models import transformer_of
+from getam_core.activation.models import (
+    check_images,
+    grid_of,
+    logits_of,
+    part_of,
+    prefix_tokens,
+    transformer_of,
+    watching,
+)
 from getam_core.activation.passes import check_targets
 from getam_core.activation.tape import for_maps
+from getam_core.errors import InputError
 
 
-@torch.no_grad()
 def cam_ignore(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Apply the class head's weights to the last patch tokens: `relu(w_c . x_n)`.
 
@@ -21,7 +28,7 @@ def cam_ignore(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tenso
 
     Parameters
     ----------
-    model : timm `VisionTransformer` or `SegmentationTransformer`.
+    model : timm `VisionTransformer` or `SegmentationTransformer`, with a linear head.
     images : (B, 3, H, W) Tensor, as the model wants them.
     targets : (B, C) bool Tensor.
 
@@ -30,22 +37,42 @@ def cam_ignore(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tenso
     maps : (M, h, w) Tensor, in the order of `targets.nonzero()`, not normalised.
     logits : (B, C) Tensor, detached.
     """
-    vit = transformer_of(model)
-    seen: list[Tensor] = []
-    hook = vit.norm.register_forward_hook(lambda _m, _i, out: seen.append(out))
-    try:
-        with for_maps(model, images) as anchored, torch.no_grad():
-            logits = model(anchored)
-    finally:
-        hook.remove()
+    return _cam(model, images, targets, add_class_token=False)
+
+
+def cam_add(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Do the same after adding the [class] token to every patch token: `relu(w_c . (x_n + x_0))`.
+
+    Parameters and results are those of `cam_ignore`.
+    """
+    return _cam(model, images, targets, add_class_token=True)
+
+
+@torch.no_grad()
+def _cam(
+    model: nn.Module, images: Tensor, targets: Tensor, *, add_class_token: bool
+) -> tuple[Tensor, Tensor]:
+    check_images(model, images)
+    (norm, head_norm), prefix = part_of(model, "norm", "fc_norm"), prefix_tokens(model)
+    weight_CE = _head_weight(transformer_of(model))
+    with for_maps(model, images) as anchored, torch.no_grad(), watching(norm) as seen:
+        logits = logits_of(model, anchored)
     targets = check_targets(logits, targets)
-    patches_BNE = vit.fc_norm(seen[0][:, vit.num_prefix_tokens :])
-    maps_BCN = torch.einsum("ce,bne->bcn", _head_weight(vit), patches_BNE).relu()
+    tokens_BSE = head_norm(seen[0])
+    patches_BNE = tokens_BSE[:, prefix:]
+    if add_class_token:
+        patches_BNE = patches_BNE + tokens_BSE[:, :1]
+    maps_BCN = torch.einsum("ce,bne->bcn", weight_CE.float(), patches_BNE.float()).relu()
     maps_MN = maps_BCN[targets]
     return maps_MN.unflatten(1, grid_of(maps_MN.shape[1], images.shape[-2:])), logits
 
 
 def _head_weight(vit: nn.Module) -> Tensor:
     """Return the (C, E) weights of the class head, the mean of two in a distilled network."""
-    heads = [vit.head, vit.head_dist] if hasattr(vit, "head_dist") else [vit.head]
+    heads = [getattr(vit, name) for name in ("head", "head_dist") if hasattr(vit, name)]
+    if not heads or not all(isinstance(head, nn.Linear) for head in heads):
+        raise InputError(
+            f"{type(vit).__name__} has no linear class head, whose weights CAM needs; take a"
+            " network whose logits are of its tokens (model.head: class)"
+        )
     return torch.stack([head.weight for head in heads]).mean(0)

@@ -1,15 +1,14 @@
 """The maps of a data set, by any of the methods, into a store."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from getam_core.activation.averaging import MapMethod, averaged
 from getam_core.data import Entry, class_targets
 from getam_core.data.batches import inference_batches
 from getam_core.stores import StoreWriter, write_maps
-
-MapMethod = Callable[..., tuple[Tensor, Tensor]]
 
 
 def export_maps(
@@ -20,6 +19,7 @@ def export_maps(
     *,
     classes: Sequence[str],
     size: int | None,
+    scales: Sequence[float] = (1.0,),
     flip: bool,
     device: torch.device,
     predicted: bool = False,
@@ -34,12 +34,13 @@ def export_maps(
         single blocks are stored beside their sum.
     size : int or None
         Long side of the images in pixels; None for native size.
-    flip : bool
-        Average with the maps of the mirrored image.
+    scales, flip
+        Over which views of an image its maps are averaged; see `averaged`.
     predicted : bool
         Take the classes that the network finds (probability above 0.5) for those of an image.
     """
     network = network.to(device).eval()
+    method = averaged(method, scales=scales, flip=flip, stride=network.stride)
     batches = inference_batches(
         entries, long_side=size, stride=network.stride, batch_size=batch_size, title="maps"
     )
@@ -49,7 +50,7 @@ def export_maps(
             targets = predicted_targets(network, images)
         else:
             targets = torch.from_numpy(class_targets(batch.entries, classes))
-        maps, logits = map_batch(method, network, images, targets.to(device), flip=flip)
+        maps, logits = method(network, images, targets.to(device))
         owner, class_index = targets.nonzero(as_tuple=True)
         maps, logits = maps.cpu(), logits.detach().float().cpu()
         blocks, maps = (maps, maps.sum(1)) if maps.ndim == 4 else (None, maps)
@@ -71,14 +72,3 @@ def export_maps(
 def predicted_targets(network: nn.Module, images: Tensor) -> Tensor:
     """Return the classes that the network finds in each image, (B, C) bool on the CPU."""
     return (network(images) > 0).cpu()
-
-
-def map_batch(
-    method: MapMethod, network: nn.Module, images: Tensor, targets: Tensor, *, flip: bool
-) -> tuple[Tensor, Tensor]:
-    """Return maps (M, h, w) and logits (B, C), averaged with the mirrored images' if `flip`."""
-    maps, logits = method(network, images, targets)
-    if not flip:
-        return maps, logits
-    mirrored_maps, mirrored_logits = method(network, images.flip(-1), targets)
-    return (maps + mirrored_maps.flip(-1)) / 2, (logits + mirrored_logits) / 2

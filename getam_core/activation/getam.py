@@ -1,21 +1,21 @@
 """GETAM couples attention with its squared positive gradient (Sun et al. 2021, Sec. 4.1).
 
-Shapes: B images, C classes, M (image, class) pairs, H heads, N = h * w patches, T prefix tokens.
+Shapes: B images, C classes, M (image, class) pairs, H heads, L blocks, N = h * w patches.
 """
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
-import torch
 from torch import Tensor, nn
 
-from getam_core.activation.models import check_images, logits_of
-from getam_core.activation.passes import check_targets, class_gradients
-from getam_core.activation.tape import Block, Tape, for_maps, record
+from getam_core.activation.class_rows import Coupling, class_row_maps, on_forward
+from getam_core.activation.fusion import FUSIONS, class_row_product, fuse
+from getam_core.activation.passes import check_targets
+from getam_core.activation.tape import Tape
 from getam_core.errors import InputError
 
 COUPLINGS = ("per_head", "head_mean")
-FUSIONS = ("sum",)
 
 
 def couple(attention_MHN: Tensor, gradient_MHN: Tensor, coupling: str = "per_head") -> Tensor:
@@ -33,75 +33,12 @@ def couple(attention_MHN: Tensor, gradient_MHN: Tensor, coupling: str = "per_hea
     -------
     (M, N) Tensor, not negative.
     """
-    _check("coupling", coupling, COUPLINGS)
+    check_name("coupling", coupling, COUPLINGS)
     if coupling == "head_mean":
         attention_MHN = attention_MHN.mean(1, keepdim=True)
         gradient_MHN = gradient_MHN.mean(1, keepdim=True)
     positive_MN = (gradient_MHN * attention_MHN).relu().mean(1)
     return positive_MN * gradient_MHN.relu().mean(1)
-
-
-def maps_from(
-    tape: Tape,
-    logits: Tensor,
-    targets: Tensor,
-    *,
-    blocks: int | Sequence[int] | None = None,
-    coupling: str = "per_head",
-    fusion: str = "sum",
-    grid: tuple[int, int] | None = None,
-    retain_graph: bool = True,
-) -> Tensor:
-    """Make GETAM of a forward pass that was recorded, Eq. 3.
-
-    Parameters
-    ----------
-    tape : of the forward pass that gave `logits`.
-    logits : (B, C) Tensor with its graph, raw class scores.
-    targets : (B, C) bool Tensor, the classes of which maps are wanted.
-    blocks : None for all, n for the last n, or indices from 0.
-    coupling : see `couple`.
-    fusion : {"sum"}, how blocks are put together.
-    grid : (h, w) with h * w = N; None for a square.
-    retain_graph : keep the graph, so that a loss can use the same forward pass.
-
-    Returns
-    -------
-    (M, h, w) Tensor, detached, float32 or better, >= 0, not normalised, in the order of
-    `targets.nonzero()`.
-
-    Raises
-    ------
-    InputError
-        An unknown name, blocks that are not there, or a grid that does not fit.
-    """
-    _check("coupling", coupling, COUPLINGS)
-    _check("fusion", fusion, FUSIONS)
-    targets = check_targets(logits, targets)
-    chosen = tape.select(blocks)
-    height, width = grid or _square(tape.patches())
-    if height * width != tape.patches() or len(chosen[0].output) != len(logits):
-        raise InputError(
-            f"grid {height} x {width}: attention is over {tape.patches()} patches and"
-            f" {len(chosen[0].output)} rows for {len(logits)} images"
-        )
-    dtype = torch.promote_types(logits.dtype, torch.float32)
-    maps_MN = logits.new_zeros(int(targets.sum()), tape.patches(), dtype=dtype)
-    outputs = [block.output for block in chosen]
-    passes = class_gradients(logits, targets, outputs, retain_graph=retain_graph)
-    with torch.autocast(logits.device.type, enabled=False):  # of squared gradients: float32
-        for pairs, images, gradients in passes:
-            for block, gradient in zip(chosen, gradients, strict=True):
-                maps_MN[pairs] += _block_map(block, gradient, images, tape.prefix, coupling)
-    return maps_MN.unflatten(1, (height, width))
-
-
-def _block_map(
-    block: Block, gradient: Tensor, images: Tensor, prefix: int, coupling: str
-) -> Tensor:
-    """One block's map, (M, N): prefix tokens take part in the softmax, not in the map."""
-    attention = block.class_row(images)[:, :, prefix:]
-    return couple(attention, block.class_row_gradient(gradient, images)[:, :, prefix:], coupling)
 
 
 def getam(
@@ -143,30 +80,115 @@ def getam(
     -----
     Parameters, their gradients and the training mode stay as they are; works under `no_grad`.
     """
-    check_images(model, images)
-    with for_maps(model, images) as anchored:
-        with record(model, prefix=prefix) as tape:
-            logits = logits_of(model, anchored)
-        tape.select(blocks)
-        maps = maps_from(
-            tape,
-            logits,
-            targets,
-            blocks=blocks,
-            coupling=coupling,
-            fusion=fusion,
-            grid=grid_of(tape.patches(), images.shape[-2:]),
-            retain_graph=False,
+    _check(coupling, fusion)
+
+    def make(tape: Tape, logits: Tensor) -> Tensor:
+        return _fused(tape, logits, targets, blocks, coupling, fusion, retain_graph=False)
+
+    return on_forward(model, images, make, prefix=prefix)
+
+
+def getam_blocks(
+    model: nn.Module,
+    images: Tensor,
+    targets: Tensor,
+    *,
+    blocks: int | Sequence[int] | None = None,
+    coupling: str = "per_head",
+) -> tuple[Tensor, Tensor]:
+    """Make the map of every chosen block, with the same few backward passes as `getam`.
+
+    Parameters
+    ----------
+    model, images, targets, blocks, coupling
+        As in `getam`.
+
+    Returns
+    -------
+    maps : (M, L, h, w) Tensor
+        Of the L chosen blocks, each as Eq. 2 gives it; `fuse` makes GETAM of them.
+    logits : (B, C) Tensor, detached.
+    """
+    coupled = _coupling(coupling)
+
+    def make(tape: Tape, logits: Tensor) -> Tensor:
+        wanted = check_targets(logits, targets)
+        return class_row_maps(tape, logits, wanted, coupled, blocks=blocks, retain_graph=False)
+
+    return on_forward(model, images, make)
+
+
+def maps_from(
+    tape: Tape,
+    logits: Tensor,
+    targets: Tensor,
+    *,
+    blocks: int | Sequence[int] | None = None,
+    coupling: str = "per_head",
+    fusion: str = "sum",
+    grid: tuple[int, int] | None = None,
+    retain_graph: bool = True,
+) -> Tensor:
+    """Make GETAM of a forward pass that was recorded, Eq. 2 and 3.
+
+    Parameters
+    ----------
+    tape : of the forward pass that gave `logits`.
+    logits : (B, C) Tensor with its graph, raw class scores.
+    targets : (B, C) bool Tensor, the classes of which maps are wanted.
+    blocks : None for all, n for the last n, or indices from 0.
+    coupling : see `couple`.
+    fusion : {"sum", "product", "matrix"}, how blocks are put together; see `fusion`.
+    grid : (h, w) with h * w = N; None for a square.
+    retain_graph : keep the graph, so that a loss can use the same forward pass.
+
+    Returns
+    -------
+    (M, h, w) Tensor, detached, float32 or better, >= 0, not normalised, in the order of
+    `targets.nonzero()`.
+
+    Raises
+    ------
+    InputError
+        An unknown name, blocks that are not there, or a grid that does not fit.
+    """
+    _check(coupling, fusion)
+    height, width = grid or _square(tape.patches())
+    rows = len(tape.blocks[-1].output)
+    if height * width != tape.patches() or rows != len(logits):
+        raise InputError(
+            f"grid {height} x {width}: attention is over {tape.patches()} patches and"
+            f" {rows} rows for {len(logits)} images"
         )
-    return maps, logits.detach()
+    maps_MN = _fused(tape, logits, targets, blocks, coupling, fusion, retain_graph)
+    return maps_MN.unflatten(1, (height, width))
 
 
-def grid_of(patches: int, image_size: Sequence[int]) -> tuple[int, int]:
-    """Return the grid (h, w) of N patches whose aspect is nearest to that of (H, W) pixels."""
-    height, width = image_size
-    divisors = (h for h in range(1, patches + 1) if patches % h == 0)
-    rows = min(divisors, key=lambda h: abs(math.log(h * h * width / (patches * height))))
-    return rows, patches // rows
+def _fused(
+    tape: Tape,
+    logits: Tensor,
+    targets: Tensor,
+    blocks: int | Sequence[int] | None,
+    coupling: str,
+    fusion: str,
+    retain_graph: bool,
+) -> Tensor:
+    """Return GETAM, (M, N)."""
+    arguments = {"blocks": blocks, "retain_graph": retain_graph}
+    coupled, targets = _coupling(coupling), check_targets(logits, targets)
+    if fusion == "matrix":
+        return class_row_product(tape, logits, targets, coupled, **arguments)
+    return fuse(class_row_maps(tape, logits, targets, coupled, **arguments), fusion)
+
+
+def _coupling(name: str) -> Coupling:
+    check_name("coupling", name, COUPLINGS)
+    return partial(couple, coupling=name)
+
+
+def _check(coupling: str, fusion: str) -> None:
+    check_name("coupling", coupling, COUPLINGS)
+    check_name("fusion", fusion, FUSIONS)
 
 
 def _square(patches: int) -> tuple[int, int]:
@@ -176,6 +198,7 @@ def _square(patches: int) -> tuple[int, int]:
     return side, side
 
 
-def _check(what: str, name: str, known: Sequence[str]) -> None:
+def check_name(what: str, name: str, known: Sequence[str]) -> None:
+    """Raise `InputError` unless `name` is among `known`."""
     if name not in known:
-        raise InputError(f"{what} {name!r}: there is {' and '.join(known)}")
+        raise InputError(f"{what} {name!r}: expected {' or '.join(known)}")

@@ -3,6 +3,9 @@
 Shapes: B images, (H, W) pixels, C classes, T prefix tokens, [class] first.
 """
 
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -99,3 +102,40 @@ def logits_of(model: nn.Module, images: Tensor) -> Tensor:
             " are normalised as the model wants them"
         )
     return logits
+
+
+@contextmanager
+def watching(module: nn.Module) -> Iterator[list[Tensor]]:
+    """Collect the outputs of `module` in the block."""
+    seen: list[Tensor] = []
+    hook = module.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    try:
+        yield seen
+    finally:
+        hook.remove()
+
+
+def part_of(model: nn.Module, *names: str) -> tuple[Any, ...]:
+    """Return attributes of the transformer by name, as timm has them.
+
+    Raises
+    ------
+    InputError
+        The network has none of such a name.
+    """
+    transformer = transformer_of(model)
+    missing = [name for name in names if not hasattr(transformer, name)]
+    if missing:
+        raise InputError(
+            f"{type(transformer).__name__} has no {', '.join(missing)}: this map is made of timm's"
+            " transformers; getam and attention_gradient serve others too"
+        )
+    return tuple(getattr(transformer, name) for name in names)
+
+
+def grid_of(patches: int, image_size: Sequence[int]) -> tuple[int, int]:
+    """Return the grid (h, w) of N patches whose aspect is nearest to that of (H, W) pixels."""
+    height, width = image_size
+    divisors = (h for h in range(1, patches + 1) if patches % h == 0)
+    rows = min(divisors, key=lambda h: abs(math.log(h * h * width / (patches * height))))
+    return rows, patches // rows

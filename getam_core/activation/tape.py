@@ -2,8 +2,8 @@
 
 Fused attention never forms its matrix A, and GETAM needs one row of it only: that of the [class]
 token. With O = A V, the gradient of a logit y is dy/dA[0, j] = <dy/dO[0], V[j]>, and the row
-itself is softmax(scale * q_class K^T). So the tape keeps q_class, K, V and O, and memory stays
-linear in the number of tokens.
+itself is softmax(scale * q_class K^T). So the tape keeps Q, K, V and O, which the backward
+pass keeps anyway, and memory stays linear in the number of tokens.
 
 Shapes: B images, L blocks, H heads, N patches, T prefix tokens ([class] first), D head dimension.
 """
@@ -29,29 +29,39 @@ _ATTENTION = F.scaled_dot_product_attention
 class Block:
     """One call of attention; all but `output` are detached."""
 
-    query: Tensor  # (B, H, D), of the [class] token
+    query: Tensor  # (B, H, T + N, D)
     key: Tensor  # (B, H, T + N, D)
     value: Tensor  # (B, H, T + N, D)
-    bias: Tensor | None  # attention mask or relative position bias of the [class] row
+    bias: Tensor | None  # attention mask or relative position bias, (..., T + N, T + N)
     scale: float
     output: Tensor  # (B, H, T + N, D), part of the graph
 
     def class_row(self, images: Tensor) -> Tensor:
-        """Attention of the [class] token to all tokens, (images, H, T + N), rows sum to 1."""
-        query = _precise(self.query[images]) * self.scale
-        scores = torch.einsum("mhd,mhsd->mhs", query, _precise(self.key[images]))
-        return (scores if self.bias is None else scores + self._bias_of(images)).softmax(-1)
+        """Attention of the [class] token to all tokens, (images, H, T + N), sums to 1."""
+        return self.rows(images, slice(1))[:, :, 0]
 
     def class_row_gradient(self, gradient: Tensor, images: Tensor) -> Tensor:
         """Turn dy/dO, (B, H, T + N, D), into dy/dA of the [class] row, (images, H, T + N)."""
-        row = _precise(gradient[:, :, 0][images])
-        return torch.einsum("mhd,mhsd->mhs", row, _precise(self.value[images]))
+        return self.row_gradients(gradient, images, slice(1))[:, :, 0]
 
-    def _bias_of(self, images: Tensor) -> Tensor:
-        bias = self.bias
+    def rows(self, images: Tensor, tokens: slice) -> Tensor:
+        """Attention of some tokens to all, (images, H, tokens, T + N)."""
+        query = _precise(self.query[images, :, tokens]) * self.scale
+        scores = query @ _precise(self.key[images]).transpose(-2, -1)
+        if self.bias is not None:
+            scores = scores + self._bias_of(images, tokens)
+        return scores.softmax(-1)
+
+    def row_gradients(self, gradient: Tensor, images: Tensor, tokens: slice) -> Tensor:
+        """Turn dy/dO, (B, H, T + N, D), into dy/dA of some rows, (images, H, tokens, T + N)."""
+        of_rows = _precise(gradient[images, :, tokens])
+        return of_rows @ _precise(self.value[images]).transpose(-2, -1)
+
+    def _bias_of(self, images: Tensor, tokens: slice) -> Tensor:
+        bias = self.bias[..., tokens, :] if self.bias.shape[-2] > 1 else self.bias
         if bias.dtype == torch.bool:
             bias = torch.zeros_like(bias, dtype=torch.float32).masked_fill(~bias, -math.inf)
-        return _precise(bias[images] if bias.dim() == 3 and len(bias) > 1 else bias)
+        return _precise(bias[images] if bias.dim() == 4 and len(bias) > 1 else bias)
 
 
 def _precise(x: Tensor) -> Tensor:
@@ -67,8 +77,8 @@ class Tape:
     blocks: list[Block] = field(default_factory=list)
 
     def patches(self) -> int:
-        """Return N, the number of patch tokens."""
-        return self.blocks[-1].key.shape[2] - self.prefix
+        """Return N, the number of patch tokens; `InputError` if nothing was recorded."""
+        return self.select(None)[-1].key.shape[2] - self.prefix
 
     def select(self, blocks: int | Sequence[int] | None) -> list[Block]:
         """Return all blocks (None), the last n (an int), or those with the given indices.
@@ -140,10 +150,10 @@ def _block(
             " no causal mask, no grouped queries"
         )
     return Block(
-        query=query[:, :, 0].detach(),
+        query=query.detach(),
         key=key.detach(),
         value=value.detach(),
-        bias=None if attn_mask is None else attn_mask[..., 0, :].detach(),
+        bias=None if attn_mask is None else attn_mask.detach(),
         scale=query.shape[-1] ** -0.5 if scale is None else scale,
         output=output,
     )

@@ -8,7 +8,7 @@ image, of a split), `ablation` (label settings against each other), `entries` (w
 from getam_core.average_precision import average_precision, mean_average_precision
 from getam_core.evaluation.ablation import evaluate_variants, sweep_variants
 from getam_core.evaluation.confusion import ConfusionMatrix
-from getam_core.evaluation.entries import label_entry, merge_entries, seed_entry
+from getam_core.evaluation.entries import label_entry, merge_entries, rank_maps, seed_entry
 from getam_core.evaluation.inference import segment_image
 from getam_core.evaluation.label_maps import evaluate_label_maps
 from getam_core.evaluation.masks import (
@@ -35,6 +35,7 @@ __all__ = [
     "mean_average_precision",
     "merge_entries",
     "predict_split",
+    "rank_maps",
     "read_mask",
     "read_mask_index",
     "seed_curve",

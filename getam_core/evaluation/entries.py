@@ -76,6 +76,27 @@ def seed_entry(
     return entry
 
 
+def rank_maps(
+    entries: Sequence[Mapping[str, Any]], class_map: Sequence[float | None]
+) -> list[dict[str, Any]]:
+    """Order seed entries from the best, with their rank (equal figures share one).
+
+    Parameters
+    ----------
+    entries : sequence of mapping
+        Those of `seed_entry`, one a method.
+    class_map : sequence of float or None
+        How well the network of each finds the classes of val: mAP in percent.
+    """
+    known = [entry for entry in entries if entry["miou"] is not None]
+    ranked = [
+        {**entry, "class_map": quality, "rank": 1 + sum(e["miou"] > entry["miou"] for e in known)}
+        for entry, quality in zip(entries, class_map, strict=True)
+        if entry["miou"] is not None
+    ]
+    return sorted(ranked, key=lambda entry: entry["rank"])
+
+
 def merge_entries(
     run: str, dataset: str, classes: Sequence[str], entries: Iterable[Mapping[str, Any]]
 ) -> dict[str, Any]:

@@ -7,6 +7,14 @@ and overrides), `wording` (what is wrong, in words), `paths` (what a run names m
 from getam_core.settings.base import Section
 from getam_core.settings.loading import load_settings
 from getam_core.settings.paths import check_paths
-from getam_core.settings.sections import METHOD_NAMES, SWEEPS, Settings
+from getam_core.settings.sections import CLASSIFIERS, METHOD_NAMES, SWEEPS, Settings
 
-__all__ = ["METHOD_NAMES", "SWEEPS", "Section", "Settings", "check_paths", "load_settings"]
+__all__ = [
+    "CLASSIFIERS",
+    "METHOD_NAMES",
+    "SWEEPS",
+    "Section",
+    "Settings",
+    "check_paths",
+    "load_settings",
+]

@@ -35,12 +35,22 @@ class ModelSettings(Section):
     decoder_kernel: Literal[1, 3] = 3
     taps: tuple[int, ...] | None = None
     readout: Literal["project", "add", "ignore"] = "project"
+    head: Literal["class", "ts_cam"] = "class"
 
     @model_validator(mode="after")
     def _one_source_of_weights(self) -> "ModelSettings":
         if self.stem is not None and self.weights is not None:
             raise ValueError("weights must be null beside a stem, which has weights of its own")
         return self
+
+
+class ClassifierSettings(Section):
+    """Networks that are trained to classify, for the methods that the run's own cannot serve.
+
+    CNN CAM takes `cnn`, null for the model's stem; TS-CAM the run's network with another head.
+    """
+
+    cnn: StemSettings | None = None
 
 
 class EncoderSettings(StemSettings):

@@ -32,10 +32,12 @@ def check_paths(settings: Settings, source: Path) -> None:
 
 def _named_paths(settings: Settings) -> list[tuple[str, str]]:
     stem, encoder = settings.model.stem, settings.saliency.encoder
+    cnn = settings.classifiers.cnn
     source = settings.saliency.source if _uses_saliency(settings) else None
     named = {
         "model.weights": settings.model.weights,
         "model.stem.weights": stem.weights if stem else None,
+        "classifiers.cnn.weights": cnn.weights if cnn else None,
         "saliency.encoder.weights": encoder.weights if source == "network" else None,
         "saliency.images": settings.saliency.images if source == "network" else None,
         "saliency.folder": settings.saliency.folder if source == "precomputed" else None,

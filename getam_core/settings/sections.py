@@ -20,9 +20,12 @@ from getam_core.settings.base import (
     Section,
 )
 from getam_core.settings.data import DataSettings
-from getam_core.settings.networks import EncoderSettings, ModelSettings
+from getam_core.settings.networks import ClassifierSettings, EncoderSettings, ModelSettings
 
-METHOD_NAMES = ("getam", "grad_cam", "cam_ignore")
+METHOD_NAMES = (
+    "getam", "attention_gradient", "grad_cam", "ts_cam", "cam_ignore", "cam_add", "cnn_cam",
+)  # fmt: skip
+CLASSIFIERS = {"ts_cam": "ts_cam", "cnn_cam": "cnn"}  # methods with a network of their own
 Method = Literal[METHOD_NAMES]
 SWEEPS = ("alpha", "gamma", "refinement", "completion")
 
@@ -45,16 +48,23 @@ class SaliencySettings(Section):
 
 
 class GetamSettings(Section):
-    """GETAM's readings (docs/decisions.md): coupling of Eq. 2 and the blocks that are summed."""
+    """GETAM's readings (docs/decisions.md): coupling of Eq. 2, the blocks, and their fusion."""
 
     coupling: Literal["per_head", "head_mean"] = "per_head"
     blocks: int | None = Field(None, ge=1, description="the last n blocks; null for all")
+    fusion: Literal["sum", "product", "matrix"] = "sum"
 
 
 class ExportedGetamSettings(GetamSettings):
     """The same for the export, which can keep what is summed."""
 
     store_blocks: bool = False
+
+    @model_validator(mode="after")
+    def _blocks_of_a_sum(self) -> "ExportedGetamSettings":
+        if self.store_blocks and self.fusion != "sum":
+            raise ValueError("store_blocks keeps the terms of a sum: set fusion to sum, or it off")
+        return self
 
 
 class LabelSettings(Section):
@@ -131,9 +141,10 @@ class TrainSettings(Section):
 
 
 class MapSettings(Section):
-    """The export of maps by any method: long side in px (null is native), mirrored too."""
+    """The export of maps by any method: long side in px (null is native), scaled, mirrored."""
 
     size: Count | None = None
+    scales: Annotated[tuple[Positive, ...], Distinct, Field(min_length=1)] = (1.0,)
     flip: bool = True
     unlabelled: Literal["predicted", "none"] = "predicted"
 
@@ -149,7 +160,7 @@ class PredictSettings(Section):
 class EvaluateSettings(Section):
     """What `miou.json` compares beside pseudo labels and predictions."""
 
-    seeds: Annotated[tuple[Method, ...], Distinct] = METHOD_NAMES
+    seeds: Annotated[tuple[Method, ...], Distinct] = ("getam", "grad_cam", "cam_ignore")
 
 
 class AblationSettings(Section):
@@ -174,6 +185,7 @@ class Settings(Section):
     shard_size: Count = 2000
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
+    classifiers: ClassifierSettings = ClassifierSettings()
     saliency: SaliencySettings = SaliencySettings()
     train: TrainSettings = TrainSettings()
     maps: MapSettings = MapSettings()
@@ -182,6 +194,16 @@ class Settings(Section):
     predict: PredictSettings = PredictSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     ablation: AblationSettings = AblationSettings()
+
+    @model_validator(mode="after")
+    def _cam_needs_a_linear_head(self) -> "Settings":
+        wanted = [name for name in self.evaluate.seeds if name in ("cam_ignore", "cam_add")]
+        if wanted and self.model.head != "class":
+            raise ValueError(
+                f"evaluate.seeds: {', '.join(wanted)} needs a linear head on the tokens; leave it"
+                " out, or set model.head to class"
+            )
+        return self
 
     def select(self, *sections: str) -> str:
         """Return the named sections as JSON with sorted keys: what one stage depends on."""

@@ -8,11 +8,12 @@ on disk).
 
 from getam_core.training.loop import Plan, Trainer
 from getam_core.training.metrics import write_metrics
-from getam_core.training.network_file import load_network, save_network
+from getam_core.training.network_file import BUILDERS, load_network, save_network
 from getam_core.training.objective import Batch, Labelling, double_backward_step
 from getam_core.training.validation import class_map
 
 __all__ = [
+    "BUILDERS",
     "Batch",
     "Labelling",
     "Plan",

@@ -7,24 +7,33 @@ from typing import Any
 from torch import nn
 
 from getam_core.checkpoint import load_checkpoint, save_checkpoint
-from getam_core.vit import SegmentationTransformer, build_network
+from getam_core.vit import build_classifier, build_network
+
+BUILDERS = {"transformer": build_network, "cnn": build_classifier}
 
 
 def save_network(
-    path: Path, network: nn.Module, built_by: Mapping[str, Any], classes: Sequence[str]
+    path: Path,
+    network: nn.Module,
+    built_by: Mapping[str, Any],
+    classes: Sequence[str],
+    kind: str = "transformer",
 ) -> None:
-    """Write `checkpoint.pt`: {"model", "built_by", "classes"}.
+    """Write `checkpoint.pt`: {"model", "kind", "built_by", "classes"}.
 
-    `built_by` are the arguments of `build_network`; sources of initial weights are left out, since
-    the parameters replace them.
+    `built_by` are the arguments of the builder in `BUILDERS`; sources of initial weights are left
+    out, since the parameters replace them.
     """
-    stem = built_by["stem"] and {**built_by["stem"], "weights": None}
-    arguments = {**built_by, "weights": None, "stem": stem}
-    content = {"model": network.state_dict(), "built_by": arguments, "classes": list(classes)}
-    save_checkpoint(path, content)
+    arguments = dict(built_by)
+    if arguments["stem"] is not None:
+        arguments["stem"] = {**arguments["stem"], "weights": None}
+    if "weights" in arguments:
+        arguments["weights"] = None
+    content = {"kind": kind, "built_by": arguments, "classes": list(classes)}
+    save_checkpoint(path, {"model": network.state_dict(), **content})
 
 
-def load_network(path: Path) -> SegmentationTransformer:
+def load_network(path: Path) -> nn.Module:
     """Build the network of a `checkpoint.pt`, on the CPU and in evaluation mode.
 
     Raises
@@ -33,6 +42,6 @@ def load_network(path: Path) -> SegmentationTransformer:
         The file is missing or not readable.
     """
     content = load_checkpoint(path)
-    network = build_network(**content["built_by"])
+    network = BUILDERS[content.get("kind", "transformer")](**content["built_by"])
     network.load_state_dict(content["model"])
     return network.eval()

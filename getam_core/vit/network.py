@@ -1,4 +1,4 @@
-"""One network with two outputs: class logits from the [class] token, a segmentation from DPT.
+"""One network with two outputs: class logits from the tokens, a segmentation from DPT.
 
 Shapes: B images, C foreground classes, (H, W) pixels, (h, w) patches, N = h * w, T prefix tokens.
 """
@@ -14,7 +14,10 @@ from torch import Tensor, nn
 from getam_core.errors import InputError
 from getam_core.vit.backbone import build_vit, normalisation, split_hybrid
 from getam_core.vit.dpt import DPT, default_taps, resize, token_scales
+from getam_core.vit.library import unknown
 from getam_core.vit.stem import FINEST, Stem, build_stem
+
+HEADS = ("class", "ts_cam")
 
 
 class SegmentationTransformer(nn.Module):
@@ -28,6 +31,8 @@ class SegmentationTransformer(nn.Module):
     stem : CNN in front of the transformer, or None.
     stem_maps : how many of the stem's maps, the last left out, the decoder reads, counted from
         the coarse end.
+    ts_cam : number of classes C that a TS-CAM head finds: a 3 x 3 convolution of the last patch
+        tokens, whose mean is the logit (Gao et al. 2021). 0 for `vit`'s own head, on [class].
     """
 
     def __init__(
@@ -37,10 +42,12 @@ class SegmentationTransformer(nn.Module):
         taps: Sequence[int],
         stem: Stem | None = None,
         stem_maps: int = 0,
+        ts_cam: int = 0,
     ):
         super().__init__()
         self.vit, self.decoder, self.stem = vit, decoder, stem
         self.normalise = normalisation(vit) if stem is None else None
+        self.class_maps = nn.Conv2d(vit.embed_dim, ts_cam, 3, padding=1) if ts_cam else None
         self.taps, self.stem_maps = list(taps), stem_maps
         self.stride = vit.patch_embed.patch_size[0] * (stem.stride if stem is not None else 1)
 
@@ -67,9 +74,9 @@ class SegmentationTransformer(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W), RGB 0..1 -> class logits (B, C)."""
-        self.grid(images.shape[-2:])
+        grid = self.grid(images.shape[-2:])
         _, x = self._embed(images)
-        return self.vit(x)
+        return self._classify(self.vit.forward_features(x), grid)
 
     def classify_and_segment(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Run one forward pass for both outputs.
@@ -92,7 +99,7 @@ class SegmentationTransformer(nn.Module):
             x, indices=self.taps, return_prefix_tokens=True, output_fmt="NLC"
         )
         segmentation = self.decoder(stem_maps, tapped, grid)
-        return self.vit.forward_head(tokens), resize(segmentation, images.shape[-2:])
+        return self._classify(tokens, grid), resize(segmentation, images.shape[-2:])
 
     def _embed(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """Return the stem's maps for the decoder, and what the transformer cuts into patches."""
@@ -101,11 +108,20 @@ class SegmentationTransformer(nn.Module):
         *finer, last = self.stem(images)
         return finer[len(finer) - self.stem_maps :], last
 
+    def _classify(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Tokens (B, T + N, E) after the last norm -> class logits (B, C)."""
+        if self.class_maps is None:
+            return self.vit.forward_head(tokens)
+        patches = tokens[:, self.num_prefix_tokens :].transpose(1, 2).unflatten(2, grid)
+        return self.class_maps(patches).mean((2, 3))
+
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return all parameters once: "backbone" (transformer), "stem", "heads" (new layers)."""
         heads = nn.ModuleList([self.decoder, self.vit.head])
         if hasattr(self.vit, "head_dist"):
             heads.append(self.vit.head_dist)
+        if self.class_maps is not None:
+            heads.append(self.class_maps)
         in_heads = {id(p) for p in heads.parameters()}
         return {
             "backbone": [p for p in self.vit.parameters() if id(p) not in in_heads],
@@ -127,6 +143,7 @@ def build_network(
     decoder_kernel: int = 3,
     taps: Sequence[int] | None = None,
     readout: str = "project",
+    head: str = "class",
 ) -> SegmentationTransformer:
     """Assemble the network of a run.
 
@@ -141,6 +158,7 @@ def build_network(
     decoder_kernel : side of the decoder's projections; see `FusionDecoder`.
     taps : blocks that the decoder reads; None for those of `default_taps`.
     readout : see `Reassemble`.
+    head : "class", logits of the [class] token, or "ts_cam"; see `SegmentationTransformer`.
 
     Raises
     ------
@@ -148,11 +166,13 @@ def build_network(
         See `build_vit` and `build_stem`; taps that are not increasing block numbers; a
         `decoder_stride` at which the stem has no map.
     """
+    if head not in HEADS:
+        raise unknown(f"head (one of {', '.join(HEADS)})", head, HEADS)
     cnn = build_stem(**stem) if stem is not None else None
     vit = build_vit(
         name,
         image_size=image_size,
-        num_classes=num_classes,
+        num_classes=num_classes if head == "class" else 0,
         options=options,
         weights=weights,
         stem=cnn,
@@ -170,7 +190,14 @@ def build_network(
         readout=readout,
         kernel=decoder_kernel,
     )
-    network = SegmentationTransformer(vit, decoder, taps, cnn, stem_maps=len(finer))
+    network = SegmentationTransformer(
+        vit,
+        decoder,
+        taps,
+        cnn,
+        stem_maps=len(finer),
+        ts_cam=num_classes if head == "ts_cam" else 0,
+    )
     return network.to(memory_format=torch.channels_last)  # convolutions: a sixth faster on a CPU
 
 

@@ -1,0 +1,80 @@
+"""Maps averaged over image scales and mirror images, whatever the method.
+
+Shapes: B images, C classes, M (image, class) pairs, L blocks, (h, w) patches.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+MapMethod = Callable[..., tuple[Tensor, Tensor]]
+
+
+def averaged(
+    method: MapMethod, *, scales: Sequence[float] = (1.0,), flip: bool = False, stride: int = 1
+) -> MapMethod:
+    """Return a method of the same form that averages over views of the images.
+
+    Every view counts the same: its map is divided by its maximum (single blocks by that of their
+    sum), and the mean of these is multiplied by the mean of the maxima: GETAM is of squared
+    gradients, whose size changes with the number of patches. Logits are the mean over the views.
+
+    Parameters
+    ----------
+    method : one of `METHODS`, or any `f(model, images, targets, **own) -> (maps, logits)`.
+    scales : factors on the sides of the images; the maps have the grid of the first.
+    flip : add each scale's mirror image.
+    stride : sides of scaled images are rounded to its multiples.
+    """
+    if tuple(scales) == (1.0,) and not flip:
+        return method
+
+    def over_views(
+        model: nn.Module, images: Tensor, targets: Tensor, **own: object
+    ) -> tuple[Tensor, Tensor]:
+        units, peaks, logits = [], [], []
+        for view, mirrored in _views(images, scales, flip, stride):
+            maps, scores = method(model, view, targets, **own)
+            maps = maps.flip(-1) if mirrored else maps
+            peak = _peak(maps)
+            units.append(maps / peak.clamp_min(torch.finfo(maps.dtype).tiny))
+            peaks.append(peak)
+            logits.append(scores)
+        resized = [_resize(unit, units[0].shape[-2:]) for unit in units]
+        return _mean(resized) * _mean(peaks), _mean(logits)
+
+    return over_views
+
+
+def _peak(maps: Tensor) -> Tensor:
+    """Return the maximum of each (image, class) pair; maps (M, h, w) or (M, L, h, w)."""
+    whole = maps.sum(1, keepdim=True) if maps.ndim == 4 else maps
+    return whole.amax((-2, -1), keepdim=True)
+
+
+def _views(
+    images: Tensor, scales: Sequence[float], flip: bool, stride: int
+) -> Iterator[tuple[Tensor, bool]]:
+    """Yield the images at every scale, and whether they are mirrored."""
+    for scale, mirrored in product(scales, (False, True) if flip else (False,)):
+        size = [max(1, round(side * scale / stride)) * stride for side in images.shape[-2:]]
+        view = _resize(images, size)
+        yield (view.flip(-1) if mirrored else view), mirrored
+
+
+def _resize(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Resize (..., H, W) to `size`, without aliases where it shrinks."""
+    if x.shape[-2:] == tuple(size):
+        return x
+    if not x.numel():  # no pair of an image and a class
+        return x.new_zeros(*x.shape[:-2], *size)
+    planes = x.reshape(-1, 1, *x.shape[-2:])
+    resized = F.interpolate(planes, tuple(size), mode="bilinear", antialias=True)
+    return resized.reshape(*x.shape[:-2], *size)
+
+
+def _mean(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(tensors)).mean(0)

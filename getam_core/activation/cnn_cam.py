@@ -1,0 +1,70 @@
+"""CAM of a CNN: the class weights of a linear head on its last map (Zhou et al. 2016).
+
+The first line of GETAM's Table 1. Shapes: B images, C classes, M (image, class) pairs, E channels.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from getam_core.activation.models import check_images, logits_of
+from getam_core.activation.passes import check_targets
+from getam_core.activation.tape import for_maps
+from getam_core.errors import InputError
+
+PARTS = ("forward_features", "forward_head", "get_classifier")  # of every CNN of timm
+
+
+@torch.no_grad()
+def cnn_cam(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Apply the class head's weights to the last feature map: `relu(sum_e w_ce f_e)`.
+
+    Parameters
+    ----------
+    model : a CNN of timm, or `ConvolutionalClassifier`, whose logits are a linear layer of the
+        last map's mean (ResNet, EfficientNet, RegNet, DenseNet, ...).
+    images : (B, 3, H, W) Tensor, as the model wants them.
+    targets : (B, C) bool Tensor.
+
+    Returns
+    -------
+    maps : (M, h, w) Tensor, in the order of `targets.nonzero()`, not negative, not normalised.
+    logits : (B, C) Tensor, detached.
+
+    Raises
+    ------
+    InputError
+        The model is no such CNN; images or targets do not fit; logits are not finite.
+    """
+    check_images(model, images)
+    classifier = _classifier(model)
+    with for_maps(model, images) as anchored, torch.no_grad():
+        features = model.forward_features(anchored)
+        logits = logits_of(model.forward_head, features)
+    targets = check_targets(logits, targets)
+    weight_CE, features = classifier.weight.flatten(1).float(), features.float()
+    if features.ndim != 4 or features.shape[1] != weight_CE.shape[1]:
+        raise _refusal(model, f"its features are {tuple(features.shape)}")
+    maps_BChw = torch.einsum("ce,behw->bchw", weight_CE, features)
+    mean_BC = maps_BChw.mean((2, 3))
+    if classifier.bias is not None:
+        mean_BC = mean_BC + classifier.bias.float()
+    if not torch.allclose(mean_BC, logits.float(), rtol=0.02, atol=0.02 * float(logits.std())):
+        raise _refusal(model, "there is more between its last map and its logits")
+    return maps_BChw.relu()[targets], logits
+
+
+def _classifier(model: nn.Module) -> nn.Module:
+    """Return the linear layer of the head."""
+    if not all(hasattr(model, part) for part in PARTS):
+        raise _refusal(model, f"it has no {', '.join(PARTS)}")
+    classifier = model.get_classifier()
+    if not isinstance(classifier, (nn.Linear, nn.Conv2d)):
+        raise _refusal(model, f"its head is {type(classifier).__name__}")
+    return classifier
+
+
+def _refusal(model: nn.Module, reason: str) -> InputError:
+    return InputError(
+        f"{type(model).__name__} is no CNN with a linear head on pooled features ({reason});"
+        " take one of timm, for instance resnet50"
+    )
