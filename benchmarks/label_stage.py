@@ -60,9 +60,9 @@ def read_all(path: Path) -> int:
 def stage_rate(folder: Path, entries: list[Entry], workers: int, rounds: int) -> float:
     """Images/s; the start of processes, seconds whatever the number of images, is not counted."""
     few = entries[:8]
-    start = seconds(lambda: label_all(folder, few, workers)) if workers > 1 else 0.0
+    start = min(seconds(lambda: label_all(folder, few, workers)) for _ in range(rounds))
     spent = min(seconds(lambda: label_all(folder, entries, workers)) for _ in range(rounds))
-    return len(entries) / (spent - start)
+    return (len(entries) - len(few)) / (spent - start)
 
 
 def store_rows(folder: Path, rounds: int) -> list[list[str]]:

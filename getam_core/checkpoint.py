@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Write tensors and plain Python values atomically."""
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        torch.save(content, file)  # by name it would store the name: same content, other bytes
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

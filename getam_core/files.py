@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,16 +17,39 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     """Give a temporary name beside `path`, and rename it to `path` when the block ends well.
 
     On an exception (Ctrl-C included) the temporary file is removed and whatever stood at `path`
-    before stays as it was. The suffix is kept, for writers that choose a format by it.
+    before stays as it was. The suffix is kept, for writers that choose a format by it. The content
+    is on the disk before the name is; what a killed process left goes with the next writer.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_remains(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_remains(path: Path) -> None:
+    """Remove what processes of this machine that no longer run left beside `path`."""
+    pattern = re.compile(rf"\.{re.escape(path.stem)}\.(\d+)\.partial{re.escape(path.suffix)}")
+    for file in path.parent.glob(".*.partial*"):
+        named = pattern.fullmatch(file.name)
+        if named and not _runs(int(named[1])):
+            file.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is another user's
+        pass
+    return True
 
 
 def digest(path: Path | str) -> str:

@@ -7,7 +7,7 @@ rule ablation:
         index="results/{run}/index.csv",
         masks="results/{run}/evaluation/masks_train.csv",
         maps="results/{run}/getam/maps.h5",
-        saliency=label_saliency,
+        saliency=swept_saliency,
     output:
         scores="results/{run}/ablation/{sweep}.json",
         plot="results/{run}/ablation/{sweep}.png",

@@ -142,6 +142,12 @@ def map_shards(wildcards):
 
 def label_saliency(wildcards):
     """Saliency, if the exported labels use it."""
+    used = run_settings(wildcards.run).pseudo_labels.uses_saliency
+    return rules.make_saliency.output.saliency if used else []
+
+
+def swept_saliency(wildcards):
+    """Saliency, if the settings want it in labels: a sweep may be over the methods of making them."""
     used = run_settings(wildcards.run).pseudo_labels.saliency
     return rules.make_saliency.output.saliency if used else []
 

@@ -27,6 +27,19 @@ class TestCheckpoint:
         with pytest.raises(InputError, match=r"evil\.pt: not a readable checkpoint"):
             load_checkpoint(tmp_path / "evil.pt")
 
+    def test_another_kind_of_file_is_no_network(self, tmp_path):
+        save_checkpoint(tmp_path / "saliency.pt", {"network": {}, "settings": {}})
+        with pytest.raises(InputError, match=r"saliency\.pt: no network that the training stage"):
+            load_network(tmp_path / "saliency.pt")
+
+    def test_the_same_content_is_the_same_bytes_whichever_process_writes(
+        self, tmp_path, monkeypatch
+    ):
+        for process in (1, 23456):
+            monkeypatch.setattr("os.getpid", lambda process=process: process)
+            save_checkpoint(tmp_path / f"{process}.pt", {"model": torch.arange(3)})
+        assert (tmp_path / "1.pt").read_bytes() == (tmp_path / "23456.pt").read_bytes()
+
     def test_a_missing_file_says_which_stage_makes_it(self, tmp_path):
         with pytest.raises(InputError, match=r"none\.pt: no such checkpoint"):
             load_checkpoint(tmp_path / "none.pt")

@@ -132,11 +132,29 @@ def test_opening_keeps_what_some_square_covers(side):
         ([1, 2], np.ones((4, 5), bool), "saliency"),
         ([1, 2], np.ones((4, 4), np.uint8), "bool"),
         ([0, 2], np.ones((4, 4), bool), "1 to 254"),
+        ([2, 2], np.ones((4, 4), bool), "each once"),
     ],
 )
 def test_inputs_that_do_not_agree_are_refused(class_ids, saliency, message):
     with pytest.raises(InputError, match=message):
         complete_labels(np.ones((2, 4, 4)), class_ids, saliency)
+
+
+@pytest.mark.parametrize("options", [{"alpha": 90}, {"alpha": -0.2}, {"gamma": 0.5}])
+def test_numbers_outside_their_range_are_refused(options):
+    with pytest.raises(InputError, match="0 <= alpha <= 1, gamma >= 1"):
+        complete_labels(np.ones((1, 4, 4)), [1], np.zeros((4, 4), bool), **options)
+
+
+def test_maps_that_are_not_finite_are_refused():
+    with pytest.raises(InputError, match="NaN"):
+        complete_labels(np.full((1, 4, 4), np.nan), [1], None)
+
+
+def test_maps_and_saliency_may_be_of_either_kind():
+    maps, saliency = np.random.default_rng(2).random((2, 6, 5)), np.eye(6, 5, dtype=bool)
+    labels = complete_labels(torch.from_numpy(maps), [1, 2], saliency)
+    np.testing.assert_array_equal(labels.numpy(), complete_labels(maps, [1, 2], saliency))
 
 
 def test_alpha_of_one_mines_nothing():

@@ -47,6 +47,17 @@ def test_labels_follow_the_image_where_the_probabilities_are_wrong():
     np.testing.assert_array_equal(smoothed.argmax(axis=0), truth)
 
 
+def test_without_further_words_it_has_the_authors_test_setting():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    scores = rng.random((3, 40, 60))
+    probabilities = scores / scores.sum(axis=0)
+    stated = dense_crf(image, probabilities, iterations=20, gaussian=(3, 3), bilateral=(83, 5, 4))
+    np.testing.assert_array_equal(dense_crf(image, probabilities), stated)
+    for other in ({"iterations": 10}, {"gaussian": (3, 2)}, {"bilateral": (64, 5, 4)}):
+        assert (dense_crf(image, probabilities, **other) != stated).any()
+
+
 def test_shapes_that_do_not_agree_are_refused():
     image, probabilities = two_halves()
     with pytest.raises(InputError, match="does not agree"):

@@ -11,6 +11,7 @@ from getam_core.report import predicted_example, training_example
 from getam_core.settings import Settings
 from getam_core.stores import (
     StoreWriter,
+    export_coco,
     export_png,
     merge_stores,
     open_store,
@@ -101,6 +102,9 @@ READERS = [
     ("labels", score("labels")),
     ("labels", report),
     ("labels", export),
+    ("labels", lambda run: export_coco(run.store("labels"), run.folder / "coco.json")),
+    ("labels", lambda run: summary(run.store("labels"))),
+    ("saliency", lambda run: summary(run.store("saliency"))),
     ("predictions", score("predictions")),
     ("predictions", report),
 ]

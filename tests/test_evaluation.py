@@ -1,5 +1,6 @@
 import json
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -18,8 +19,10 @@ from getam_core.evaluation import (
     evaluate_label_maps,
     find_masks,
     label_entry,
+    label_map,
     mean_average_precision,
     merge_entries,
+    predict_split,
     read_mask,
     read_mask_index,
     seed_entry,
@@ -224,29 +227,37 @@ def photograph():
     return np.kron(rng.integers(0, 255, (5, 6, 3)), np.ones((8, 8, 1))).astype(np.uint8)
 
 
-def test_segmentation_at_native_size_is_the_argmax_of_the_network(photograph):
+def segmented(network, image, *, crf=False, **views):
+    probabilities, scores = segment_image(network, image, **views)
+    return label_map(image, probabilities, crf=crf), scores
+
+
+def test_segmentation_at_native_size_is_the_softmax_of_the_network(photograph):
     network = Brightness()
-    label_map, scores = segment_image(network, photograph, sizes=(None,), flip=False)
+    probabilities, scores = segment_image(network, photograph, sizes=(None,), flip=False)
     tensor = torch.from_numpy(photograph).permute(2, 0, 1)[None] / 255
     logits, segmentation = network.classify_and_segment(tensor)
-    np.testing.assert_array_equal(label_map, segmentation[0].argmax(dim=0).numpy())
+    want = segmentation[0].softmax(dim=0).detach().numpy()
+    np.testing.assert_allclose(probabilities, want, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(scores, logits[0].detach().numpy(), rtol=1e-5)
-    assert label_map.dtype == np.uint8 and scores.dtype == np.float32
+    labels = label_map(photograph, probabilities)
+    np.testing.assert_array_equal(labels, want.argmax(0))
+    assert labels.dtype == np.uint8 and scores.dtype == np.float32
 
 
 def test_flip_is_undone_before_the_mean(photograph):
     # This network commutes with the flip, so a flip that is not undone would change the result.
     plain = segment_image(Brightness(), photograph, sizes=(None,), flip=False)
     both = segment_image(Brightness(), photograph, sizes=(None,), flip=True)
-    np.testing.assert_array_equal(plain[0], both[0])
+    np.testing.assert_allclose(plain[0], both[0], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(plain[1], both[1], rtol=1e-5, atol=1e-6)
 
 
 def test_an_image_of_any_size_is_segmented_at_its_own_size(photograph):
     image = photograph[:37, :45]
-    label_map, scores = segment_image(Brightness(), image, sizes=(32, 64, None), flip=True)
-    assert label_map.shape == (37, 45) and scores.shape == (2,)
-    assert label_map.max() <= 2
+    labels, scores = segmented(Brightness(), image, sizes=(32, 64, None), flip=True)
+    assert labels.shape == (37, 45) and scores.shape == (2,)
+    assert labels.max() <= 2
 
 
 def test_scores_are_the_mean_over_sizes(photograph):
@@ -260,8 +271,21 @@ def test_crf_removes_specks_from_a_segmentation():
     image = np.full((40, 40, 3), (250, 60, 60), np.uint8)
     image[:, 20:] = (60, 250, 60)
     image[8:16, 8:16] = (130, 140, 60)  # a block that the network alone takes for class 1
-    rough = segment_image(Brightness(), image, sizes=(None,), flip=False)[0]
-    refined = segment_image(Brightness(), image, sizes=(None,), flip=False, crf=True)[0]
+    rough = segmented(Brightness(), image, sizes=(None,), flip=False)[0]
+    refined = segmented(Brightness(), image, sizes=(None,), flip=False, crf=True)[0]
     assert refined.shape == rough.shape
     assert (rough[8:16, 8:16] == 1).all() and (refined[8:16, 8:16] == 0).all()
     assert (refined[:, 24:] == 1).all() and (refined[:, :6] == 0).all()
+
+
+def test_a_split_is_the_same_with_the_crf_in_processes(photograph, tmp_path):
+    entries = []
+    for i in range(3):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), np.roll(photograph, 8 * i, axis=1))
+        entries.append(Entry(str(i), tmp_path / f"{i}.png", "val", ()))
+    views = {"sizes": (None,), "flip": False, "crf": True}
+    for workers in (1, 2):
+        path = tmp_path / f"{workers}.h5"
+        with StoreWriter(path, "predictions", ("a", "b"), {}) as writer:
+            predict_split(Brightness(), entries, writer, workers=workers, **views)
+    assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "2.h5").read_bytes()

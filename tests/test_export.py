@@ -1,8 +1,10 @@
 """The export of maps: single blocks beside their sum, and classes where an image has no label."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from getam_core.activation import export_maps, getam, getam_blocks
 from getam_core.data import SCENE_CLASSES, Entry, of_split, read_voc, write_scenes
@@ -69,6 +71,27 @@ def test_stored_blocks_give_the_stored_map(network, entries, tmp_path):
         np.testing.assert_allclose(
             as_computed.sum(0), expected, rtol=5e-3, atol=2e-3 * expected.max()
         )
+
+
+def brightness(_network, images, targets):
+    """Commutes with the mirror: were its maps not mirrored back, the mean would be another."""
+    maps = F.avg_pool2d(images.mean(1), 8)
+    owner, class_index = targets.nonzero(as_tuple=True)
+    return maps[owner] * (1 + class_index[:, None, None]), images.mean((2, 3))
+
+
+@pytest.mark.parametrize("views", [{"flip": True}, {"flip": False, "scales": [1.0, 2.0]}])
+def test_maps_of_views_are_brought_back_to_the_image(views, network, tmp_path):
+    rng = np.random.default_rng(0)
+    image = np.kron(rng.integers(0, 256, (4, 6, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+    entries = [Entry("a", tmp_path / "a.png", "train", SCENE_CLASSES[:2])]
+    plain = exported(tmp_path / "plain.h5", network, entries, brightness, flip=False)
+    store = exported(tmp_path / "views.h5", network, entries, brightness, **views)
+    one, mean = read_maps(plain, "a"), read_maps(store, "a")
+    assert one.size == mean.size == (32, 48) and mean.maps.shape == (2, 4, 6)
+    np.testing.assert_allclose(mean.maps, one.maps, atol=1e-3 if views["flip"] else 0.2)
+    np.testing.assert_allclose(mean.maximum, one.maximum, rtol=0.2)
 
 
 def test_predicted_classes_are_those_of_positive_logits(network, entries, tmp_path):

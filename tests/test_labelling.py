@@ -1,11 +1,26 @@
+import inspect
+
+import cv2
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
-from getam_core.data import SCENE_CLASSES, of_split, read_voc, write_scenes
-from getam_core.labels import complete_labels, export_labels, label_image, label_images
-from getam_core.refine import pamr
-from getam_core.stores import StoreWriter, open_store, write_maps
+from getam_core.data import SCENE_CLASSES, Entry, of_split, read_voc, write_scenes
+from getam_core.errors import InputError
+from getam_core.labels import (
+    complete_labels,
+    crf_labels,
+    export_labels,
+    label_image,
+    label_images,
+    label_refined,
+    read_label_inputs,
+    refine_maps,
+)
+from getam_core.refine import crf_maps, pamr, par
+from getam_core.settings.sections import LabelSettings
+from getam_core.stores import StoreWriter, open_store, read_maps, write_maps
 
 GENERATOR = torch.Generator().manual_seed(0)
 IMAGE = torch.rand(3, 24, 40, generator=GENERATOR)
@@ -23,6 +38,100 @@ def test_without_refinement_maps_are_resized_as_they_are():
     resized = torch.nn.functional.interpolate(MAPS[None], (24, 40), mode="bilinear")[0]
     expected = complete_labels(resized, IDS, None)
     assert torch.equal(label_image(IMAGE, MAPS, IDS, None, refinement="none"), expected)
+
+
+@pytest.mark.parametrize("refinement", ["pamr", "par", "crf"])
+@pytest.mark.parametrize("scale", [0.5, 1.0])
+def test_refinement_has_its_iterations_its_scale_and_its_background(refinement, scale):
+    options = {"iterations": 3, "gamma": 5.0, "scale": scale}
+    got = refine_maps(IMAGE[None], MAPS[None], refinement=refinement, **options)
+    small = F.interpolate(IMAGE[None], scale_factor=scale, mode="area")
+    if refinement == "crf":
+        size = tuple(small.shape[2:])
+        rough = F.interpolate(MAPS[None], size, mode="bilinear")[0].numpy()
+        image = np.round(255 * small[0].permute(1, 2, 0).numpy()).astype(np.uint8)
+        smooth = crf_maps(image, rough, gamma=5.0, iterations=3)[1:]
+        refined = torch.from_numpy(smooth)[None]
+    else:
+        refined = {"pamr": pamr, "par": par}[refinement](small, MAPS[None], iterations=3)
+    torch.testing.assert_close(got, F.interpolate(refined, (24, 40), mode="bilinear"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"refinement": "PAMR"}, "refinement 'PAMR': expected pamr or par or crf or none"),
+        ({"method": "CRF"}, "method 'CRF': expected completion or crf"),
+        ({"iterations": -1}, "no negative number of iterations"),
+    ],
+)
+def test_wrong_names_and_numbers_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        label_image(IMAGE, MAPS, IDS, None, **options)
+
+
+def test_the_smallest_scale_leaves_a_pixel():
+    assert label_image(IMAGE, MAPS, IDS, None, scale=0.01).shape == (24, 40)
+
+
+def defaults(function):
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
+
+
+@pytest.mark.parametrize(
+    "function", [complete_labels, crf_labels, label_images, refine_maps, label_refined, pamr, par]
+)
+def test_a_function_s_defaults_are_those_of_the_settings(function):
+    settings = LabelSettings()
+    names = {"gammas": "crf_gammas", "confidence": "crf_confidence"}
+    for name, default in defaults(function).items():
+        if name != "dilations":
+            assert default == getattr(settings, names.get(name, name)), name
+
+
+@pytest.fixture
+def one_image(tmp_path):
+    """An image, a store of its maps and a store of its saliency, whose size is the argument."""
+    image = (255 * IMAGE.permute(1, 2, 0).numpy()).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+
+    def stores(size=(24, 40), salient=(24, 40)):
+        with (
+            StoreWriter(tmp_path / "maps.h5", "maps", SCENE_CLASSES, {}) as maps,
+            StoreWriter(tmp_path / "saliency.h5", "saliency", SCENE_CLASSES, {}) as saliency,
+        ):
+            write_maps(maps, "a", MAPS.numpy(), IDS.numpy(), size=size)
+            rng = np.random.default_rng(0)
+            saliency.write("a", rng.integers(0, 256, salient).astype(np.uint8))
+        return open_store(tmp_path / "maps.h5"), open_store(tmp_path / "saliency.h5")
+
+    return Entry("a", tmp_path / "a.png", "train", ()), stores
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.8])
+def test_the_threshold_says_what_is_salient(threshold, one_image, tmp_path):
+    entry, stores = one_image
+    maps, saliency = stores()
+    with StoreWriter(tmp_path / "labels.h5", "labels", SCENE_CLASSES, {}) as writer:
+        export_labels(
+            [entry], maps, saliency, writer,
+            saliency_threshold=threshold, workers=1, refinement="none",
+        )  # fmt: skip
+    got = open_store(tmp_path / "labels.h5")["a"]
+    resized = F.interpolate(
+        torch.from_numpy(read_maps(maps, "a").maps)[None], (24, 40), mode="bilinear"
+    )
+    expected = complete_labels(resized[0], IDS, torch.from_numpy(saliency["a"]) > 255 * threshold)
+    np.testing.assert_array_equal(got, expected.numpy())
+
+
+@pytest.mark.parametrize("sizes", [{"size": (40, 24)}, {"salient": (24, 41)}])
+def test_stores_of_an_image_of_another_size_are_refused_with_its_name(sizes, one_image):
+    entry, stores = one_image
+    maps, saliency = stores(**sizes)
+    with pytest.raises(InputError, match=r"\.h5: image 'a' was .* px .*a\.png has 24 x 40"):
+        read_label_inputs(entry, maps, saliency)
 
 
 def test_refinement_at_half_size_gives_labels_of_full_size():

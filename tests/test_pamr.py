@@ -169,3 +169,31 @@ def test_no_class_gives_no_map():
 def test_maps_of_another_batch_are_refused():
     with pytest.raises(InputError, match="one set of maps an image"):
         pamr(torch.rand(2, 3, 8, 8), torch.rand(1, 2, 4, 4))
+
+
+def test_a_constant_map_stays_constant():
+    images = torch.rand(1, 3, 20, 30, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(
+        pamr(images, torch.full((1, 2, 5, 5), 0.7)), torch.full((1, 2, 20, 30), 0.7)
+    )
+
+
+def test_without_further_words_it_has_the_published_settings():
+    generator = torch.Generator().manual_seed(0)
+    images, maps = (torch.rand(1, n, 60, 50, generator=generator) for n in (3, 2))
+    published = {"iterations": 10, "dilations": (1, 2, 4, 8, 12, 24)}
+    assert torch.equal(pamr(images, maps), pamr(images, maps, **published))
+
+
+@pytest.mark.parametrize(
+    ("channels", "options", "message"),
+    [
+        (1, {}, r"pamr: .*give \(B, 3, H, W\)"),
+        (3, {"dilations": ()}, "at least one"),
+        (3, {"dilations": (0, 1)}, "distances from 1 on"),
+        (3, {"iterations": -3}, "no negative number"),
+    ],
+)
+def test_what_is_no_image_or_no_neighbourhood_is_refused(channels, options, message):
+    with pytest.raises(InputError, match=message):
+        pamr(torch.rand(1, channels, 8, 8), torch.rand(1, 2, 4, 4), **options)

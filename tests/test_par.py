@@ -100,3 +100,24 @@ def test_no_class_gives_no_map_and_another_batch_is_refused():
     assert par(torch.rand(2, 3, 8, 8), torch.rand(2, 0, 4, 4)).shape == (2, 0, 8, 8)
     with pytest.raises(InputError, match=r"par: .*one set of maps an image"):
         par(torch.rand(2, 3, 8, 8), torch.rand(1, 2, 4, 4))
+
+
+def test_without_further_words_it_has_the_published_settings():
+    generator = torch.Generator().manual_seed(0)
+    images, maps = (torch.rand(1, n, 60, 50, generator=generator) for n in (3, 2))
+    published = {"iterations": 10, "dilations": (1, 2, 4, 8, 12, 24)}
+    assert torch.equal(par(images, maps), par(images, maps, **published))
+
+
+@pytest.mark.parametrize(
+    ("channels", "options", "message"),
+    [
+        (1, {}, r"par: .*give \(B, 3, H, W\)"),
+        (3, {"dilations": ()}, "at least one"),
+        (3, {"dilations": (0, 1)}, "distances from 1 on"),
+        (3, {"iterations": -3}, "no negative number"),
+    ],
+)
+def test_what_is_no_image_or_no_neighbourhood_is_refused(channels, options, message):
+    with pytest.raises(InputError, match=message):
+        par(torch.rand(1, channels, 8, 8), torch.rand(1, 2, 4, 4), **options)

@@ -35,6 +35,13 @@ def make(folder, write=write, settings=SETTINGS):
     return (folder / "out.h5").read_bytes()
 
 
+def test_parts_of_other_images_are_made_again(tmp_path):
+    with StoreWriter(tmp_path / "state/00000000.h5", "predictions", CLASSES, SETTINGS) as writer:
+        for image_id in IDS[5:10]:
+            writer.write(image_id, np.zeros((2, 2), np.uint8))
+    assert make(tmp_path) == make(tmp_path / "undisturbed")
+
+
 def killed_half_way(folder):
     def die_at_image_12(writer, chosen):
         for image_id in IDS[chosen]:

@@ -90,6 +90,24 @@ def test_data_root_takes_its_place_in_paths(run):
     assert load_settings(path).saliency.images == "{data_root}/DUTS"
 
 
+def test_labels_of_two_crfs_need_no_saliency():
+    by_crf = {"pseudo_labels": {"method": "crf"}, "train": {"labels": {"saliency": False}}}
+    settings = Settings.model_validate(by_crf | {"data_root": "."})
+    assert not settings.pseudo_labels.uses_saliency and Settings().pseudo_labels.uses_saliency
+    check_paths(settings, Path("run.yaml"))  # asks for no saliency.images
+
+
+def test_cam_is_not_asked_of_a_network_without_its_head():
+    with pytest.raises(ValueError, match="cam_ignore needs a linear head"):
+        Settings.model_validate({"model": {"head": "ts_cam"}})
+    Settings.model_validate({"model": {"head": "ts_cam"}, "evaluate": {"seeds": ["getam"]}})
+
+
+def test_blocks_are_stored_of_a_sum_alone():
+    with pytest.raises(ValueError, match="set fusion to sum"):
+        Settings.model_validate({"getam": {"store_blocks": True, "fusion": "product"}})
+
+
 def test_one_rate_stands_for_all_parameter_groups(run):
     train = load_settings(run("train: {learning_rate: 0.1}")).train
     assert set(train.learning_rate.model_dump().values()) == {0.1}

@@ -1,6 +1,7 @@
 """Activation maps of one shard of a split, by one method; resumes where it was killed."""
 
 import argparse
+import hashlib
 import json
 import logging
 from collections.abc import Sequence
@@ -43,11 +44,18 @@ def main(arguments: argparse.Namespace) -> None:
     header = json.loads(arguments.settings) | {
         "method": arguments.method,
         "checkpoint": digest(arguments.checkpoint),
+        "labels": digest_of_labels(listed),
     }
     ids = [entry.image_id for entry in entries]
     write_in_parts(
         arguments.out, "maps", settings.data.classes, header, ids, write, state=arguments.state
     )
+
+
+def digest_of_labels(entries: Sequence[Entry]) -> str:
+    """SHA-256 of the images' names and classes, of which the maps are."""
+    rows = [[entry.image_id, list(entry.classes)] for entry in entries]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def method_of(name: str, settings: Settings) -> MapMethod:

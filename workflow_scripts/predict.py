@@ -24,6 +24,7 @@ def main(arguments: argparse.Namespace) -> None:
             sizes=predict.sizes,
             flip=predict.flip,
             crf=predict.crf,
+            workers=arguments.threads,
         )
 
 

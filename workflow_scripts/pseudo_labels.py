@@ -12,8 +12,8 @@ from workflow_scripts import command
 
 def main(arguments: argparse.Namespace) -> None:
     settings = command.settings_of(arguments)
-    labelling = settings.pseudo_labels.model_dump()
-    uses_saliency = labelling.pop("saliency")
+    labelling = settings.pseudo_labels.model_dump(exclude={"saliency"})
+    uses_saliency = settings.pseudo_labels.uses_saliency
     maps = open_store(arguments.maps, "maps")
     header = json.loads(arguments.settings) | {"made_from": maps.settings}
     with StoreWriter(arguments.out, "labels", maps.classes, header) as writer:

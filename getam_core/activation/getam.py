@@ -95,12 +95,13 @@ def getam_blocks(
     *,
     blocks: int | Sequence[int] | None = None,
     coupling: str = "per_head",
+    prefix: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Make the map of every chosen block, with the same few backward passes as `getam`.
 
     Parameters
     ----------
-    model, images, targets, blocks, coupling
+    model, images, targets, blocks, coupling, prefix
         As in `getam`.
 
     Returns
@@ -115,7 +116,7 @@ def getam_blocks(
         wanted = check_targets(logits, targets)
         return class_row_maps(tape, logits, wanted, coupled, blocks=blocks, retain_graph=False)
 
-    return on_forward(model, images, make)
+    return on_forward(model, images, make, prefix=prefix)
 
 
 def maps_from(

@@ -38,7 +38,7 @@ def prefix_tokens(model: nn.Module) -> int:
         raise InputError(
             f"{type(transformer).__name__} has no [class] token (no parameter named"
             f" {', '.join(CLASS_TOKENS)}), whose attention GETAM reads; take a ViT that has one,"
-            " or give prefix_tokens if it has another name"
+            " or give prefix=T if it has another name"
         )
     stated = getattr(transformer, "num_prefix_tokens", None)
     if stated is not None:

@@ -9,7 +9,7 @@ from getam_core.average_precision import average_precision, mean_average_precisi
 from getam_core.evaluation.ablation import evaluate_variants, sweep_variants
 from getam_core.evaluation.confusion import ConfusionMatrix
 from getam_core.evaluation.entries import label_entry, merge_entries, rank_maps, seed_entry
-from getam_core.evaluation.inference import segment_image
+from getam_core.evaluation.inference import label_map, segment_image
 from getam_core.evaluation.label_maps import evaluate_label_maps
 from getam_core.evaluation.masks import (
     check_masks,
@@ -31,6 +31,7 @@ __all__ = [
     "evaluate_variants",
     "find_masks",
     "label_entry",
+    "label_map",
     "masks_of",
     "mean_average_precision",
     "merge_entries",

@@ -9,18 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from getam_core.data import Entry, read_image
-from getam_core.data.images import to_tensor
+from getam_core.data import Entry
 from getam_core.errors import InputError
 from getam_core.evaluation.confusion import ConfusionMatrix
 from getam_core.evaluation.masks import read_mask
-from getam_core.labels import label_refined, refine_maps
+from getam_core.labels import LabelInputs, label_refined, read_label_inputs, refine_maps
 from getam_core.processes import parallel_map
-from getam_core.stores import Store, read_maps
+from getam_core.stores import Store
 
 REFINING = ("refinement", "iterations", "scale", "gamma")  # what `refine_maps` depends on
 
@@ -43,7 +41,21 @@ def sweep_variants(
         The section `pseudo_labels`.
     grids : mapping
         The values of "alpha" and "gamma".
+
+    Raises
+    ------
+    InputError
+        The swept setting has no part in the labels of `base`.
     """
+    if base["method"] == "crf" and sweep in ("alpha", "gamma"):
+        raise InputError(
+            f"ablation/{sweep}: {sweep} has no part in labels by pseudo_labels.method: crf; take"
+            " completion, or sweep over `completion`, which has the CRF's labels too"
+        )
+    if sweep == "alpha" and not base["saliency"]:
+        raise InputError(
+            "ablation/alpha: alpha mines outside saliency, and pseudo_labels.saliency is false"
+        )
     if sweep in ("alpha", "gamma"):
         changes = {f"{value:g}": {sweep: value} for value in grids[sweep]}
     elif sweep == "refinement":
@@ -89,9 +101,10 @@ def evaluate_variants(
     InputError
         Names the image that is missing in a store, damaged, or does not fit its mask.
     """
-    work = partial(_count, masks=masks, maps=maps, saliency=saliency, variants=variants)
+    work = partial(_count, maps=maps, saliency=saliency, variants=variants)
+    pairs = [(entry, masks[entry.image_id]) for entry in entries]
     totals = {name: ConfusionMatrix(len(maps.classes) + 1) for name in variants}
-    counted = tqdm(parallel_map(work, entries, workers), "ablation", len(entries), unit="image")
+    counted = tqdm(parallel_map(work, pairs, workers), "ablation", len(entries), unit="image")
     for matrices in counted:
         for name, matrix in matrices.items():
             totals[name].merge(matrix)
@@ -99,19 +112,15 @@ def evaluate_variants(
 
 
 def _count(
-    entry: Entry,
-    masks: Mapping[str, Path],
+    pair: tuple[Entry, Path],
     maps: Store,
     saliency: Store | None,
     variants: Mapping[str, Arguments],
 ) -> dict[str, ConfusionMatrix]:
     """One image's matrices."""
-    image, stored = to_tensor(read_image(entry.image)), read_maps(maps, entry.image_id)
-    grey = None if saliency is None else torch.from_numpy(saliency[entry.image_id])
-    mask = read_mask(masks[entry.image_id])
-    labels = _labels(
-        image, torch.from_numpy(stored.maps), torch.from_numpy(stored.class_ids), grey, variants
-    )
+    entry, path = pair
+    mask = read_mask(path)
+    labels = _labels(read_label_inputs(entry, maps, saliency), variants)
     matrices = {}
     for name, label_map in labels.items():
         matrices[name] = ConfusionMatrix(len(maps.classes) + 1)
@@ -122,26 +131,20 @@ def _count(
     return matrices
 
 
-def _labels(
-    image: Tensor,
-    maps: Tensor,
-    class_ids: Tensor,
-    grey: Tensor | None,
-    variants: Mapping[str, Arguments],
-) -> dict[str, Tensor]:
+def _labels(given: LabelInputs, variants: Mapping[str, Arguments]) -> dict[str, Tensor]:
     """One image's label map by every variant; what has been refined alike is refined once."""
     refined: dict[tuple, Tensor] = {}
     labels = {}
     for name, variant in variants.items():
         labelling = dict(variant)
         uses_saliency, threshold = labelling.pop("saliency"), labelling.pop("saliency_threshold")
-        salient = grey > 255 * threshold if uses_saliency else None
+        salient = given.salient(threshold) if uses_saliency else None
         refining = {key: variant[key] for key in REFINING}
         if refining["refinement"] != "crf":
             del refining["gamma"]  # only the CRF has a background
         key = tuple(refining.items())
         if key not in refined:
-            refined[key] = refine_maps(image[None], maps[None], **refining)[0]
+            refined[key] = refine_maps(given.image[None], given.maps[None], **refining)[0]
         rest = {key: value for key, value in labelling.items() if key not in REFINING[:3]}
-        labels[name] = label_refined(image, refined[key], class_ids, salient, **rest)
+        labels[name] = label_refined(given.image, refined[key], given.class_ids, salient, **rest)
     return labels

@@ -19,7 +19,6 @@ def segment_image(
     *,
     sizes: Sequence[int | None] = (None,),
     flip: bool = True,
-    crf: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Segment one image with the mean of the logits over sizes and flips.
 
@@ -34,24 +33,41 @@ def segment_image(
         Long sides in pixels, each rounded to the network's stride; None is the image's own.
     flip : bool
         Also segment the image mirrored left to right.
-    crf : bool
-        Refine by a dense CRF with the authors' test setting.
 
     Returns
     -------
-    label_map : (H, W) ndarray of uint8
-        0..C.
+    probabilities : (C + 1, H, W) ndarray of float32
+        Of the background and the classes, for `label_map`.
     scores : (C,) ndarray of float32
         Class logits, the mean over sizes and flips.
     """
     assert sizes
     passes = [_one_size(network, image, size, flip) for size in sizes]
     scores, logits = (torch.stack(values).mean(dim=0) for values in zip(*passes, strict=True))
+    return logits.softmax(dim=0).cpu().numpy(), scores.cpu().numpy()
+
+
+def label_map(image: np.ndarray, probabilities: np.ndarray, *, crf: bool = False) -> np.ndarray:
+    """Return the most probable class of every pixel.
+
+    Parameters
+    ----------
+    image : (H, W, 3) ndarray of uint8
+        RGB.
+    probabilities : (C + 1, H, W) ndarray
+        Background first.
+    crf : bool
+        Refine them by a dense CRF with the authors' test setting first: about a second an image on
+        one core.
+
+    Returns
+    -------
+    (H, W) ndarray of uint8
+        0..C.
+    """
     if crf:
-        label_map = dense_crf(image, logits.softmax(dim=0).cpu().numpy()).argmax(axis=0)
-    else:
-        label_map = logits.argmax(dim=0).cpu().numpy()
-    return label_map.astype(np.uint8), scores.cpu().numpy()
+        probabilities = dense_crf(image, probabilities)
+    return probabilities.argmax(axis=0).astype(np.uint8)
 
 
 def _one_size(

@@ -57,16 +57,22 @@ def complete_labels(
     Raises
     ------
     InputError
-        When shapes do not agree, `saliency` is not boolean, or a class is outside 1 to 254.
+        When shapes do not agree, `saliency` is not boolean, a class is outside 1 to 254 or there
+        twice, a map is not finite, `alpha` outside 0..1 or `gamma` below 1.
     """
     if isinstance(maps, np.ndarray):
-        known = None if saliency is None else torch.from_numpy(np.ascontiguousarray(saliency))
         labels = complete_labels(
-            torch.from_numpy(np.ascontiguousarray(maps)), class_ids, known,
+            torch.from_numpy(np.ascontiguousarray(maps)), class_ids, saliency,
             gamma=gamma, alpha=alpha, conflicts=conflicts, opening=opening,
         )  # fmt: skip
         return labels.numpy()
+    if isinstance(saliency, np.ndarray):
+        saliency = torch.from_numpy(np.ascontiguousarray(saliency)).to(maps.device)
     _check(maps, class_ids, saliency)
+    if not 0 <= alpha <= 1 or gamma < 1:
+        raise InputError(
+            f"complete_labels: alpha {alpha}, gamma {gamma}: expected 0 <= alpha <= 1, gamma >= 1"
+        )
     ids = torch.as_tensor(class_ids, dtype=torch.uint8, device=maps.device)
     maps = maps.to(torch.promote_types(maps.dtype, torch.float32))
     maps = maps / maps.flatten(1).amax(1).clamp(min=torch.finfo(maps.dtype).tiny)[:, None, None]
@@ -138,8 +144,13 @@ def _check(maps: Tensor, class_ids: Sequence[int], saliency: Tensor | None) -> N
             f"complete_labels: maps {tuple(maps.shape)} need to be (K, H, W), with one of "
             f"class_ids each; there are {len(class_ids)}"
         )
-    if not all(BACKGROUND < c < IGNORE for c in torch.as_tensor(class_ids).tolist()):
-        raise InputError("complete_labels: class_ids must be 1 to 254 (0 is background)")
+    ids = torch.as_tensor(class_ids).tolist()
+    if not all(BACKGROUND < c < IGNORE for c in ids) or len(set(ids)) < len(ids):
+        raise InputError(
+            f"complete_labels: class_ids {ids} must be 1 to 254 (0 is background), each once"
+        )
+    if not torch.isfinite(maps).all():
+        raise InputError("complete_labels: maps hold NaN or infinity")
     if saliency is None:
         return
     if saliency.shape != maps.shape[1:] or saliency.dtype != torch.bool:

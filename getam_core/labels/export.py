@@ -5,14 +5,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
-from getam_core.data import Entry, read_image
-from getam_core.data.images import to_tensor
+from getam_core.data import Entry
+from getam_core.labels.inputs import read_label_inputs
 from getam_core.labels.labelling import label_image
 from getam_core.processes import parallel_map
-from getam_core.stores import Store, StoreWriter, read_maps
+from getam_core.stores import Store, StoreWriter
 
 
 def export_labels(
@@ -53,16 +52,6 @@ def export_labels(
 def _label_entry(
     entry: Entry, maps: Store, saliency: Store | None, threshold: float, labelling: dict[str, Any]
 ) -> np.ndarray:
-    image = to_tensor(read_image(entry.image))
-    stored = read_maps(maps, entry.image_id)
-    salient = None
-    if saliency is not None:
-        salient = torch.from_numpy(saliency[entry.image_id]) > 255 * threshold
-    labels = label_image(
-        image,
-        torch.from_numpy(stored.maps),
-        torch.from_numpy(stored.class_ids),
-        salient,
-        **labelling,
-    )
-    return labels.numpy()
+    given = read_label_inputs(entry, maps, saliency)
+    salient = None if saliency is None else given.salient(threshold)
+    return label_image(given.image, given.maps, given.class_ids, salient, **labelling).numpy()

@@ -11,11 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from getam_core.errors import InputError
 from getam_core.labels.completion import complete_labels
 from getam_core.labels.crf_labels import crf_labels
 from getam_core.refine import crf_maps, pamr, par
 
 CACHED_PIXELS = 2**15  # refined together on a CPU
+REFINEMENTS = ("pamr", "par", "crf", "none")
+METHODS = ("completion", "crf")
 
 
 def label_image(
@@ -124,13 +127,19 @@ def refine_maps(
         They run at this share of the images' sides, 0..1: a quarter of the time at 0.5.
     gamma : float
         Strength of the background that takes part in the CRF; without effect on the others.
+
+    Raises
+    ------
+    InputError
+        An unknown refinement; images or iterations that do not fit, see `pamr`.
     """
+    _check("refinement", refinement, REFINEMENTS)
     size = images.shape[2:]
     if not maps.shape[1]:
         return images.new_zeros((len(images), 0, *size))
     small, maps = images, maps.float()
     if refinement != "none" and scale < 1:
-        small = F.interpolate(images, scale_factor=scale, mode="area")
+        small = F.interpolate(images, [max(1, int(side * scale)) for side in size], mode="area")
     if refinement in ("pamr", "par"):
         maps = {"pamr": pamr, "par": par}[refinement](small, maps, iterations=iterations)
     elif refinement == "crf":
@@ -167,7 +176,13 @@ def label_refined(
         As in `complete_labels`.
     crf_gammas, crf_confidence
         As in `crf_labels`, which runs on the CPU.
+
+    Raises
+    ------
+    InputError
+        An unknown method; see `complete_labels` and `crf_labels`.
     """
+    _check("method", method, METHODS)
     if method == "crf":
         labels = crf_labels(
             _uint8(image), maps.cpu().numpy(), class_ids.cpu().numpy(),
@@ -177,6 +192,11 @@ def label_refined(
     return complete_labels(
         maps, class_ids, saliency, gamma=gamma, alpha=alpha, conflicts=conflicts, opening=opening
     )
+
+
+def _check(what: str, name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise InputError(f"{what} {name!r}: expected {' or '.join(known)}")
 
 
 def _resized(batch: Tensor, size: torch.Size) -> Tensor:

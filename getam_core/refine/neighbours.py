@@ -25,6 +25,15 @@ def neighbours(planes: Tensor, dilations: Sequence[int]) -> Iterator[Tensor]:
             yield padded[..., top : top + H, left : left + W]
 
 
+def check_reach(name: str, dilations: Sequence[int], iterations: int) -> None:
+    """Raise `InputError` unless there are dilations, all of 1 or more, and iterations 0 or more."""
+    if not dilations or min(dilations) < 1 or iterations < 0:
+        raise InputError(
+            f"{name}: dilations {tuple(dilations)}, iterations {iterations}: expected distances"
+            " from 1 on, at least one, and no negative number of iterations"
+        )
+
+
 def average(weights: Tensor, maps: Tensor, dilations: Sequence[int], iterations: int) -> Tensor:
     """Sum `maps` over their neighbours again and again, all classes at once.
 
@@ -48,9 +57,11 @@ def at_image_size(name: str, images: Tensor, maps: Tensor) -> tuple[Tensor, Tens
     Raises
     ------
     InputError
-        When `maps` is not of the same batch as `images`; `name` is the function that was called.
+        When `images` are not RGB, or `maps` not of the same batch; `name` is the function that was
+        called.
     """
-    if images.ndim != 4 or maps.ndim != 4 or len(images) != len(maps):
+    fit = images.ndim == maps.ndim == 4 and len(images) == len(maps) and images.shape[1] == 3
+    if not fit:
         raise InputError(
             f"{name}: images {tuple(images.shape)} and maps {tuple(maps.shape)} do not agree: "
             "give (B, 3, H, W) and (B, K, h, w), one set of maps an image"

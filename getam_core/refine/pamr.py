@@ -11,7 +11,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from getam_core.refine.neighbours import DIRECTIONS, at_image_size, average, neighbours
+from getam_core.refine.neighbours import (
+    DIRECTIONS,
+    at_image_size,
+    average,
+    check_reach,
+    neighbours,
+)
 
 
 @torch.no_grad()
@@ -45,8 +51,10 @@ def pamr(
     Raises
     ------
     InputError
-        When `maps` is not of the same batch as `images`.
+        When `images` are not RGB, `maps` not of the same batch, a dilation is below 1, or
+        `iterations` below 0.
     """
+    check_reach("pamr", dilations, iterations)
     images, maps = at_image_size("pamr", images, maps)
     if maps.shape[1] == 0 or iterations == 0:
         return maps

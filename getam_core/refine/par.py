@@ -11,7 +11,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from getam_core.refine.neighbours import DIRECTIONS, at_image_size, average, neighbours
+from getam_core.refine.neighbours import (
+    DIRECTIONS,
+    at_image_size,
+    average,
+    check_reach,
+    neighbours,
+)
 
 WIDTH = 0.3  # of both kernels, in standard deviations
 DISTANCE_SHARE = 0.01  # what the kernel of distance adds to the weights' sum of 1
@@ -49,8 +55,10 @@ def par(
     Raises
     ------
     InputError
-        When `maps` is not of the same batch as `images`.
+        When `images` are not RGB, `maps` not of the same batch, a dilation is below 1, or
+        `iterations` below 0.
     """
+    check_reach("par", dilations, iterations)
     images, maps = at_image_size("par", images, maps)
     if maps.shape[1] == 0 or iterations == 0:
         return maps

@@ -46,7 +46,8 @@ def _named_paths(settings: Settings) -> list[tuple[str, str]]:
 
 
 def _uses_saliency(settings: Settings) -> bool:
-    return settings.train.labels.saliency or settings.pseudo_labels.saliency
+    # In training saliency has a loss of its own, whatever makes the labels.
+    return settings.train.labels.saliency or settings.pseudo_labels.uses_saliency
 
 
 def _check_saliency(settings: Settings, source: Path) -> None:

@@ -1,4 +1,4 @@
-"""The sections of a run's settings; every default stands here and nowhere else.
+"""The sections of a run's settings, with their defaults.
 
 Sections are the stages of the workflow: a stage reruns exactly when its own sections change
 (`Settings.select`). `config/README.md` explains every key.
@@ -82,6 +82,11 @@ class LabelSettings(Section):
     saliency_threshold: Fraction = 0.5
     crf_gammas: tuple[Exponent, Exponent] = (32.0, 1000.0)
     crf_confidence: Fraction = 0.0
+
+    @property
+    def uses_saliency(self) -> bool:
+        """Whether a label map is made of saliency too."""
+        return self.saliency and self.method == "completion"
 
 
 class GroupRates(Section):

@@ -1,7 +1,8 @@
 """Activation maps in a store: at patch resolution, each divided by its own maximum, float16.
 
-Normalising first keeps the relative precision of float16 whatever the size of the gradients was;
-the maximum is kept beside the map, so that nothing is lost. Shapes: K present classes, C classes.
+Normalising first keeps the precision of float16 whatever the size of the gradients was, and the
+maximum is kept beside the map in float32. Values keep three digits down to 6e-5 of the maximum;
+what is below 3e-8 of it becomes 0. Shapes: K present classes, C classes.
 """
 
 from dataclasses import dataclass

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from getam_core.checkpoint import load_checkpoint, save_checkpoint
+from getam_core.errors import InputError
 from getam_core.vit import build_classifier, build_network
 
 BUILDERS = {"transformer": build_network, "cnn": build_classifier}
@@ -39,9 +40,14 @@ def load_network(path: Path) -> nn.Module:
     Raises
     ------
     InputError
-        The file is missing or not readable.
+        The file is missing, not readable, or of something else than a network of this package.
     """
     content = load_checkpoint(path)
+    if not {"model", "built_by", "classes"} <= content.keys():
+        raise InputError(
+            f"{path}: no network that the training stage wrote (train/checkpoint.pt is); it holds"
+            f" {', '.join(map(str, content))}"
+        )
     network = BUILDERS[content.get("kind", "transformer")](**content["built_by"])
     network.load_state_dict(content["model"])
     return network.eval()
