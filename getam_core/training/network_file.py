@@ -42,12 +42,22 @@ def load_network(path: Path) -> nn.Module:
     InputError
         The file is missing, not readable, or of something else than a network of this package.
     """
+    content = _read(path)
+    network = BUILDERS[content.get("kind", "transformer")](**content["built_by"])
+    network.load_state_dict(content["model"])
+    return network.eval()
+
+
+def read_classes(path: Path) -> tuple[str, ...]:
+    """Return the names of the classes of a `checkpoint.pt`; errors are those of `load_network`."""
+    return tuple(_read(path)["classes"])
+
+
+def _read(path: Path) -> dict[str, Any]:
     content = load_checkpoint(path)
     if not {"model", "built_by", "classes"} <= content.keys():
         raise InputError(
             f"{path}: no network that the training stage wrote (train/checkpoint.pt is); it holds"
             f" {', '.join(map(str, content))}"
         )
-    network = BUILDERS[content.get("kind", "transformer")](**content["built_by"])
-    network.load_state_dict(content["model"])
-    return network.eval()
+    return content
