@@ -11,6 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from getam_core.activation import METHODS
+from getam_core.activation.models import check_images, logits_of
 from getam_core.errors import InputError
 from getam_core.explain.subject import Subject
 from getam_core.report.pictures import METHOD_TITLES, MUTED, overlay
@@ -75,8 +76,9 @@ def _rows(
 ) -> list[tuple[np.ndarray, list[Panel]]]:
     """Return the rows of one image."""
     prepared = subject.prepare(image).to(device)
+    check_images(subject.model, prepared)
     with torch.no_grad():
-        logits = subject.model(prepared)[0].float().cpu()
+        logits = logits_of(subject.model, prepared)[0].float().cpu()
     chosen = subject.choose(logits, classes, top)
     probabilities = subject.probabilities(logits)
     titles = [f"{_short(subject.class_names[c])}, {probabilities[c]:.0%}" for c in chosen]
