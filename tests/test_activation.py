@@ -89,6 +89,8 @@ def test_the_model_is_left_as_it_was(method, images):
     model = MODELS_IN_TRAINING.get(method, hybrid_in_training)().train()
     model.stem.eval()
     modes = [m.training for m in model.modules()]
+    next(model.parameters()).requires_grad_(False)
+    trainable = [p.requires_grad for p in model.parameters()]
     state = copy.deepcopy(model.state_dict())
     name, weight = list(model.named_parameters())[-1]
     weight.grad = torch.ones_like(weight)
@@ -96,6 +98,7 @@ def test_the_model_is_left_as_it_was(method, images):
     second, _ = METHODS[method](model, images, TARGETS)
     assert torch.equal(first, second)  # no stochastic depth in a map pass
     assert [m.training for m in model.modules()] == modes
+    assert [p.requires_grad for p in model.parameters()] == trainable
     assert [n for n, p in model.named_parameters() if p.grad is not None] == [name]
     assert (weight.grad == 1).all()
     assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
