@@ -69,7 +69,8 @@ def data_folder(wildcards) -> str:
     """Folder of the images, made or found."""
     settings = run_settings(wildcards.run)
     made = settings.data.layout == "scenes"
-    return f"results/{wildcards.run}/scenes" if made else str(settings.data_root)
+    found = str(settings.data.root or settings.data_root)
+    return f"results/{wildcards.run}/scenes" if made else found
 
 
 def saliency_training_images(wildcards):

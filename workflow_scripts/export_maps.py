@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from getam_core.activation import METHODS, MapMethod, export_maps, getam_blocks
-from getam_core.data import Entry, of_split, read_index
+from getam_core.data import Entry, class_names, of_split, read_index
 from getam_core.errors import InputError
 from getam_core.files import digest
 from getam_core.settings import Settings
@@ -19,7 +19,9 @@ from workflow_scripts import command
 
 def main(arguments: argparse.Namespace) -> None:
     settings = command.settings_of(arguments)
-    listed = of_split(read_index(arguments.index), arguments.split)
+    index = read_index(arguments.index)
+    classes = class_names(settings.data.classes, index)
+    listed = of_split(index, arguments.split)
     start = arguments.shard * arguments.shard_size
     entries = listed[start : start + arguments.shard_size]
     if not entries:
@@ -30,7 +32,7 @@ def main(arguments: argparse.Namespace) -> None:
         export_maps,
         method_of(arguments.method, settings),
         load_network(arguments.checkpoint),
-        classes=settings.data.classes,
+        classes=classes,
         size=settings.maps.size,
         scales=settings.maps.scales,
         flip=settings.maps.flip,
@@ -47,9 +49,7 @@ def main(arguments: argparse.Namespace) -> None:
         "labels": digest_of_labels(listed),
     }
     ids = [entry.image_id for entry in entries]
-    write_in_parts(
-        arguments.out, "maps", settings.data.classes, header, ids, write, state=arguments.state
-    )
+    write_in_parts(arguments.out, "maps", classes, header, ids, write, state=arguments.state)
 
 
 def digest_of_labels(entries: Sequence[Entry]) -> str:

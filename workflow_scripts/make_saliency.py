@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from getam_core.data import of_split, read_index
+from getam_core.data import class_names, of_split, read_index
 from getam_core.saliency import load_saliency, network_saliency, precomputed_saliency
 from getam_core.stores import StoreWriter
 from workflow_scripts import command
@@ -13,9 +13,10 @@ from workflow_scripts.saliency_network import build_saliency_network
 
 def main(arguments: argparse.Namespace) -> None:
     settings = command.settings_of(arguments)
-    entries = of_split(read_index(arguments.index), "train")
+    index = read_index(arguments.index)
+    entries, classes = of_split(index, "train"), class_names(settings.data.classes, index)
     header = json.loads(arguments.settings)
-    with StoreWriter(arguments.out, "saliency", settings.data.classes, header) as writer:
+    with StoreWriter(arguments.out, "saliency", classes, header) as writer:
         if settings.saliency.source == "precomputed":
             precomputed_saliency(settings.saliency.folder, entries, writer)
             return
