@@ -87,11 +87,11 @@ def read_mask(path: Path) -> np.ndarray:
 def _read_sbd(path: Path) -> np.ndarray:
     from scipy.io import loadmat  # only who has SBD pays for the import
 
+    if not path.is_file():
+        raise InputError(f"{path}: no such mask")
     try:
         truth = loadmat(path, squeeze_me=True, struct_as_record=False)["GTcls"]
         return np.asarray(truth.Segmentation, np.uint8)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such mask") from None
     except Exception as error:  # damaged files raise ValueError, KeyError, zlib.error and others
         raise InputError(f"{path}: no mask of SBD ({error!r})") from None
 
