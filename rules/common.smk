@@ -89,7 +89,7 @@ def saliency_network(wildcards):
 def training_saliency(wildcards):
     """Saliency, if the labels of training use it."""
     used = run_settings(wildcards.run).train.labels.saliency
-    return rules.make_saliency.output.saliency if used else []
+    return rules.merge_saliency.output.saliency if used else []
 
 
 def network_of_method(wildcards) -> str:
@@ -132,13 +132,24 @@ def split_of_maps(wildcards) -> str:
     return wildcards.of.removeprefix("_") or "train"
 
 
-def map_shards(wildcards):
-    """As many shards as the listed images of the split fill."""
+def shards_of(wildcards, split: str) -> range:
+    """Numbers of the shards that the listed images of a split fill."""
     index = checkpoints.prepare_data.get(run=wildcards.run).output.index
     with open(index, newline="", encoding="utf-8") as file:
-        images = sum(row["split"] == split_of_maps(wildcards) for row in csv.DictReader(file))
-    shards = range(math.ceil(images / shard_size(wildcards)))
+        images = sum(row["split"] == split for row in csv.DictReader(file))
+    return range(math.ceil(images / shard_size(wildcards)))
+
+
+def map_shards(wildcards):
+    """Maps of a split, by shards."""
+    shards = shards_of(wildcards, split_of_maps(wildcards))
     return expand(rules.export_maps.output.shard, shard=shards, allow_missing=True)
+
+
+def saliency_shards(wildcards):
+    """Saliency of the training images, by shards."""
+    shards = shards_of(wildcards, "train")
+    return expand(rules.make_saliency.output.shard, shard=shards, allow_missing=True)
 
 
 def label_saliency(wildcards):
@@ -150,7 +161,7 @@ def label_saliency(wildcards):
 def swept_saliency(wildcards):
     """Saliency, if the settings want it in labels: a sweep may be over the methods of making them."""
     used = run_settings(wildcards.run).pseudo_labels.saliency
-    return rules.make_saliency.output.saliency if used else []
+    return rules.merge_saliency.output.saliency if used else []
 
 
 def entries_of_run(wildcards):

@@ -4,8 +4,9 @@ import argparse
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from getam_core.errors import InputError, Interrupted
 from getam_core.settings import Settings
@@ -27,6 +28,21 @@ def parser(description: str | None, **files: str) -> argparse.ArgumentParser:
     arguments.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     arguments.add_argument("--log", type=Path)
     return arguments
+
+
+def add_shard(arguments_parser: argparse.ArgumentParser) -> None:
+    """Add `--shard` and `--shard-size`, for stages that work on a part of a split at a time."""
+    arguments_parser.add_argument("--shard", type=int, required=True, help="its number, from 0")
+    arguments_parser.add_argument("--shard-size", type=int, required=True, help="images a shard")
+
+
+def shard_of(listed: Sequence[Any], arguments: argparse.Namespace) -> Sequence[Any]:
+    """Return the shard's part of a split; `InputError` where the split ends before it."""
+    start = arguments.shard * arguments.shard_size
+    chosen = listed[start : start + arguments.shard_size]
+    if not chosen:
+        raise InputError(f"shard {arguments.shard}: the split has {len(listed)} images")
+    return chosen
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:

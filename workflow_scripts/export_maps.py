@@ -9,7 +9,6 @@ from functools import partial
 
 from getam_core.activation import METHODS, MapMethod, export_maps, getam_blocks
 from getam_core.data import Entry, class_names, of_split, read_index
-from getam_core.errors import InputError
 from getam_core.files import digest
 from getam_core.settings import Settings
 from getam_core.stores import StoreWriter, write_in_parts
@@ -22,12 +21,7 @@ def main(arguments: argparse.Namespace) -> None:
     index = read_index(arguments.index)
     classes = class_names(settings.data.classes, index)
     listed = of_split(index, arguments.split)
-    start = arguments.shard * arguments.shard_size
-    entries = listed[start : start + arguments.shard_size]
-    if not entries:
-        raise InputError(
-            f"shard {arguments.shard}: split {arguments.split} has {len(listed)} images"
-        )
+    entries = command.shard_of(listed, arguments)
     export = partial(
         export_maps,
         method_of(arguments.method, settings),
@@ -88,6 +82,5 @@ if __name__ == "__main__":
     )
     arguments_parser.add_argument("--method", required=True, help="a name in activation.METHODS")
     arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
-    arguments_parser.add_argument("--shard", type=int, required=True, help="its number, from 0")
-    arguments_parser.add_argument("--shard-size", type=int, required=True, help="images a shard")
+    command.add_shard(arguments_parser)
     command.run(main, arguments_parser)

@@ -62,5 +62,6 @@ def _check_saliency(settings: Settings, source: Path) -> None:
     if saliency.source == "network" and saliency.images is None and not made:
         raise InputError(
             f"{source}: saliency.images: name a folder with images/ and masks/ to train the"
-            " saliency network on, or give maps by saliency.source: precomputed and saliency.folder"
+            " saliency network on, or take another source: saliency.source: precomputed (with"
+            " saliency.folder), rembg, or none"
         )
