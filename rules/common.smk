@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import re
 import shutil
 import sys
 from functools import cache
@@ -16,6 +17,7 @@ for variable, first in (("PYTHONPATH", workflow.basedir), ("PATH", Path(sys.exec
     others = filter(None, [os.environ.get(variable)])
     os.environ[variable] = os.pathsep.join([str(first), *others])
 
+from getam_core.archives import ARCHIVES, DATA_SETS
 from getam_core.errors import InputError
 from getam_core.settings import (
     CLASSIFIERS,
@@ -46,6 +48,12 @@ def stage_settings(*sections: str):
         return run_settings(wildcards.run).select(*sections)
 
     return select
+
+
+def archives_of(wildcards):
+    """The archives of a public data set."""
+    names = [archive.name for archive in DATA_SETS[wildcards.dataset]]
+    return expand(rules.fetch_archive.output.archive, archive=names)
 
 
 def device(wildcards) -> str:
