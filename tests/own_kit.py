@@ -20,6 +20,11 @@ def write_labels(root: Path, *lines: str, header: str = "image,classes") -> None
     (root / "labels.csv").write_text("\n".join([header, *lines, ""]), encoding="utf-8")
 
 
+def append_label(root: Path, *lines: str) -> None:
+    with (root / "labels.csv").open("a", encoding="utf-8") as file:
+        file.write("\n".join([*lines, ""]))
+
+
 def own_folder(root: Path, count: int = 10) -> Path:
     """`count` images with labels.csv; cats and dogs in turn, every fifth image shows both."""
     lines = []

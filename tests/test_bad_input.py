@@ -1,7 +1,5 @@
 """Everything that is wrong with a data set, and the line that says so; all of it at once."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -20,12 +18,8 @@ from getam_core.data.listing import id_problems
 from getam_core.data.problems import raise_problems
 from getam_core.errors import InputError
 from tests.own_kit import OWN_SPLITS, class_folders, own_folder, picture, write_labels
+from tests.own_kit import append_label as add
 from tests.voc_kit import CLASSES, SPLITS, annotation, write_list
-
-
-def append(root: Path, *lines: str) -> None:
-    with (root / "labels.csv").open("a", encoding="utf-8") as file:
-        file.write("\n".join([*lines, ""]))
 
 
 def rewrite(root: Path, change) -> None:
@@ -40,12 +34,12 @@ def cut(path: Path) -> None:
 def save(root: Path, name: str, image: Image.Image, **options) -> None:
     """Save an image under a name that the table has, and one more line for it."""
     image.save(root / "images" / name, **options)
-    append(root, f"{name},cat")
+    add(root, f"{name},cat")
 
 
 def link(root: Path, to: str) -> None:
     (root / "images" / "link.jpg").symlink_to(to)
-    append(root, "link.jpg,cat")
+    add(root, "link.jpg,cat")
 
 
 RGBA = Image.fromarray(np.full((8, 8, 4), 100, np.uint8), "RGBA")
@@ -54,7 +48,7 @@ DEEP = Image.fromarray(np.full((8, 8), 4000, np.uint16))
 
 def deep_colour(root: Path) -> None:
     cv2.imwrite(str(root / "images" / "deep.png"), np.full((8, 8, 3), 40000, np.uint16))
-    append(root, "deep.png,cat")
+    add(root, "deep.png,cat")
 
 
 # What is done to a good folder, and a part of the line that must be in the report.
@@ -73,22 +67,34 @@ OWN = {
     "CMYK": (lambda r: save(r, "c.jpg", Image.new("CMYK", (8, 8))), "c.jpg: CMYK colours; save"),
     "link in a circle": (lambda r: link(r, "link.jpg"), "link.jpg: a link that leads in a circle"),
     "broken link": (lambda r: link(r, "gone.jpg"), "link.jpg: a link that leads nowhere"),
-    "folder as image": (lambda r: ((r / "images/x.jpg").mkdir(), append(r, "x.jpg,cat")), "x.jpg"),
-    "unknown class": (lambda r: append(r, "p2.jpg,dgo"), "unknown class 'dgo'; did you mean 'dog'"),
-    "background as class": (lambda r: append(r, "new.jpg,background"), "'background' is no class"),
-    "image listed twice": (lambda r: append(r, "p0,dog"), "line 12: p0 is already in line 2"),
+    "folder as image": (
+        lambda r: ((r / "images/x.jpg").mkdir(), add(r, "x.jpg,cat")),
+        "x.jpg",
+    ),
+    "unknown class": (
+        lambda r: add(r, "p2.jpg,dgo"),
+        "unknown class 'dgo'; did you mean 'dog'",
+    ),
+    "background as class": (
+        lambda r: add(r, "new.jpg,background"),
+        "'background' is no class",
+    ),
+    "image listed twice": (lambda r: add(r, "p0,dog"), "line 12: p0 is already in line 2"),
     "same id": (
-        lambda r: (picture(r / "images/p0.png"), append(r, "p0.png,cat")),
+        lambda r: (picture(r / "images/p0.png"), add(r, "p0.png,cat")),
         "id 'p0': p0.png and p0.jpg have the same id",
     ),
     "same but for case": (
-        lambda r: (picture(r / "images/P0.jpg"), append(r, "P0.jpg,cat")),
+        lambda r: (picture(r / "images/P0.jpg"), add(r, "P0.jpg,cat")),
         "have the same but for case; rename one",
     ),
-    "path upwards": (lambda r: append(r, "../p0.jpg,cat"), "../p0.jpg lies outside images/"),
-    "absolute path": (lambda r: append(r, "/etc/x.jpg,cat"), "/etc/x.jpg lies outside images/"),
+    "path upwards": (lambda r: add(r, "../p0.jpg,cat"), "../p0.jpg lies outside images/"),
+    "absolute path": (
+        lambda r: add(r, "/etc/x.jpg,cat"),
+        "/etc/x.jpg lies outside images/",
+    ),
     "control character": (
-        lambda r: (picture(r / "images/a\tb.jpg"), append(r, "a\tb.jpg,cat")),
+        lambda r: (picture(r / "images/a\tb.jpg"), add(r, "a\tb.jpg,cat")),
         "has a control character; rename the image",
     ),
     "UTF-16": (
@@ -112,8 +118,11 @@ OWN = {
         lambda r: rewrite(r, lambda b: b.replace(b"image,classes", b"image,classes,box")),
         "columns image, classes, box; expected image,classes and",
     ),
-    "classes by commas": (lambda r: append(r, "p1.jpg,cat,dog"), "line 12: 3 columns instead of 2"),
-    "no name": (lambda r: append(r, ",cat"), "line 12: names no image"),
+    "classes by commas": (
+        lambda r: add(r, "p1.jpg,cat,dog"),
+        "line 12: 3 columns instead of 2",
+    ),
+    "no name": (lambda r: add(r, ",cat"), "line 12: names no image"),
     "empty table": (lambda r: write_labels(r), "labels.csv: names no image"),
     "empty file of labels": (
         lambda r: (r / "labels.csv").write_bytes(b""),
@@ -255,20 +264,3 @@ def test_twenty_problems_are_shown_and_the_others_kept_for_the_log():
         raise_problems("x", [f"problem {i}" for i in range(23)])
     assert str(raised.value).endswith("  problem 19\n  ... and 3 more")
     assert raised.value.rest == ("  problem 20", "  problem 21", "  problem 22")
-
-
-def test_the_log_of_the_command_has_every_problem_the_screen_twenty(tmp_path, repository):
-    root = own_folder(tmp_path / "own", 2)
-    append(root, *(f"gone{i}.jpg,cat" for i in range(30)))
-    command = [sys.executable, "-m", "workflow_scripts.prepare_data", "--root", root]
-    command += ["--settings", '{"data": {"layout": "folder"}}', "--out", tmp_path / "index.csv"]
-    done = subprocess.run(
-        [*map(str, command), "--log", str(tmp_path / "log")],
-        capture_output=True,
-        text=True,
-        cwd=repository,
-    )
-    assert done.returncode == 2 and not (tmp_path / "index.csv").exists()
-    assert "gone19.jpg" in done.stderr and "gone20.jpg" not in done.stderr
-    log = (tmp_path / "log").read_text()
-    assert all(f"gone{i}.jpg" in log for i in range(30))
