@@ -17,7 +17,7 @@ def run(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("name", ["coco", "demo", "voc", "voc_mini"])
+@pytest.mark.parametrize("name", ["coco", "demo", "own", "voc", "voc_mini"])
 def test_every_run_of_the_repository_is_valid(repository, name):
     load_settings(repository / "config" / f"{name}.yaml")
 
