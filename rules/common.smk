@@ -163,7 +163,7 @@ def saliency_shards(wildcards):
 def label_saliency(wildcards):
     """Saliency, if the exported labels use it."""
     used = run_settings(wildcards.run).pseudo_labels.uses_saliency
-    return rules.make_saliency.output.saliency if used else []
+    return rules.merge_saliency.output.saliency if used else []
 
 
 def swept_saliency(wildcards):
