@@ -78,34 +78,47 @@ def list_coco(
     split_of: dict[str, str] = {}
     for split, name in splits.items():
         try:
-            coco = load_instances(instances_path(folder, name))
+            entries = _list_split(listing, split, name, classes)
         except InputError as error:
             listing.problems += str(error).splitlines()
             continue
-        if not coco.dataset["images"]:
-            listing.problems.append(f"instances_{name}.json: lists no image")
-        names = _category_names(coco, name, classes, listing.problems)
-        images = _image_folder(folder, name, listing)
-        there = {path.name for path in images.iterdir()} if images.is_dir() else set()
-        for image in coco.dataset["images"]:
-            file = PurePosixPath(str(image["file_name"]))
-            if file.name != str(file):
-                listing.problems.append(f"instances_{name}.json: file_name {file}: no plain name")
-                continue
-            if before := split_of.get(file.stem):
-                listing.problems.append(f"{file.stem}: in split '{before}' and in split '{split}'")
-                continue
-            shown = {names.get(a["category_id"]) for a in coco.imgToAnns.get(image["id"], [])}
-            order = sorted(shown - {None}) if classes is None else classes
-            present = tuple(name for name in order if name in shown)
-            listing.entries.append(Entry(file.stem, images / file.name, split, present))
-            if file.name not in there:
-                listing.absent.add(file.stem)
-                if images.is_dir():
-                    listing.problems.append(f"{images.relative_to(folder) / file.name}: missing")
-        # Names of one split: ids that it has twice are for `Listing.checked` to find.
-        split_of |= {entry.image_id: split for entry in listing.entries if entry.split == split}
+        for entry in entries:
+            if before := split_of.get(entry.image_id):
+                where = f"in split '{before}' and in split '{split}'"
+                listing.problems.append(f"{entry.image_id}: {where}")
+            else:
+                listing.entries.append(entry)
+        # After the split: ids that it has twice are for `Listing.checked` to find.
+        split_of |= {entry.image_id: split for entry in entries}
     return listing
+
+
+def _list_split(
+    listing: Listing, split: str, name: str, classes: Sequence[str] | None
+) -> list[Entry]:
+    """Return the entries of one instances file, which is in memory no longer than this takes."""
+    coco = load_instances(instances_path(listing.folder, name))
+    if not coco.dataset["images"]:
+        listing.problems.append(f"instances_{name}.json: lists no image")
+    names = _category_names(coco, name, classes, listing.problems)
+    images = _image_folder(listing.folder, name, listing)
+    there = {path.name for path in images.iterdir()} if images.is_dir() else set()
+    entries = []
+    for image in coco.dataset["images"]:
+        file = PurePosixPath(str(image["file_name"]))
+        if file.name != str(file):
+            listing.problems.append(f"instances_{name}.json: file_name {file}: no plain name")
+            continue
+        shown = {names[a["category_id"]] for a in coco.imgToAnns.get(image["id"], [])}
+        order = sorted(shown) if classes is None else classes
+        present = tuple(name for name in order if name in shown)
+        entries.append(Entry(file.stem, images / file.name, split, present))
+        if file.name not in there:
+            listing.absent.add(file.stem)
+            if images.is_dir():
+                path = images.relative_to(listing.folder) / file.name
+                listing.problems.append(f"{path}: missing")
+    return entries
 
 
 def load_instances(path: Path) -> COCO:

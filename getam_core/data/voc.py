@@ -62,16 +62,14 @@ def list_voc(
     root : Path or str
         See `voc_folder`.
     splits : mapping of str to str
-        Our name of a split to the name of its list in ImageSets/Segmentation, for example
-        ``{"train": "train_aug", "val": "val"}``. A list `train_aug` that is missing is made of the
-        names of SBD's files (`augmented_ids`).
+        Our name of a split to that of its list in ImageSets/Segmentation: ``{"val": "val"}``. A
+        list `train_aug` that is missing is made of the names of SBD's files (`augmented_ids`).
     classes : sequence of str, or None
         Names of the foreground classes; None takes those that the annotations name.
     sbd : Path or str, optional
         Folder of the Semantic Boundaries Dataset; looked for beside the devkit otherwise.
     labels_of : callable, optional
-        `labels_of(image_id)` gives the classes of an image in the place of its annotation; raises
-        `InputError`.
+        `labels_of(image_id)` gives an image's classes in the place of its annotation, or raises.
 
     Returns
     -------
