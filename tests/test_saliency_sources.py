@@ -1,6 +1,9 @@
 """Where saliency comes from: maps of any kind, rembg, encoders of several families, or nowhere."""
 
+import argparse
+import json
 import sys
+from functools import partial
 from types import ModuleType
 
 import cv2
@@ -10,7 +13,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from getam_core.data import Entry
+from getam_core.data import Entry, write_index
 from getam_core.errors import InputError
 from getam_core.saliency import (
     SaliencyNetwork,
@@ -20,8 +23,9 @@ from getam_core.saliency import (
     structure_measure,
 )
 from getam_core.settings import Settings, load_settings
-from getam_core.stores import StoreWriter, open_store
+from getam_core.stores import StoreWriter, open_store, write_in_parts
 from tests.own_kit import picture
+from workflow_scripts import make_saliency, merge_shards
 from workflow_scripts.saliency_network import build_saliency_network
 
 
@@ -65,6 +69,65 @@ def test_two_maps_of_one_image_are_refused(tmp_path):
         picture(tmp_path / "maps" / f"p0.{suffix}")
     with pytest.raises(InputError, match=r"p0\.png: p0\.jpg has the same name; keep one"):
         precomputed_saliency(tmp_path / "maps", entries, None)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """`run(shard)` makes the saliency of every second of four images, from maps that exist."""
+    entries = entries_in(tmp_path, (12, 16), (20, 10), (8, 8), (9, 9))
+    write_index(tmp_path / "index.csv", entries)
+    for entry in entries:
+        picture(tmp_path / "maps" / f"{entry.image_id}.png", 7)
+    source = {"source": "precomputed", "folder": str(tmp_path / "maps")}
+    settings = json.dumps({"data": {"layout": "folder"}, "saliency": source})
+
+    def make(shard, shard_size=2):
+        files = {"index": "index.csv", "state": f"state{shard}", "out": f"{shard}.h5"}
+        paths = {name: tmp_path / file for name, file in files.items()}
+        others = {"shard": shard, "shard_size": shard_size, "network": None, "settings": settings}
+        make_saliency.main(argparse.Namespace(**paths, **others))
+        return tmp_path / f"{shard}.h5"
+
+    return make
+
+
+def test_shards_become_one_store(run, tmp_path):
+    arguments = {"index": tmp_path / "index.csv", "split": "train", "shards": [run(0), run(1)]}
+    merge_shards.main(argparse.Namespace(**arguments, out=tmp_path / "saliency.h5"))
+    store = open_store(tmp_path / "saliency.h5", kind="saliency")
+    assert store.ids() == ["p0", "p1", "p2", "p3"]
+    assert store["p1"].shape == (20, 10)
+
+
+def test_a_shard_that_was_killed_goes_on_with_its_parts(run, tmp_path, monkeypatch):
+    expected = run(0, 4).read_bytes()
+    in_ones = partial(write_in_parts, part=1)
+    monkeypatch.setattr(make_saliency, "write_in_parts", in_ones)
+    whole = make_saliency.precomputed_saliency
+    written = []
+
+    def until_the_third(folder, entries, writer):
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(entries[0].image_id)
+        whole(folder, entries, writer)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(make_saliency, "precomputed_saliency", until_the_third)
+        run(0, 4)
+    resumed = []
+    monkeypatch.setattr(
+        make_saliency,
+        "precomputed_saliency",
+        lambda *given: (resumed.append(given[1][0].image_id), whole(*given)),
+    )
+    assert run(0, 4).read_bytes() == expected
+    assert (written, resumed) == (["p0", "p1"], ["p2", "p3"])
+
+
+def test_a_shard_beyond_the_split_is_refused(run):
+    with pytest.raises(InputError, match="shard 2: the split has 4 images"):
+        run(2)
 
 
 # --- rembg, which need not be installed -------------------------------------------------------

@@ -31,11 +31,11 @@ def check_images(entries: Sequence[Entry], workers: int = 1) -> None:
     InputError
         Names every image with one of the problems of `image_problem`.
     """
-    raise_problems("the images", image_problems(entries, Path("/"), workers))
+    raise_problems("the images", image_problems(entries, None, workers))
 
 
-def image_problems(entries: Sequence[Entry], folder: Path, workers: int) -> list[str]:
-    """Return what `image_problem` says of each image, with its path below `folder`."""
+def image_problems(entries: Sequence[Entry], folder: Path | None, workers: int) -> list[str]:
+    """Return what `image_problem` says of each image, with its path, below `folder` if given."""
     with ThreadPoolExecutor(workers) as pool:
         found = pool.map(lambda entry: image_problem(entry.image), entries)
         found = list(tqdm(found, "check images", total=len(entries), unit="image"))
@@ -102,5 +102,5 @@ def _transparency_problem(image: Image.Image) -> str | None:
     return None if lowest == 255 else "transparent pixels; lay it over a background, save it as RGB"
 
 
-def _below(path: Path, folder: Path) -> Path:
-    return path.relative_to(folder) if folder != Path("/") and folder in path.parents else path
+def _below(path: Path, folder: Path | None) -> Path:
+    return path.relative_to(folder) if folder in path.parents else path

@@ -64,8 +64,9 @@ class Listing:
             without images, a class without training images, a broken image.
         """
         problems = [*self.problems, *id_problems(self.entries)]
-        problems += _split_problems(self.entries, splits, reported=bool(self.problems))
-        problems += _class_problems(self.entries, classes, splits)
+        if self.entries or not problems:  # where nothing could be read, splits say nothing more
+            problems += _split_problems(self.entries, splits)
+            problems += _class_problems(self.entries, classes, splits)
         if workers:
             there = [entry for entry in self.entries if entry.image_id not in self.absent]
             problems += image_problems(there, self.folder, workers)
@@ -112,10 +113,9 @@ def unknown_class(name: str, classes: Sequence[str]) -> str:
     return f"unknown class '{name}'" + (f"; did you mean '{near[0]}'?" if near else "")
 
 
-def _split_problems(entries: Sequence[Entry], splits: Sequence[str], reported: bool) -> list[str]:
-    """Name the empty splits, unless another problem may explain them."""
-    empty = [split for split in splits if not any(entry.split == split for entry in entries)]
-    return [] if reported else [f"split '{split}': has no image" for split in empty]
+def _split_problems(entries: Sequence[Entry], splits: Sequence[str]) -> list[str]:
+    filled = {entry.split for entry in entries}
+    return [f"split '{split}': has no image" for split in splits if split not in filled]
 
 
 def _class_problems(
