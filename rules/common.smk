@@ -29,6 +29,10 @@ from getam_core.settings import (
 )
 
 
+# Images a shard. No setting: other shards would make saliency anew, and training after it.
+SALIENCY_SHARD = 2000
+
+
 @cache
 def run_settings(run: str) -> Settings:
     """The settings of `config/<run>.yaml` with the `--config` of the command line over them."""
@@ -140,23 +144,23 @@ def split_of_maps(wildcards) -> str:
     return wildcards.of.removeprefix("_") or "train"
 
 
-def shards_of(wildcards, split: str) -> range:
-    """Numbers of the shards that the listed images of a split fill."""
+def shards_of(wildcards, split: str, size: int) -> range:
+    """Numbers of the shards of `size` images that the listed ones of a split fill."""
     index = checkpoints.prepare_data.get(run=wildcards.run).output.index
     with open(index, newline="", encoding="utf-8") as file:
         images = sum(row["split"] == split for row in csv.DictReader(file))
-    return range(math.ceil(images / shard_size(wildcards)))
+    return range(math.ceil(images / size))
 
 
 def map_shards(wildcards):
     """Maps of a split, by shards."""
-    shards = shards_of(wildcards, split_of_maps(wildcards))
+    shards = shards_of(wildcards, split_of_maps(wildcards), shard_size(wildcards))
     return expand(rules.export_maps.output.shard, shard=shards, allow_missing=True)
 
 
 def saliency_shards(wildcards):
     """Saliency of the training images, by shards."""
-    shards = shards_of(wildcards, "train")
+    shards = shards_of(wildcards, "train", SALIENCY_SHARD)
     return expand(rules.make_saliency.output.shard, shard=shards, allow_missing=True)
 
 

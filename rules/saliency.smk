@@ -48,7 +48,7 @@ rule make_saliency:
     params:
         settings=stage_settings("data", "saliency"),
         network=lambda wildcards, input: f"--network {input.network}" if input.network else "",
-        shard_size=shard_size,
+        shard_size=SALIENCY_SHARD,
         state="results/{run}/state/saliency_{shard}",
     shell:
         "python -m workflow_scripts.make_saliency --index {input.index} {params.network}"
