@@ -28,7 +28,6 @@ from getam_core.settings import (
     load_settings,
 )
 
-
 # Images a shard. No setting: other shards would make saliency anew, and training after it.
 SALIENCY_SHARD = 2000
 
