@@ -17,8 +17,11 @@ wildcard_constraints:
     of="|_val",
     shard=r"\d+",
     sweep="|".join(SWEEPS),
+    dataset="|".join(DATA_SETS),
+    archive="|".join(map(re.escape, ARCHIVES)),
 
 
+include: "rules/fetch.smk"
 include: "rules/data.smk"
 include: "rules/saliency.smk"
 include: "rules/train.smk"

@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import re
 import shutil
 import sys
 from functools import cache
@@ -16,6 +17,7 @@ for variable, first in (("PYTHONPATH", workflow.basedir), ("PATH", Path(sys.exec
     others = filter(None, [os.environ.get(variable)])
     os.environ[variable] = os.pathsep.join([str(first), *others])
 
+from getam_core.archives import ARCHIVES, DATA_SETS
 from getam_core.errors import InputError
 from getam_core.settings import (
     CLASSIFIERS,
@@ -25,6 +27,9 @@ from getam_core.settings import (
     check_paths,
     load_settings,
 )
+
+# Images a shard. No setting: other shards would make saliency anew, and training after it.
+SALIENCY_SHARD = 2000
 
 
 @cache
@@ -48,6 +53,12 @@ def stage_settings(*sections: str):
     return select
 
 
+def archives_of(wildcards):
+    """The archives of a public data set."""
+    names = [archive.name for archive in DATA_SETS[wildcards.dataset]]
+    return expand(rules.fetch_archive.output.archive, archive=names)
+
+
 def device(wildcards) -> str:
     """What the run's stages compute on; no reason to run one again."""
     return run_settings(wildcards.run).device
@@ -69,7 +80,8 @@ def data_folder(wildcards) -> str:
     """Folder of the images, made or found."""
     settings = run_settings(wildcards.run)
     made = settings.data.layout == "scenes"
-    return f"results/{wildcards.run}/scenes" if made else str(settings.data_root)
+    found = str(settings.data.root or settings.data_root)
+    return f"results/{wildcards.run}/scenes" if made else found
 
 
 def saliency_training_images(wildcards):
@@ -88,7 +100,7 @@ def saliency_network(wildcards):
 def training_saliency(wildcards):
     """Saliency, if the labels of training use it."""
     used = run_settings(wildcards.run).train.labels.saliency
-    return rules.make_saliency.output.saliency if used else []
+    return rules.merge_saliency.output.saliency if used else []
 
 
 def network_of_method(wildcards) -> str:
@@ -131,25 +143,36 @@ def split_of_maps(wildcards) -> str:
     return wildcards.of.removeprefix("_") or "train"
 
 
-def map_shards(wildcards):
-    """As many shards as the listed images of the split fill."""
+def shards_of(wildcards, split: str, size: int) -> range:
+    """Numbers of the shards of `size` images that the listed ones of a split fill."""
     index = checkpoints.prepare_data.get(run=wildcards.run).output.index
     with open(index, newline="", encoding="utf-8") as file:
-        images = sum(row["split"] == split_of_maps(wildcards) for row in csv.DictReader(file))
-    shards = range(math.ceil(images / shard_size(wildcards)))
+        images = sum(row["split"] == split for row in csv.DictReader(file))
+    return range(math.ceil(images / size))
+
+
+def map_shards(wildcards):
+    """Maps of a split, by shards."""
+    shards = shards_of(wildcards, split_of_maps(wildcards), shard_size(wildcards))
     return expand(rules.export_maps.output.shard, shard=shards, allow_missing=True)
+
+
+def saliency_shards(wildcards):
+    """Saliency of the training images, by shards."""
+    shards = shards_of(wildcards, "train", SALIENCY_SHARD)
+    return expand(rules.make_saliency.output.shard, shard=shards, allow_missing=True)
 
 
 def label_saliency(wildcards):
     """Saliency, if the exported labels use it."""
     used = run_settings(wildcards.run).pseudo_labels.uses_saliency
-    return rules.make_saliency.output.saliency if used else []
+    return rules.merge_saliency.output.saliency if used else []
 
 
 def swept_saliency(wildcards):
     """Saliency, if the settings want it in labels: a sweep may be over the methods of making them."""
     used = run_settings(wildcards.run).pseudo_labels.saliency
-    return rules.make_saliency.output.saliency if used else []
+    return rules.merge_saliency.output.saliency if used else []
 
 
 def entries_of_run(wildcards):

@@ -34,12 +34,14 @@ rule check_masks:
         "results/{run}/logs/check_masks_{split}.log",
     conda:
         "../envs/getam.yaml"
+    threads: 8
     params:
         settings=stage_settings("data"),
         root=data_folder,
     shell:
         "python -m workflow_scripts.check_masks --split {wildcards.split} --root {params.root:q}"
-        " --index {input.index} --settings {params.settings:q} --out {output.masks} --log {log}"
+        " --index {input.index} --settings {params.settings:q} --threads {threads}"
+        " --out {output.masks} --log {log}"
 
 
 rule evaluate_seed:
@@ -92,6 +94,7 @@ rule evaluate_segmentation:
 
 rule merge_entries:
     input:
+        index="results/{run}/index.csv",
         entries=entries_of_run,
     output:
         miou="results/{run}/miou.json",
@@ -102,5 +105,6 @@ rule merge_entries:
     params:
         settings=stage_settings("data", "title"),
     shell:
-        "python -m workflow_scripts.merge_entries --run {wildcards.run} --entries {input.entries}"
+        "python -m workflow_scripts.merge_entries --run {wildcards.run} --index {input.index}"
+        " --entries {input.entries}"
         " --settings {params.settings:q} --out {output.miou} --log {log}"

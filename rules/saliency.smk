@@ -8,6 +8,7 @@ rule train_saliency:
         index=ancient("results/{run}/index.csv"),
     output:
         network="results/{run}/saliency/network.pt",
+        scores="results/{run}/saliency.json",
     log:
         "results/{run}/logs/train_saliency.log",
     benchmark:
@@ -24,7 +25,8 @@ rule train_saliency:
     shell:
         "python -m workflow_scripts.train_saliency --images {input.images:q}"
         " --settings {params.settings:q} --state {params.state} --threads {threads}"
-        " --device {resources.device} --out {output.network} --log {log}"
+        " --device {resources.device} --scores {output.scores}"
+        " --out {output.network} --log {log}"
 
 
 rule make_saliency:
@@ -32,9 +34,11 @@ rule make_saliency:
         index="results/{run}/index.csv",
         network=saliency_network,
     output:
-        saliency="results/{run}/saliency.h5",
+        shard=temp("results/{run}/saliency/shards/{shard}.h5"),
     log:
-        "results/{run}/logs/make_saliency.log",
+        "results/{run}/logs/make_saliency_{shard}.log",
+    benchmark:
+        "results/{run}/benchmarks/make_saliency_{shard}.tsv"
     conda:
         "../envs/getam.yaml"
     threads: 8
@@ -44,7 +48,27 @@ rule make_saliency:
     params:
         settings=stage_settings("data", "saliency"),
         network=lambda wildcards, input: f"--network {input.network}" if input.network else "",
+        shard_size=SALIENCY_SHARD,
+        state="results/{run}/state/saliency_{shard}",
     shell:
         "python -m workflow_scripts.make_saliency --index {input.index} {params.network}"
+        " --shard {wildcards.shard} --shard-size {params.shard_size}"
         " --settings {params.settings:q} --threads {threads} --device {resources.device}"
-        " --out {output.saliency} --log {log}"
+        " --state {params.state} --out {output.shard} --log {log}"
+
+
+rule merge_saliency:
+    input:
+        index="results/{run}/index.csv",
+        shards=saliency_shards,
+    output:
+        saliency="results/{run}/saliency.h5",
+    log:
+        "results/{run}/logs/merge_saliency.log",
+    conda:
+        "../envs/getam.yaml"
+    params:
+        settings=stage_settings("data", "saliency"),  # as of merge_maps
+    shell:
+        "python -m workflow_scripts.merge_shards --split train --index {input.index}"
+        " --shards {input.shards} --out {output.saliency} --log {log}"

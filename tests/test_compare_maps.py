@@ -99,7 +99,7 @@ def test_equal_figures_share_a_rank_and_what_has_no_figure_has_none():
 
 def test_a_model_without_a_stem_needs_a_named_cnn():
     with pytest.raises(InputError, match=r"classifiers\.cnn: .* name one, for instance"):
-        train.network_of("cnn", Settings.model_validate(SETTINGS))
+        train.network_of("cnn", Settings.model_validate(SETTINGS), 6)
 
 
 def test_the_table_plans_the_networks_of_other_methods(tmp_path, repository):

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from getam_core.classes import COCO_CLASSES, VOC_CLASSES
 from getam_core.errors import InputError
 from getam_core.settings import Settings, check_paths, load_settings
 
@@ -16,7 +17,7 @@ def run(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("name", ["demo", "voc", "voc_mini"])
+@pytest.mark.parametrize("name", ["coco", "demo", "own", "voc", "voc_mini"])
 def test_every_run_of_the_repository_is_valid(repository, name):
     load_settings(repository / "config" / f"{name}.yaml")
 
@@ -35,6 +36,12 @@ def test_every_run_of_the_repository_is_valid(repository, name):
         ("train: {epochs: 3, classification_epochs: 4}", ["train:", "must not exceed epochs (3)"]),
         ("data: {classes: [cat, cat]}", ["data.classes", "different names"]),
         ("data: {classes: [background]}", ["data.classes", "not usable", "'background'"]),
+        ("data: {classes: [' cat']}", ["data.classes", "not usable", "' cat'"]),
+        ("data: {layout: folders}", ["data.layout", "'folder'", "'folders'"]),
+        ("data: {train: a, val: a}", ["data: train and val are both 'a'"]),
+        ("data: {layout: folder, labels: masks}", ["data:", "labels: masks needs classes"]),
+        ("data: {layout: coco, sbd: x}", ["data: labels: masks and sbd belong to layout: voc"]),
+        ("data: {layout: folder, val_share: 1}", ["data.val_share", "less than 1"]),
         ("data: {layout: scenes, classes: [cat]}", ["data: made scenes have their own classes"]),
         ("train: {scale_range: [300, 200]}", ["train.scale_range", "shorter side first"]),
         ("predict: {sizes: []}", ["predict.sizes", "at least 1 item"]),
@@ -108,6 +115,20 @@ def test_blocks_are_stored_of_a_sum_alone():
         Settings.model_validate({"getam": {"store_blocks": True, "fusion": "product"}})
 
 
+def test_a_layout_has_its_own_classes_unless_some_are_given(run):
+    def classes(text):
+        return load_settings(run(f"data: {text}\n")).data.classes
+
+    assert classes("{}") == VOC_CLASSES and classes("{layout: coco}") == COCO_CLASSES
+    assert classes("{layout: folder}") is None and classes("{classes: null}") is None
+    assert classes("{layout: folder, classes: [b, a]}") == ("b", "a")
+
+
+def test_the_home_folder_may_stand_in_a_root(run, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert load_settings(run("data: {root: ~/cats}\n")).data.root == "/home/me/cats"
+
+
 def test_one_rate_stands_for_all_parameter_groups(run):
     train = load_settings(run("train: {learning_rate: 0.1}")).train
     assert set(train.learning_rate.model_dump().values()) == {0.1}
@@ -134,6 +155,12 @@ class TestPaths:
     def test_a_data_root_that_is_no_folder_is_named(self, tmp_path):
         with pytest.raises(InputError, match=r"no such folder: .*nowhere"):
             self.check(data_root=tmp_path / "nowhere")
+
+    def test_a_data_set_may_have_a_root_of_its_own(self, tmp_path):
+        off = {"train": {"labels": {"saliency": False}}, "pseudo_labels": {"saliency": False}}
+        self.check(data={"layout": "folder", "root": str(tmp_path)}, **off)
+        with pytest.raises(InputError, match=r"data\.root: no such folder: .*absent"):
+            self.check(data={"layout": "folder", "root": str(tmp_path / "absent")}, **off)
 
     def test_weights_that_are_not_there_are_named_with_their_key(self, tmp_path):
         with pytest.raises(InputError, match=r"model\.weights: no such file.*/w\.safetensors"):

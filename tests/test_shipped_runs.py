@@ -28,10 +28,10 @@ def test_the_network_is_built_and_runs(settings):
     model = settings.model.model_dump() | {"weights": None}
     if model["stem"]:
         model["stem"]["weights"] = None
-    network = build_network(**model, num_classes=len(settings.data.classes)).eval()
+    classes = len(settings.data.classes or ("found", "in the data"))
+    network = build_network(**model, num_classes=classes).eval()
     side = settings.train.crop_size
     with torch.inference_mode():
         logits, segmentation = network.classify_and_segment(torch.rand(1, 3, side, side))
-    classes = len(settings.data.classes)
     assert logits.shape == (1, classes)
     assert segmentation.shape == (1, classes + 1, side, side)

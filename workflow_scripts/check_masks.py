@@ -2,15 +2,27 @@
 
 import argparse
 
-from getam_core.data import of_split, read_index
-from getam_core.evaluation import check_masks, find_masks, write_mask_index
+from getam_core.data import class_names, of_split, read_index
+from getam_core.evaluation import check_masks, write_mask_index
 from workflow_scripts import command
+from workflow_scripts.data_set import masks_of_data_set
 
 
 def main(arguments: argparse.Namespace) -> None:
-    entries = of_split(read_index(arguments.index), arguments.split)
-    masks = find_masks(arguments.root, entries)
-    check_masks(masks, entries, 1 + len(command.settings_of(arguments).data.classes))
+    settings = command.settings_of(arguments)
+    index = read_index(arguments.index)
+    classes = class_names(settings.data.classes, index)
+    entries = of_split(index, arguments.split)
+    masks = masks_of_data_set(
+        settings,
+        arguments.root,
+        arguments.split,
+        entries,
+        classes,
+        out=arguments.out.with_suffix(""),
+        workers=arguments.threads,
+    )
+    check_masks(masks, entries, 1 + len(classes))
     write_mask_index(arguments.out, masks)
 
 

@@ -4,13 +4,15 @@ import argparse
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from getam_core.errors import InputError, Interrupted
 from getam_core.settings import Settings
 
 WRONG_INPUT, STOPPED = 2, 130
+FILE_ALONE = {"file_alone": True}  # of a record that is too long for the screen
 
 
 def parser(description: str | None, **files: str) -> argparse.ArgumentParser:
@@ -28,6 +30,21 @@ def parser(description: str | None, **files: str) -> argparse.ArgumentParser:
     return arguments
 
 
+def add_shard(arguments_parser: argparse.ArgumentParser) -> None:
+    """Add `--shard` and `--shard-size`, for stages that work on a part of a split at a time."""
+    arguments_parser.add_argument("--shard", type=int, required=True, help="its number, from 0")
+    arguments_parser.add_argument("--shard-size", type=int, required=True, help="images a shard")
+
+
+def shard_of(listed: Sequence[Any], arguments: argparse.Namespace) -> Sequence[Any]:
+    """Return the shard's part of a split; `InputError` where the split ends before it."""
+    start = arguments.shard * arguments.shard_size
+    chosen = listed[start : start + arguments.shard_size]
+    if not chosen:
+        raise InputError(f"shard {arguments.shard}: the split has {len(listed)} images")
+    return chosen
+
+
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """Return the settings that were handed over; sections that were not keep their defaults."""
     return Settings.model_validate_json(arguments.settings)
@@ -39,7 +56,8 @@ def run(
     """Parse, set up logging, call `main`, and turn its end into an exit code.
 
     Wrong input prints one line and exits with 2; a stop on request exits with 130; anything else
-    that goes wrong is ours and prints its traceback. The log file gets the same lines.
+    that goes wrong is ours and prints its traceback. The log file gets the same lines, and those of
+    a long report that the screen does not show.
     """
     arguments = arguments_parser.parse_args()
     _log_to(arguments.log)
@@ -48,6 +66,8 @@ def run(
         main(arguments)
     except InputError as error:
         logging.error("%s", error)
+        if error.rest:
+            logging.error("the others:\n%s", "\n".join(error.rest), extra=FILE_ALONE)
         sys.exit(WRONG_INPUT)
     except (KeyboardInterrupt, Interrupted) as stop:
         logging.warning("stopped on request: %s", stop if stop.args else "run the command again")
@@ -75,7 +95,9 @@ def torch_device(arguments: argparse.Namespace) -> "torch.device":  # noqa: F821
 
 
 def _log_to(path: Path | None) -> None:
-    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    screen = logging.StreamHandler()
+    screen.addFilter(lambda record: not getattr(record, "file_alone", False))
+    handlers: list[logging.Handler] = [screen]
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(path, mode="w", encoding="utf-8"))

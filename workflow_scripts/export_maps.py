@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from getam_core.activation import METHODS, MapMethod, export_maps, getam_blocks
-from getam_core.data import Entry, of_split, read_index
-from getam_core.errors import InputError
+from getam_core.data import Entry, class_names, of_split, read_index
 from getam_core.files import digest
 from getam_core.settings import Settings
 from getam_core.stores import StoreWriter, write_in_parts
@@ -19,18 +18,15 @@ from workflow_scripts import command
 
 def main(arguments: argparse.Namespace) -> None:
     settings = command.settings_of(arguments)
-    listed = of_split(read_index(arguments.index), arguments.split)
-    start = arguments.shard * arguments.shard_size
-    entries = listed[start : start + arguments.shard_size]
-    if not entries:
-        raise InputError(
-            f"shard {arguments.shard}: split {arguments.split} has {len(listed)} images"
-        )
+    index = read_index(arguments.index)
+    classes = class_names(settings.data.classes, index)
+    listed = of_split(index, arguments.split)
+    entries = command.shard_of(listed, arguments)
     export = partial(
         export_maps,
         method_of(arguments.method, settings),
         load_network(arguments.checkpoint),
-        classes=settings.data.classes,
+        classes=classes,
         size=settings.maps.size,
         scales=settings.maps.scales,
         flip=settings.maps.flip,
@@ -47,9 +43,7 @@ def main(arguments: argparse.Namespace) -> None:
         "labels": digest_of_labels(listed),
     }
     ids = [entry.image_id for entry in entries]
-    write_in_parts(
-        arguments.out, "maps", settings.data.classes, header, ids, write, state=arguments.state
-    )
+    write_in_parts(arguments.out, "maps", classes, header, ids, write, state=arguments.state)
 
 
 def digest_of_labels(entries: Sequence[Entry]) -> str:
@@ -88,6 +82,5 @@ if __name__ == "__main__":
     )
     arguments_parser.add_argument("--method", required=True, help="a name in activation.METHODS")
     arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
-    arguments_parser.add_argument("--shard", type=int, required=True, help="its number, from 0")
-    arguments_parser.add_argument("--shard-size", type=int, required=True, help="images a shard")
+    command.add_shard(arguments_parser)
     command.run(main, arguments_parser)

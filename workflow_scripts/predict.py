@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from getam_core.data import of_split, read_index
+from getam_core.data import class_names, of_split, read_index
 from getam_core.evaluation import predict_split
 from getam_core.stores import StoreWriter
 from getam_core.training import load_network
@@ -12,11 +12,13 @@ from workflow_scripts import command
 
 def main(arguments: argparse.Namespace) -> None:
     settings = command.settings_of(arguments)
-    entries = of_split(read_index(arguments.index), arguments.split)
+    index = read_index(arguments.index)
+    classes = class_names(settings.data.classes, index)
+    entries = of_split(index, arguments.split)
     device = command.torch_device(arguments)
     predict = settings.predict
     header = json.loads(arguments.settings)
-    with StoreWriter(arguments.out, "predictions", settings.data.classes, header) as writer:
+    with StoreWriter(arguments.out, "predictions", classes, header) as writer:
         predict_split(
             load_network(arguments.checkpoint).to(device),
             entries,

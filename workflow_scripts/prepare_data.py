@@ -3,15 +3,18 @@
 import argparse
 import logging
 
-from getam_core.data import check_images, read_voc, write_index
+from getam_core.data import class_names, write_index
 from workflow_scripts import command
+from workflow_scripts.data_set import list_data_set
 
 
 def main(arguments: argparse.Namespace) -> None:
-    data = command.settings_of(arguments).data
-    entries = read_voc(arguments.root, {"train": data.train, "val": data.val}, data.classes)
-    check_images(entries, arguments.threads)
+    settings = command.settings_of(arguments)
+    listing = list_data_set(settings, arguments.root)
+    entries = listing.checked(settings.data.classes, workers=arguments.threads)
     write_index(arguments.out, entries)
+    names = class_names(settings.data.classes, entries)
+    logging.info("%d classes: %s", len(names), ", ".join(names))
     for split in ("train", "val"):
         logging.info("%d images of split %s", sum(e.split == split for e in entries), split)
 

@@ -1,8 +1,7 @@
 """The saliency network that a run's settings describe."""
 
-from getam_core.saliency import SaliencyNetwork
+from getam_core.saliency import SaliencyNetwork, build_encoder
 from getam_core.settings import Settings
-from getam_core.vit import build_stem
 
 
 def build_saliency_network(settings: Settings, *, initial_weights: bool) -> SaliencyNetwork:
@@ -10,4 +9,4 @@ def build_saliency_network(settings: Settings, *, initial_weights: bool) -> Sali
     encoder = settings.saliency.encoder.model_dump()
     if not initial_weights:
         encoder["weights"] = None
-    return SaliencyNetwork(build_stem(**encoder), settings.saliency.width)
+    return SaliencyNetwork(build_encoder(**encoder), settings.saliency.width)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from getam_core.data import TrainingSet, of_split, read_index
+from getam_core.data import TrainingSet, class_names, of_split, read_index
 from getam_core.errors import InputError
 from getam_core.files import digest
 from getam_core.settings import CLASSIFIERS, Settings
@@ -27,13 +27,14 @@ from workflow_scripts import command
 def main(arguments: argparse.Namespace) -> None:
     settings = command.settings_of(arguments)
     entries = read_index(arguments.index)
+    classes = class_names(settings.data.classes, entries)
     device = command.torch_device(arguments)
     torch.manual_seed(settings.seed)
-    kind, built_by = network_of(arguments.classifier, settings)
+    kind, built_by = network_of(arguments.classifier, settings, len(classes))
     train = settings.train
     training_set = TrainingSet(
         of_split(entries, "train"),
-        settings.data.classes,
+        classes,
         train.crop_size,
         train.scale_range,
         settings.seed,
@@ -42,7 +43,7 @@ def main(arguments: argparse.Namespace) -> None:
     validate = partial(
         class_map,
         entries=of_split(entries, "val"),
-        classes=settings.data.classes,
+        classes=classes,
         size=train.crop_size,
         device=device,
     )
@@ -59,11 +60,13 @@ def main(arguments: argparse.Namespace) -> None:
     )
     rows = trainer.run()
     write_metrics(arguments.metrics, rows)
-    save_network(arguments.out, trainer.network, built_by, settings.data.classes, kind)
+    save_network(arguments.out, trainer.network, built_by, classes, kind)
     arguments.state.unlink()
 
 
-def network_of(classifier: str | None, settings: Settings) -> tuple[str, dict[str, Any]]:
+def network_of(
+    classifier: str | None, settings: Settings, num_classes: int
+) -> tuple[str, dict[str, Any]]:
     """Return the kind of the network and the arguments of its builder.
 
     Raises
@@ -71,7 +74,7 @@ def network_of(classifier: str | None, settings: Settings) -> tuple[str, dict[st
     InputError
         A CNN is wanted, and the settings name none.
     """
-    shared = {"num_classes": len(settings.data.classes)}
+    shared = {"num_classes": num_classes}
     model = settings.model.model_dump() | shared
     if classifier is None:
         return "transformer", model

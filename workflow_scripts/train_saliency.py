@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import torch
 
+from getam_core.files import write_json
 from getam_core.saliency import SaliencyPlan, find_pairs, train_saliency
 from workflow_scripts import command
 from workflow_scripts.saliency_network import build_saliency_network
@@ -18,7 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
     torch.manual_seed(settings.seed)
     keys = {field.name for field in fields(SaliencyPlan)} - {"seed"}
     plan = SaliencyPlan(**settings.saliency.model_dump(include=keys), seed=settings.seed)
-    train_saliency(
+    score = train_saliency(
         pairs,
         build_saliency_network(settings, initial_weights=True),
         plan,
@@ -28,6 +29,7 @@ def main(arguments: argparse.Namespace) -> None:
         state=arguments.state,
         device=device,
     )
+    write_json(arguments.scores, {"held_out": score, "pairs": len(pairs)})
 
 
 if __name__ == "__main__":
@@ -37,6 +39,7 @@ if __name__ == "__main__":
             __doc__,
             images="folder with images/ and masks/",
             out="network.pt",
+            scores="saliency.json",
             state="resume state, kept when the job fails",
         ),
     )

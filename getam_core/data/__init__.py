@@ -1,15 +1,27 @@
 """From files to training samples: image-level labels only, no mask passes through this room.
 
-Reading order: `index` (what a run knows of an image), `voc` (a data set to an index), `check` (does
-every image open), `problems` (all that is wrong, in one message), `images` (file to array to
-tensor), `geometry` (crops, sides), `training_set` (samples), `batches` (whole images, for
-inference). Beside them `scenes`, with `shapes` and `textures`: a made data set for the demo.
+Reading order: `index` (what a run knows of an image), `listing` (what a reader finds, and all that
+is wrong with it), `check` (does every image open), `problems` (one message). The readers: `voc`
+with `augmented`, `coco`, `folder` with `class_folders`, `label_file` and `splits`. Then `images`
+(file to array to tensor), `geometry` (crops, sides), `training_set` (samples), `batches` (whole
+images, for inference). Beside them `scenes`, with `shapes` and `textures`: a made data set for the
+demo.
 """
 
 from getam_core.data.check import check_images
+from getam_core.data.coco import list_coco
+from getam_core.data.folder import list_folder
 from getam_core.data.geometry import random_crop, resize, resize_to_stride
 from getam_core.data.images import read_image, to_tensor, to_uint8
-from getam_core.data.index import Entry, class_targets, of_split, read_index, write_index
+from getam_core.data.index import (
+    Entry,
+    class_names,
+    class_targets,
+    of_split,
+    read_index,
+    write_index,
+)
+from getam_core.data.listing import Listing
 from getam_core.data.problems import raise_problems
 from getam_core.data.scenes import (
     SCENE_CLASSES,
@@ -19,17 +31,22 @@ from getam_core.data.scenes import (
     write_scenes,
 )
 from getam_core.data.training_set import TrainingSet, image_loader
-from getam_core.data.voc import read_voc, voc_folder
+from getam_core.data.voc import list_voc, read_voc, voc_folder
 
 __all__ = [
     "SCENE_CLASSES",
     "Entry",
+    "Listing",
     "Scene",
     "TrainingSet",
     "check_images",
+    "class_names",
     "class_targets",
     "draw_scene",
     "image_loader",
+    "list_coco",
+    "list_folder",
+    "list_voc",
     "of_split",
     "raise_problems",
     "random_crop",

@@ -1,13 +1,20 @@
 """Every image opened once before hours of work rely on it."""
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from getam_core.data.index import Entry
 from getam_core.data.problems import raise_problems
+
+BITS_OF_PNG = 24  # where the header of a PNG says how many bits a channel has
+BITS_OF_TIFF = 258
+WIDE_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
 
 
 def check_images(entries: Sequence[Entry], workers: int = 1) -> None:
@@ -22,25 +29,78 @@ def check_images(entries: Sequence[Entry], workers: int = 1) -> None:
     Raises
     ------
     InputError
-        Names every image that is missing, is no image, or ends before its last pixel.
+        Names every image with one of the problems of `image_problem`.
     """
+    raise_problems("the images", image_problems(entries, None, workers))
+
+
+def image_problems(entries: Sequence[Entry], folder: Path | None, workers: int) -> list[str]:
+    """Return what `image_problem` says of each image, with its path, below `folder` if given."""
     with ThreadPoolExecutor(workers) as pool:
-        found = pool.map(_problem, entries)
+        found = pool.map(lambda entry: image_problem(entry.image), entries)
         found = list(tqdm(found, "check images", total=len(entries), unit="image"))
-    raise_problems("the images", [problem for problem in found if problem])
+    return [
+        f"{_below(entry.image, folder)}: {problem}"
+        for entry, problem in zip(entries, found, strict=True)
+        if problem
+    ]
 
 
-def _problem(entry: Entry) -> str | None:
-    """Say what is wrong with one image."""
+def image_problem(path: Path) -> str | None:
+    """Say why an image cannot serve: None, or one line without its name.
+
+    An image must be there, be decoded to its last pixel, and have 8 bits a channel, no CMYK and no
+    transparent pixel: those have no single meaning in RGB. Palette, grey and EXIF-turned images
+    are taken as they look.
+    """
     try:
-        with Image.open(entry.image) as image:
+        if path.stat().st_size == 0:
+            return "empty file; copy it again"
+        with Image.open(path) as image:
+            problem = _form_problem(path, image)
             # Drafted at an eighth of its size a JPEG is still parsed to its end, in a third of the
             # time; Pillow tells a truncated file, which not every OpenCV does.
             image.draft("RGB", (1, 1))
             image.load()
+            return problem or _transparency_problem(image)
     except FileNotFoundError:
-        return f"{entry.image}: missing"
+        return "a link that leads nowhere" if path.is_symlink() else "missing"
+    except UnidentifiedImageError:
+        return "cannot be decoded: no image, whatever its suffix says"
+    except OSError as error:
+        if path.is_symlink() and not path.exists():
+            return "a link that leads in a circle"
+        return f"cannot be decoded ({os.strerror(error.errno) if error.errno else error})"
     # Pillow's decoders raise ValueError, SyntaxError and others on damaged files.
     except Exception as error:
-        return f"{entry.image}: cannot be decoded ({error})"
+        return f"cannot be decoded ({error})"
+
+
+def _form_problem(path: Path, image: Image.Image) -> str | None:
+    if image.mode == "CMYK":
+        return "CMYK colours; save it as RGB"
+    if image.mode in WIDE_MODES or _bits(path, image) > 8:
+        return "more than 8 bits a channel; save it with 8, scaled as you want it seen"
     return None
+
+
+def _bits(path: Path, image: Image.Image) -> int:
+    """Return the bits a channel: Pillow's mode does not tell those of colour images."""
+    if image.format == "PNG":
+        with path.open("rb") as file:
+            return file.read(BITS_OF_PNG + 1)[BITS_OF_PNG]
+    if image.format == "TIFF":
+        bits = image.tag_v2.get(BITS_OF_TIFF, 1)
+        return max(bits) if isinstance(bits, tuple) else bits
+    return 8
+
+
+def _transparency_problem(image: Image.Image) -> str | None:
+    if image.mode not in ALPHA_MODES and "transparency" not in image.info:
+        return None
+    lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
+    return None if lowest == 255 else "transparent pixels; lay it over a background, save it as RGB"
+
+
+def _below(path: Path, folder: Path | None) -> Path:
+    return path.relative_to(folder) if folder in path.parents else path

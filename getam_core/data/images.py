@@ -9,6 +9,8 @@ from torch import Tensor
 
 from getam_core.errors import InputError
 
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")  # in any case
+
 
 def read_image(path: Path | str) -> np.ndarray:
     """Read an image file, turned upright as its EXIF orientation says.

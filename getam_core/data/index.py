@@ -77,6 +77,14 @@ def of_split(entries: Sequence[Entry], split: str) -> list[Entry]:
     return chosen
 
 
+def class_names(classes: Sequence[str] | None, entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Return `classes`, or, where they are None, all that training images show, sorted."""
+    if classes is not None:
+        return tuple(classes)
+    shown = {name for entry in entries if entry.split == "train" for name in entry.classes}
+    return tuple(sorted(shown))
+
+
 def class_targets(entries: Sequence[Entry], classes: Sequence[str]) -> np.ndarray:
     """Return which class is present in which image, (n, C) bool; column k is `classes[k]`."""
     column = {name: k for k, name in enumerate(classes)}

@@ -10,6 +10,8 @@ SHOWN = 20
 def raise_problems(subject: str, problems: Sequence[str]) -> None:
     """Raise one `InputError` that counts `problems` and shows the first 20, one a line.
 
+    The others are its `rest`, which a command writes to its log.
+
     Parameters
     ----------
     subject : str
@@ -21,6 +23,7 @@ def raise_problems(subject: str, problems: Sequence[str]) -> None:
         return
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     lines = [f"{subject}: {count}", *(f"  {problem}" for problem in problems[:SHOWN])]
-    if len(problems) > SHOWN:
-        lines.append(f"  ... and {len(problems) - SHOWN} more")
-    raise InputError("\n".join(lines))
+    rest = [f"  {problem}" for problem in problems[SHOWN:]]
+    if rest:
+        lines.append(f"  ... and {len(rest)} more")
+    raise InputError("\n".join(lines), rest)

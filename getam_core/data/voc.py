@@ -1,14 +1,22 @@
 """PASCAL VOC layout to an index: image-level labels from the annotations, never from masks."""
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePath
 
+from getam_core.classes import VOC_CLASSES
+from getam_core.data.augmented import AUGMENTED, augmented_ids, list_ids
 from getam_core.data.index import Entry
-from getam_core.data.problems import raise_problems
+from getam_core.data.label_file import LABELS, read_labels
+from getam_core.data.listing import Listing, unknown_class
 from getam_core.errors import InputError
 
 SUFFIXES = (".jpg", ".png")
+UNLABELLED = "test"
+# Images of the lists of PASCAL VOC 2012; train_aug is the usual union with SBD.
+COUNTS = {"train": 1464, "val": 1449, "trainval": 2913, "test": 1456} | dict.fromkeys(
+    AUGMENTED, 10582
+)
 
 
 def voc_folder(root: Path | str) -> Path:
@@ -35,67 +43,91 @@ def voc_folder(root: Path | str) -> Path:
 
 
 def read_voc(root: Path | str, splits: Mapping[str, str], classes: Sequence[str]) -> list[Entry]:
-    """Read a data set in VOC layout and report everything that is wrong with it at once.
+    """Return the entries of `list_voc`; `InputError` with everything that is wrong with them."""
+    return list_voc(root, splits, classes).checked(classes, splits=list(splits))
+
+
+def list_voc(
+    root: Path | str,
+    splits: Mapping[str, str],
+    classes: Sequence[str] | None,
+    *,
+    sbd: Path | str | None = None,
+    labels_of: Callable[[str], tuple[str, ...]] | None = None,
+) -> Listing:
+    """List a data set in VOC layout; masks are not looked at, unless `labels_of` does.
 
     Parameters
     ----------
     root : Path or str
         See `voc_folder`.
     splits : mapping of str to str
-        Our name of a split to the name of its list in ImageSets/Segmentation, for example
-        ``{"train": "train_aug", "val": "val"}``.
-    classes : sequence of str
-        Names of the foreground classes.
+        Our name of a split to that of its list in ImageSets/Segmentation: ``{"val": "val"}``. A
+        list `train_aug` that is missing is made of the names of SBD's files (`augmented_ids`).
+    classes : sequence of str, or None
+        Names of the foreground classes; None takes those that the annotations name.
+    sbd : Path or str, optional
+        Folder of the Semantic Boundaries Dataset; looked for beside the devkit otherwise.
+    labels_of : callable, optional
+        `labels_of(image_id)` gives an image's classes in the place of its annotation, or raises.
 
     Returns
     -------
-    list of Entry
-        In the order of `splits` and of the lists; an entry's classes in the order of `classes`.
+    Listing
+        Entries in the order of `splits` and of the lists, an entry's classes in that of `classes`.
+        Its problems are: a missing or empty list, an image that is missing, or its annotation, with
+        no line in labels.csv either; an annotation that is not XML, a class that is not in
+        `classes`, an id listed twice or in two splits. It warns where a list of PASCAL VOC 2012 has
+        another length than there.
 
     Raises
     ------
     InputError
-        Lists every problem: a missing or empty list, an image or annotation that is missing, an
-        annotation that is not XML, a class that is not in `classes`, an id listed twice or in two
-        splits, a class without any training image.
+        `root` is no such folder.
 
     Notes
     -----
-    Objects marked difficult or truncated count as present, as usual for image-level labels.
+    Objects marked difficult or truncated count as present, as usual for image-level labels. Images
+    of the list `test`, whose annotations are not published, show no class.
     """
     folder = voc_folder(root)
-    problems: list[str] = []
-    entries: list[Entry] = []
+    listing = Listing(folder)
+    reader = _Labels(folder, classes, listing.problems, labels_of)
     split_of: dict[str, str] = {}
     for split, name in splits.items():
-        for image_id in _read_list(folder, name, problems):
+        for image_id in _read_list(listing, name, sbd):
             if image_id in split_of:
-                problems.append(_repeated(image_id, split_of[image_id], split))
+                listing.problems.append(_repeated(image_id, split_of[image_id], split))
                 continue
             split_of[image_id] = split
-            image = _find_image(folder, image_id, problems)
-            names = _read_classes(folder, image_id, classes, problems)
-            entries.append(Entry(image_id, image, split, names))
-    problems += _classes_without_image(entries, splits, classes)
-    raise_problems(f"the data set {folder}", problems)
-    return entries
+            image = _find_image(listing, image_id)
+            names = reader.read(image_id, needed=name != UNLABELLED)
+            listing.entries.append(Entry(image_id, image, split, names))
+    if classes == VOC_CLASSES:
+        listing.warnings += _other_counts(listing.entries, splits)
+    return listing
 
 
-def _read_list(folder: Path, name: str, problems: list[str]) -> list[str]:
+def _read_list(listing: Listing, name: str, sbd: Path | str | None) -> list[str]:
     path = Path("ImageSets", "Segmentation", f"{name}.txt")
-    if not (folder / path).is_file():
-        problems.append(f"{path}: missing; it lists the image ids of a split, one a line")
+    if not (listing.folder / path).is_file():
+        if name in AUGMENTED and (derived := augmented_ids(listing.folder, sbd)):
+            ids, source = derived
+            listing.warnings.append(f"{path} is missing; its {len(ids)} ids are those of {source}")
+            return ids
+        beside = "; or put SBD beside the devkit" if name in AUGMENTED else ""
+        listing.problems.append(
+            f"{path}: missing; it lists the image ids of a split, one a line{beside}"
+        )
         return []
-    lines = (folder / path).read_text(encoding="utf-8").splitlines()
-    ids = [_image_id(line.split()[0]) for line in lines if line.strip()]
+    try:
+        ids = list_ids(listing.folder / path)
+    except UnicodeDecodeError:
+        listing.problems.append(f"{path}: not UTF-8 text")
+        return []
     if not ids:
-        problems.append(f"{path}: empty")
+        listing.problems.append(f"{path}: empty")
     return ids
-
-
-def _image_id(word: str) -> str:
-    """Accept the paths that lists of the augmented set hold ("/JPEGImages/2007_000032.jpg")."""
-    return Path(word).stem if "/" in word else word
 
 
 def _repeated(image_id: str, before: str, now: str) -> str:
@@ -104,37 +136,72 @@ def _repeated(image_id: str, before: str, now: str) -> str:
     return f"{image_id}: in split '{before}' and in split '{now}'"
 
 
-def _find_image(folder: Path, image_id: str, problems: list[str]) -> Path:
-    candidates = [folder / "JPEGImages" / f"{image_id}{suffix}" for suffix in SUFFIXES]
+def _find_image(listing: Listing, image_id: str) -> Path:
+    candidates = [listing.folder / "JPEGImages" / f"{image_id}{suffix}" for suffix in SUFFIXES]
     for path in candidates:
-        if path.is_file():
+        if path.is_file() or path.is_symlink():
             return path
-    problems.append(f"JPEGImages/{image_id}.jpg: missing (no .png either)")
+    listing.problems.append(f"JPEGImages/{image_id}.jpg: missing (no .png either)")
+    listing.absent.add(image_id)
     return candidates[0]
 
 
-def _read_classes(
-    folder: Path, image_id: str, classes: Sequence[str], problems: list[str]
-) -> tuple[str, ...]:
-    path = Path("Annotations", f"{image_id}.xml")
-    try:
-        root = ElementTree.parse(folder / path).getroot()
-    except FileNotFoundError:
-        problems.append(f"{path}: missing")
-        return ()
-    except ElementTree.ParseError as error:
-        problems.append(f"{path}: not valid XML ({error})")
-        return ()
+class _Labels:
+    """The classes of an image: from its annotation, from labels.csv, or as the caller says."""
+
+    def __init__(
+        self,
+        folder: Path,
+        classes: Sequence[str] | None,
+        problems: list[str],
+        labels_of: Callable[[str], tuple[str, ...]] | None,
+    ):
+        self.folder, self.classes, self.problems = folder, classes, problems
+        self.labels_of = labels_of
+        table = folder / LABELS
+        rows = read_labels(table, problems) if table.is_file() else []
+        self.rows = {PurePath(row.image).stem: row for row in rows}
+
+    def read(self, image_id: str, *, needed: bool) -> tuple[str, ...]:
+        """Return the classes in the run's order; problems are noted."""
+        if self.labels_of is not None:
+            try:
+                return self.labels_of(image_id)
+            except InputError as error:
+                self.problems.append(str(error))
+                return ()
+        path = Path("Annotations", f"{image_id}.xml")
+        try:
+            names = _objects(self.folder / path)
+            where = str(path)
+        except FileNotFoundError:
+            row = self.rows.get(image_id)
+            if row is None:
+                if needed:
+                    beside = f", and {LABELS} does not name the image" if self.rows else ""
+                    self.problems.append(f"{path}: missing{beside}")
+                return ()
+            names, where = set(row.classes), f"{LABELS}, line {row.line}"
+        except ElementTree.ParseError as error:
+            self.problems.append(f"{path}: not valid XML ({error})")
+            return ()
+        if self.classes is None:
+            return tuple(sorted(names))
+        unknown = sorted(names - set(self.classes))
+        self.problems += [f"{where}: {unknown_class(name, self.classes)}" for name in unknown]
+        return tuple(name for name in self.classes if name in names)
+
+
+def _objects(path: Path) -> set[str]:
+    root = ElementTree.parse(path).getroot()
     # Direct children only: the parts of a person (head, hand) are nested objects with names.
-    names = {(item.findtext("name") or "").strip() for item in root.findall("object")}
-    problems += [f"{path}: unknown class '{name}'" for name in sorted(names - set(classes))]
-    return tuple(name for name in classes if name in names)
+    return {(item.findtext("name") or "").strip() for item in root.findall("object")}
 
 
-def _classes_without_image(
-    entries: Sequence[Entry], splits: Mapping[str, str], classes: Sequence[str]
-) -> list[str]:
-    if "train" not in splits:
-        return []
-    seen = {name for entry in entries if entry.split == "train" for name in entry.classes}
-    return [f"class '{name}': no training image shows it" for name in classes if name not in seen]
+def _other_counts(entries: Sequence[Entry], splits: Mapping[str, str]) -> list[str]:
+    counts = {name: sum(e.split == split for e in entries) for split, name in splits.items()}
+    return [
+        f"list {name}: {count} images; PASCAL VOC 2012 has {COUNTS[name]}"
+        for name, count in counts.items()
+        if COUNTS.get(name, count) != count
+    ]

@@ -1,19 +1,23 @@
 """The one room where masks are opened: what maps, labels and predictions are worth.
 
-Reading order: `masks` (ground truth), `confusion` (the figure: one matrix over the set),
-`label_maps` and `seeds` (stores against masks), `inference` and `predict` (the segmentation of one
-image, of a split), `ablation` (label settings against each other), `entries` (what miou.json says).
+Reading order: `masks` (ground truth; with `coco_masks`, which are rendered, and `mask_labels`),
+`confusion` (the figure: one matrix over the set), `label_maps` and `seeds` (stores against masks),
+`inference` and `predict` (the segmentation of one image, of a split), `ablation` (label settings
+against each other), `entries` (what miou.json says).
 """
 
 from getam_core.average_precision import average_precision, mean_average_precision
 from getam_core.evaluation.ablation import evaluate_variants, sweep_variants
+from getam_core.evaluation.coco_masks import coco_masks
 from getam_core.evaluation.confusion import ConfusionMatrix
 from getam_core.evaluation.entries import label_entry, merge_entries, rank_maps, seed_entry
 from getam_core.evaluation.inference import label_map, segment_image
 from getam_core.evaluation.label_maps import evaluate_label_maps
+from getam_core.evaluation.mask_labels import voc_mask_labels
 from getam_core.evaluation.masks import (
     check_masks,
     find_masks,
+    folder_masks,
     masks_of,
     read_mask,
     read_mask_index,
@@ -27,9 +31,11 @@ __all__ = [
     "ConfusionMatrix",
     "average_precision",
     "check_masks",
+    "coco_masks",
     "evaluate_label_maps",
     "evaluate_variants",
     "find_masks",
+    "folder_masks",
     "label_entry",
     "label_map",
     "masks_of",
@@ -43,5 +49,6 @@ __all__ = [
     "seed_entry",
     "segment_image",
     "sweep_variants",
+    "voc_mask_labels",
     "write_mask_index",
 ]

@@ -9,6 +9,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from getam_core.classes import IGNORE
+from getam_core.data.augmented import sbd_masks
 from getam_core.data.index import Entry
 from getam_core.data.problems import raise_problems
 from getam_core.data.voc import voc_folder
@@ -19,23 +20,44 @@ COLUMNS = ["image_id", "mask"]
 EXIF_ORIENTATION = 0x0112
 
 
-def find_masks(root: Path | str, entries: Sequence[Entry]) -> dict[str, Path]:
-    """Name the mask of every entry in a VOC layout: SegmentationClass/<image_id>.png.
+def find_masks(
+    root: Path | str, entries: Sequence[Entry], *, sbd: Path | str | None = None
+) -> dict[str, Path]:
+    """Name the mask of every entry in a VOC layout; see `voc_mask`.
 
-    `root` is resolved as `getam_core.data.voc_folder` does; whether the files are there and right
-    is for `check_masks` to say.
+    `root` is resolved as `getam_core.data.voc_folder` does, `sbd` as `sbd_masks`; whether the files
+    are there and right is for `check_masks` to say.
     """
-    folder = voc_folder(root) / "SegmentationClass"
+    folder = voc_folder(root)
+    return {entry.image_id: voc_mask(folder, entry.image_id, sbd) for entry in entries}
+
+
+def voc_mask(folder: Path, image_id: str, sbd: Path | str | None = None) -> Path:
+    """Name an image's mask: of the devkit, else of SegmentationClassAug, else SBD's .mat file."""
+    first = folder / "SegmentationClass" / f"{image_id}.png"
+    augmented = folder / "SegmentationClassAug" / f"{image_id}.png"
+    for path in (first, augmented):
+        if path.is_file():
+            return path
+    boundaries = sbd_masks(folder, sbd)
+    if boundaries is not None and (path := boundaries / f"{image_id}.mat").is_file():
+        return path
+    return first
+
+
+def folder_masks(root: Path | str, entries: Sequence[Entry]) -> dict[str, Path]:
+    """Name the mask of every entry of somebody's own folder: masks/<image_id>.png."""
+    folder = Path(root).expanduser().absolute() / "masks"
     return {entry.image_id: folder / f"{entry.image_id}.png" for entry in entries}
 
 
-def read_mask(path: Path | str) -> np.ndarray:
+def read_mask(path: Path) -> np.ndarray:
     """Read a mask.
 
     Parameters
     ----------
     path : Path
-        A palette PNG, whose indices are the labels, or a grey one.
+        A palette PNG, whose indices are the labels, a grey one, or a .mat file of SBD's `cls`.
 
     Returns
     -------
@@ -47,6 +69,8 @@ def read_mask(path: Path | str) -> np.ndarray:
     InputError
         The file is missing, cannot be decoded, or holds colours instead of labels.
     """
+    if path.suffix == ".mat":
+        return _read_sbd(path)
     try:
         with Image.open(path) as image:
             if image.mode not in ("P", "L"):
@@ -58,6 +82,18 @@ def read_mask(path: Path | str) -> np.ndarray:
         raise InputError(f"{path}: no such mask") from None
     except (OSError, SyntaxError) as error:
         raise InputError(f"{path}: cannot be decoded ({error})") from None
+
+
+def _read_sbd(path: Path) -> np.ndarray:
+    from scipy.io import loadmat  # only who has SBD pays for the import
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such mask")
+    try:
+        truth = loadmat(path, squeeze_me=True, struct_as_record=False)["GTcls"]
+        return np.asarray(truth.Segmentation, np.uint8)
+    except Exception as error:  # damaged files raise ValueError, KeyError, zlib.error and others
+        raise InputError(f"{path}: no mask of SBD ({error!r})") from None
 
 
 def check_masks(masks: Mapping[str, Path], entries: Sequence[Entry], num_classes: int) -> None:

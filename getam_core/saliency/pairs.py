@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from getam_core.data import raise_problems, random_crop, read_image, to_tensor
+from getam_core.data.images import SUFFIXES
 from getam_core.errors import InputError
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
 LAYOUTS = (("images", "masks"), ("DUTS-TR-Image", "DUTS-TR-Mask"))
 
 Pair = tuple[Path, Path]
@@ -28,7 +28,7 @@ def find_pairs(folder: Path | str) -> list[Pair]:
     ----------
     folder : Path or str
         Holds `images/` and `masks/`, or the DUTS names `DUTS-TR-Image/` and `DUTS-TR-Mask/`; an
-        image and its mask have the same name, jpg or png.
+        image and its mask have the same name, but for the suffix.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def find_pairs(folder: Path | str) -> list[Pair]:
         )
     images, masks = (files_by_stem(folder / name) for name in there[0])
     if not images:
-        raise InputError(f"{folder / there[0][0]}: no jpg or png image in it")
+        raise InputError(f"{folder / there[0][0]}: no image in it")
     problems = [
         f"{images[stem]}: no mask of this name" for stem in sorted(images.keys() - masks.keys())
     ]
@@ -56,7 +56,7 @@ def find_pairs(folder: Path | str) -> list[Pair]:
 
 
 def files_by_stem(folder: Path) -> dict[str, Path]:
-    """Map names without suffix to the jpg and png files of `folder`; twice the same is an error."""
+    """Map names without suffix to the images of `folder`; twice the same is an error."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in SUFFIXES:

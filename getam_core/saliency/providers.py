@@ -1,6 +1,9 @@
-"""Saliency of a run's images, written to a store: from a network, or from maps that exist."""
+"""Saliency of a run's images, written to a store: from a network, or from maps that exist.
 
-from collections.abc import Sequence
+`background_removal` has a third source.
+"""
+
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +15,7 @@ from getam_core.data import Entry, raise_problems, read_image, resize
 from getam_core.data.batches import inference_batches
 from getam_core.errors import InputError
 from getam_core.saliency.network import SaliencyNetwork, predict_saliency
-from getam_core.saliency.pairs import files_by_stem, read_grey
+from getam_core.saliency.pairs import read_grey
 
 
 class Writer(Protocol):
@@ -20,6 +23,9 @@ class Writer(Protocol):
 
     def write(self, image_id: str, array: np.ndarray) -> None:
         """Add one image's saliency, (H, W) uint8 0..255."""
+
+
+Provider = Callable[[Sequence[Entry], Writer], None]  # writes the saliency of some entries
 
 
 def network_saliency(
@@ -56,13 +62,38 @@ def network_saliency(
             writer.write(entry.image_id, resize(one, height, width))
 
 
+def find_saliency_maps(folder: Path | str, entries: Sequence[Entry]) -> dict[str, Path]:
+    """Find the saliency map of every entry: `folder`/<image_id>.*, whatever its suffix.
+
+    Raises
+    ------
+    InputError
+        The folder is missing, or lacks maps; all of them are counted.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder of saliency maps")
+    wanted = {entry.image_id for entry in entries}
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.stem in wanted and (other := files.setdefault(path.stem, path)) is not path:
+            raise InputError(f"{path}: {other.name} has the same name; keep one")
+    missing = [entry.image_id for entry in entries if entry.image_id not in files]
+    raise_problems(
+        f"the saliency maps of {folder}",
+        [f"{i}: no {i}.png, nor any other suffix" for i in missing],
+    )
+    return files
+
+
 def precomputed_saliency(folder: Path | str, entries: Sequence[Entry], writer: Writer) -> None:
     """Write saliency maps that another program made, resized to their images.
 
     Parameters
     ----------
     folder : Path or str
-        Holds one grey jpg or png an image, `<image_id>.*`, of any size.
+        Holds one grey image an entry, `<image_id>.*`, of any size and any kind that OpenCV reads;
+        16 bits become 8.
     entries : sequence of Entry
     writer : Writer
         An open store of kind "saliency".
@@ -70,16 +101,9 @@ def precomputed_saliency(folder: Path | str, entries: Sequence[Entry], writer: W
     Raises
     ------
     InputError
-        The folder is missing, or lacks images (all of them are counted, nothing is written).
+        As `find_saliency_maps`, before anything is written; or a map cannot be decoded.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder of saliency maps")
-    files = files_by_stem(folder)
-    missing = [entry.image_id for entry in entries if entry.image_id not in files]
-    raise_problems(
-        f"the saliency maps of {folder}", [f"{i}: no {i}.png or {i}.jpg" for i in missing]
-    )
+    files = find_saliency_maps(folder, entries)
     for entry in tqdm(entries, desc="saliency", unit="image"):
         height, width = read_image(entry.image).shape[:2]
         writer.write(entry.image_id, resize(read_grey(files[entry.image_id]), height, width))

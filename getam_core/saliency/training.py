@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 WARMUP = 0.05  # share of the steps in which the learning rate rises
 WEIGHT_DECAY = 1e-4
+SCORES = (
+    "saliency on %(images)d held-out images: MAE %(mae).3f, max F %(max_f).3f, S %(s_measure).3f"
+)
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def train_saliency(
     Returns
     -------
     dict
-        `mae`, `max_f`, `threshold`, `images` of the held-out pairs (see `SaliencyScore`).
+        `mae`, `max_f`, `s_measure`, `threshold`, `images` of the held-out pairs (`SaliencyScore`).
     """
     training, testing = _split(pairs, plan.held_out, plan.seed)
     network.to(device)
@@ -116,7 +119,7 @@ def train_saliency(
             saved = {"epoch": epoch + 1, "model": model, "optimizer": moments}
             save_checkpoint(state, saved | {"settings": settings})
     score = measure(network, testing, plan.size)
-    log.info("saliency on %(images)d held-out images: MAE %(mae).3f, max F %(max_f).3f", score)
+    log.info(SCORES, score)
     content = {"model": network.cpu().state_dict(), "settings": settings, "held_out": score}
     save_checkpoint(out, content)
     state.unlink(missing_ok=True)

@@ -4,8 +4,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from getam_core.classes import SCENE_CLASSES, VOC_CLASSES
+from getam_core.classes import COCO_CLASSES, SCENE_CLASSES, VOC_CLASSES
 from getam_core.settings.base import Count, Distinct, Section
+
+Names = Annotated[tuple[str, ...], Field(min_length=1, max_length=253), Distinct]
+
+# What a layout has where the settings do not say it. `classes` None: those found in the data.
+LAYOUT_DEFAULTS: dict[str, dict[str, Any]] = {
+    "voc": {"classes": VOC_CLASSES},
+    "coco": {"classes": COCO_CLASSES, "train": "train2014", "val": "val2014"},
+    "folder": {"classes": None},
+    "scenes": {"classes": SCENE_CLASSES, "train": "train", "val": "val"},
+}
 
 
 class SceneSettings(Section):
@@ -21,29 +31,48 @@ class SceneSettings(Section):
 class DataSettings(Section):
     """Where images and image-level labels come from."""
 
-    layout: Literal["voc", "scenes"] = "voc"
-    classes: Annotated[tuple[str, ...], Field(min_length=1, max_length=253), Distinct] = VOC_CLASSES
+    layout: Literal["voc", "coco", "folder", "scenes"] = "voc"
+    root: str | None = None
+    classes: Names | None = VOC_CLASSES
     train: str = "train"
     val: str = "val"
+    val_share: float = Field(0.2, gt=0, lt=1)
+    labels: Literal["annotations", "masks"] = "annotations"
+    sbd: str | None = None
     scenes: SceneSettings = SceneSettings()
 
     @field_validator("classes")
     @classmethod
-    def _usable(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [name for name in names if name == "background" or ";" in name or not name.strip()]
+    def _usable(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        wrong = [n for n in names or () if n == "background" or ";" in n or n != n.strip() or not n]
         if wrong:
             raise ValueError(f"not usable as a class name: {', '.join(map(repr, wrong))}")
         return names
 
     @model_validator(mode="before")
     @classmethod
-    def _scenes_have_their_own(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("layout") == "scenes":
-            own = {"classes": list(SCENE_CLASSES), "train": "train", "val": "val"}
-            given = {key: values[key] for key in own if key in values}
-            if any(value not in (own[key], tuple(own[key])) for key, value in given.items()):
+    def _layout_defaults(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        own = LAYOUT_DEFAULTS.get(values.get("layout", "voc"), {})
+        if values.get("layout") == "scenes":
+            strange = [key for key in own if key in values and not _same(values[key], own[key])]
+            if strange:
                 raise ValueError(
-                    f"made scenes have their own {' and '.join(given)}; leave them out"
+                    f"made scenes have their own {' and '.join(strange)}; leave them out"
                 )
-            return values | own
-        return values
+        return own | values
+
+    @model_validator(mode="after")
+    def _fits_its_layout(self) -> "DataSettings":
+        if self.train == self.val:
+            raise ValueError(f"train and val are both '{self.val}'; expected two lists")
+        if self.labels == "masks" and self.classes is None:
+            raise ValueError("labels: masks needs classes, whose order the masks' values have")
+        if self.layout != "voc" and (self.labels == "masks" or self.sbd is not None):
+            raise ValueError("labels: masks and sbd belong to layout: voc")
+        return self
+
+
+def _same(value: Any, own: Any) -> bool:
+    return value == own or (isinstance(value, list) and tuple(value) == own)

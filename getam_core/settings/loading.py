@@ -27,6 +27,8 @@ def load_settings(path: Path, overrides: Mapping[str, Any] | None = None) -> Set
     if (root := merged.get("data_root")) is not None:
         merged["data_root"] = os.path.expanduser(str(root))  # noqa: PTH111 (Path raises for ~nobody)
         merged = _replaced(merged, "{data_root}", merged["data_root"])
+    if isinstance(data := merged.get("data"), Mapping) and isinstance(data.get("root"), str):
+        merged["data"] = dict(data) | {"root": os.path.expanduser(data["root"])}  # noqa: PTH111
     return _validate(merged, source=f"{path} with --config")
 
 

@@ -16,13 +16,16 @@ def check_paths(settings: Settings, source: Path) -> None:
     """
     named = _named_paths(settings)
     if settings.data_root is None:
-        if settings.data.layout != "scenes" or any("{data_root}" in text for _, text in named):
+        has_root = settings.data.layout == "scenes" or settings.data.root is not None
+        if not has_root or any("{data_root}" in text for _, text in named):
             raise InputError(
                 f"{source}: data_root is not set; say where the data set is:"
                 " --config data_root=FOLDER"
             )
     elif not settings.data_root.is_dir():
         raise InputError(f"data_root: no such folder: {settings.data_root}")
+    if settings.data.root is not None and not Path(settings.data.root).is_dir():
+        raise InputError(f"{source}: data.root: no such folder: {settings.data.root}")
     for key, text in named:
         if not Path(text).exists():
             raise InputError(f"{source}: {key}: no such file or folder: {text}")
@@ -35,6 +38,7 @@ def _named_paths(settings: Settings) -> list[tuple[str, str]]:
     cnn = settings.classifiers.cnn
     source = settings.saliency.source if _uses_saliency(settings) else None
     named = {
+        "data.sbd": settings.data.sbd,
         "model.weights": settings.model.weights,
         "model.stem.weights": stem.weights if stem else None,
         "classifiers.cnn.weights": cnn.weights if cnn else None,
@@ -58,5 +62,6 @@ def _check_saliency(settings: Settings, source: Path) -> None:
     if saliency.source == "network" and saliency.images is None and not made:
         raise InputError(
             f"{source}: saliency.images: name a folder with images/ and masks/ to train the"
-            " saliency network on, or give maps by saliency.source: precomputed and saliency.folder"
+            " saliency network on, or take another source: saliency.source: precomputed (with"
+            " saliency.folder), rembg, or none"
         )

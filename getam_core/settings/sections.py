@@ -31,10 +31,11 @@ SWEEPS = ("alpha", "gamma", "refinement", "completion")
 
 
 class SaliencySettings(Section):
-    """Class-agnostic saliency maps: a folder of maps, or a network trained on images and masks."""
+    """Class-agnostic saliency maps: from a network, a folder of maps, rembg, or none at all."""
 
-    source: Literal["network", "precomputed"] = "network"
+    source: Literal["network", "precomputed", "rembg", "none"] = "network"
     folder: str | None = None
+    rembg_model: str = "u2net"
     images: str | None = None
     encoder: EncoderSettings = EncoderSettings()
     width: Count = 64
@@ -210,6 +211,33 @@ class Settings(Section):
             )
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _labels_without_saliency(cls, values: Any) -> Any:
+        """Let `saliency.source: none` say for both kinds of labels that they have no saliency."""
+        if not isinstance(values, dict) or _source(values) != "none":
+            return values
+        train = values.get("train") or {}
+        if not isinstance(train, dict):
+            return values
+        train = train | {"labels": _without_saliency(train.get("labels"), "train.labels")}
+        own = _without_saliency(values.get("pseudo_labels"), "pseudo_labels")
+        return values | {"train": train, "pseudo_labels": own}
+
     def select(self, *sections: str) -> str:
         """Return the named sections as JSON with sorted keys: what one stage depends on."""
         return json.dumps(self.model_dump(mode="json", include=set(sections)), sort_keys=True)
+
+
+def _source(values: dict[str, Any]) -> Any:
+    saliency = values.get("saliency")
+    return saliency.get("source") if isinstance(saliency, dict) else None
+
+
+def _without_saliency(labels: Any, section: str) -> Any:
+    labels = labels or {}
+    if not isinstance(labels, dict):
+        return labels
+    if labels.get("saliency"):
+        raise ValueError(f"{section}.saliency is true, but saliency.source is none")
+    return labels | {"saliency": False}

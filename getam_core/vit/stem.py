@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -178,7 +179,15 @@ def _timm_trunk(name: str, weights: Path | str | None, max_stride: int, pad: int
             f"{name}: has strides {sorted(set(reductions))}, none from {FINEST} to"
             f" max_stride={max_stride}"
         )
-    create = partial(timm.create_model, name, features_only=True, out_indices=tuple(last.values()))
+    return timm_features(name, weights, out_indices=tuple(last.values()))
+
+
+def timm_features(name: str, weights: Path | str | None, **options: Any) -> nn.Module:
+    """Build a timm network that gives feature maps, with weights as in `build_stem`.
+
+    `options` are timm's, for instance `out_indices`. Raises `InputError` where weights do not fit.
+    """
+    create = partial(timm.create_model, name, features_only=True, **options)
     if weights is None:
         return create()
     if weights == "hub":

@@ -1,4 +1,4 @@
-"""Put the shards of a split's maps together; their images must follow one another without a gap."""
+"""Put the shards of a split into one store; their images must follow one another without a gap."""
 
 import argparse
 from pathlib import Path
@@ -14,7 +14,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    arguments_parser = command.parser(__doc__, index="index.csv", out="maps.h5")
+    arguments_parser = command.parser(__doc__, index="index.csv", out="the whole store")
     arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
     arguments_parser.add_argument("--shards", type=Path, nargs="+", required=True)
     command.run(main, arguments_parser)

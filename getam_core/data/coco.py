@@ -1,0 +1,187 @@
+"""MS COCO to a listing: image-level labels from the categories of an image's instances.
+
+Any data set in COCO's format serves. Segmentations are not looked at here.
+"""
+
+import contextlib
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pycocotools.coco import COCO
+
+from getam_core.data.index import Entry
+from getam_core.data.listing import Listing, unknown_class
+from getam_core.errors import InputError
+from getam_core.files import read_json
+
+KEYS = {  # of the instances file: its lists, and what each of their items must have
+    "images": ("id", "file_name"),
+    "annotations": ("id", "image_id", "category_id"),
+    "categories": ("id", "name"),
+}
+
+
+def coco_folder(root: Path | str) -> Path:
+    """Find the folder that holds annotations/: `root`, `root`/coco or `root`/COCO; absolute.
+
+    Raises
+    ------
+    InputError
+        When none of them is one.
+    """
+    root = Path(root).expanduser().absolute()
+    for folder in (root, root / "coco", root / "COCO"):
+        if (folder / "annotations").is_dir():
+            return folder
+    reason = "has no annotations/" if root.is_dir() else "no such folder"
+    raise InputError(
+        f"data root {root}: {reason}; give the folder that holds annotations/, train2014/ and"
+        " val2014/"
+    )
+
+
+def instances_path(folder: Path, name: str) -> Path:
+    """Return where the instances of a split are: annotations/instances_<name>.json."""
+    return folder / "annotations" / f"instances_{name}.json"
+
+
+def list_coco(
+    root: Path | str, splits: Mapping[str, str], classes: Sequence[str] | None
+) -> Listing:
+    """List a data set in COCO's format.
+
+    Parameters
+    ----------
+    root : Path or str
+        See `coco_folder`. Images are in `<name>/` or `images/<name>/`.
+    splits : mapping of str to str
+        Our name of a split to COCO's: ``{"train": "train2014", "val": "val2014"}``.
+    classes : sequence of str, or None
+        Names of the foreground classes; None takes the categories that occur.
+
+    Returns
+    -------
+    Listing
+        Entries in the order of the file, a name without suffix ("COCO_val2014_000000000042") their
+        image_id. Crowds count as present. Problems are: a missing file or image, JSON of another
+        form, an annotation of an unknown image or category, a category that is not in `classes`.
+
+    Raises
+    ------
+    InputError
+        `root` is no such folder.
+    """
+    folder = coco_folder(root)
+    listing = Listing(folder)
+    split_of: dict[str, str] = {}
+    for split, name in splits.items():
+        try:
+            entries = _list_split(listing, split, name, classes)
+        except InputError as error:
+            listing.problems += str(error).splitlines()
+            continue
+        for entry in entries:
+            if before := split_of.get(entry.image_id):
+                where = f"in split '{before}' and in split '{split}'"
+                listing.problems.append(f"{entry.image_id}: {where}")
+            else:
+                listing.entries.append(entry)
+        # After the split: ids that it has twice are for `Listing.checked` to find.
+        split_of |= {entry.image_id: split for entry in entries}
+    return listing
+
+
+def _list_split(
+    listing: Listing, split: str, name: str, classes: Sequence[str] | None
+) -> list[Entry]:
+    """Return the entries of one instances file, which is in memory no longer than this takes."""
+    coco = load_instances(instances_path(listing.folder, name))
+    if not coco.dataset["images"]:
+        listing.problems.append(f"instances_{name}.json: lists no image")
+    names = _category_names(coco, name, classes, listing.problems)
+    images = _image_folder(listing.folder, name, listing)
+    there = {path.name for path in images.iterdir()} if images.is_dir() else set()
+    entries = []
+    for image in coco.dataset["images"]:
+        file = PurePosixPath(str(image["file_name"]))
+        if file.name != str(file):
+            listing.problems.append(f"instances_{name}.json: file_name {file}: no plain name")
+            continue
+        shown = {names[a["category_id"]] for a in coco.imgToAnns.get(image["id"], [])}
+        order = sorted(shown) if classes is None else classes
+        present = tuple(name for name in order if name in shown)
+        entries.append(Entry(file.stem, images / file.name, split, present))
+        if file.name not in there:
+            listing.absent.add(file.stem)
+            if images.is_dir():
+                path = images.relative_to(listing.folder) / file.name
+                listing.problems.append(f"{path}: missing")
+    return entries
+
+
+def load_instances(path: Path) -> COCO:
+    """Read an instances file; `InputError` names it, and the first item that is wrong of a kind."""
+    dataset = read_json(path)
+    problems = _form_problems(dataset)
+    if problems:
+        raise InputError("\n".join(f"{path.name}: {problem}" for problem in problems))
+    coco = COCO()
+    coco.dataset = dataset
+    with contextlib.redirect_stdout(io.StringIO()):  # it reports its progress there
+        coco.createIndex()
+    return coco
+
+
+def _form_problems(dataset: Any) -> list[str]:
+    if not isinstance(dataset, dict) or not all(isinstance(dataset.get(k), list) for k in KEYS):
+        return [f"not of COCO's form; expected the lists {', '.join(KEYS)}"]
+    problems = []
+    for kind, keys in KEYS.items():
+        wrong = (
+            i
+            for i, item in enumerate(dataset[kind])
+            if not isinstance(item, dict) or any(key not in item for key in keys)
+        )
+        if (first := next(wrong, None)) is not None:
+            problems.append(f"{kind}[{first}]: expected {', '.join(keys)}")
+    return problems or _reference_problems(dataset)
+
+
+def _reference_problems(dataset: Mapping[str, Any]) -> list[str]:
+    """Say which ids are used twice, or are those of nothing; each kind once."""
+    problems, ids = [], {kind: [item["id"] for item in dataset[kind]] for kind in KEYS}
+    for kind, values in ids.items():
+        if len(set(values)) != len(values):
+            seen: set[Any] = set()
+            twice = next(v for v in values if v in seen or seen.add(v))
+            problems.append(f"{kind}: id {twice} is used twice")
+    for key, kind in (("image_id", "images"), ("category_id", "categories")):
+        known = set(ids[kind])
+        strange = [a["id"] for a in dataset["annotations"] if a[key] not in known]
+        if strange:
+            problems.append(
+                f"{len(strange)} annotations have a {key} that is not in {kind}, first {strange[0]}"
+            )
+    return problems
+
+
+def _category_names(
+    coco: COCO, name: str, classes: Sequence[str] | None, problems: list[str]
+) -> dict[int, str]:
+    """Map the ids of categories that occur to names; those that are unknown are problems."""
+    used = {annotation["category_id"] for annotation in coco.dataset["annotations"]}
+    names = {k: category["name"] for k, category in coco.cats.items() if k in used}
+    if classes is not None:
+        unknown = sorted(set(names.values()) - set(classes))
+        problems += [f"instances_{name}.json: {unknown_class(n, classes)}" for n in unknown]
+    return names
+
+
+def _image_folder(folder: Path, name: str, listing: Listing) -> Path:
+    for path in (folder / name, folder / "images" / name):
+        if path.is_dir():
+            return path
+    listing.problems.append(f"{name}/: missing, with the images of instances_{name}.json")
+    return folder / name

@@ -1,0 +1,165 @@
+"""Load an archive, from where an earlier attempt stopped, check it, and unpack it."""
+
+import hashlib
+import logging
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterable
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path, PurePosixPath
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from tqdm import tqdm
+
+from getam_core.archives import Archive
+from getam_core.data.problems import raise_problems
+from getam_core.errors import InputError
+
+log = logging.getLogger(__name__)
+
+CHUNK = 1 << 20
+TIMEOUT = 60  # seconds without a byte
+PARTIAL, NOTHING_LEFT = 206, 416  # HTTP
+
+
+def download(archive: Archive, out: Path) -> None:
+    """Load `archive` to `out`; what is there already of `out`.part is not loaded again.
+
+    Raises
+    ------
+    InputError
+        There is no network, or the server refuses: what was loaded is kept, and the message says
+        how to give the file by hand. Or it is not the published file: it is deleted.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f"{out.name}.part")
+    have = part.stat().st_size if part.exists() else 0
+    if archive.size is None or have != archive.size:
+        _load(archive, part, have)
+    try:
+        check_archive(archive, part)
+    except InputError:
+        part.unlink()
+        raise
+    part.replace(out)
+
+
+def _load(archive: Archive, part: Path, have: int) -> None:
+    request = Request(archive.url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        with urlopen(request, timeout=TIMEOUT) as response:
+            if have and response.status != PARTIAL:
+                log.warning("%s: the server cannot resume; loading it from the start", archive.name)
+                have = 0
+            _copy(response, part, have, archive.name)
+    except HTTPError as error:
+        if error.code == NOTHING_LEFT and have:  # it was whole already
+            return
+        raise InputError(_by_hand(archive, part, f"HTTP {error.code}")) from None
+    except (URLError, HTTPException, OSError) as error:
+        reason = str(getattr(error, "reason", error)) or type(error).__name__
+        raise InputError(_by_hand(archive, part, reason)) from None
+
+
+def _copy(response: HTTPResponse, part: Path, have: int, name: str) -> None:
+    left = response.headers.get("Content-Length")
+    total = have + int(left) if left else None
+    with (
+        part.open("ab" if have else "wb") as file,
+        tqdm(total=total, initial=have, desc=name, unit="B", unit_scale=True) as bar,
+    ):
+        while block := response.read(CHUNK):
+            file.write(block)
+            bar.update(len(block))
+    if total is not None and part.stat().st_size < total:
+        raise ConnectionError(f"the connection ended after {part.stat().st_size} of {total} bytes")
+
+
+def _by_hand(archive: Archive, part: Path, reason: str) -> str:
+    return (
+        f"{archive.url} could not be loaded ({reason}). Is there a network? The same command goes"
+        f" on where it stopped. Or load the file elsewhere, save it as {part.with_suffix('')}, and"
+        " give the same command"
+    )
+
+
+def check_archive(archive: Archive, path: Path) -> None:
+    """Raise `InputError` where `path` has not the published size or digest, as far as known."""
+    size, wrong = path.stat().st_size, None
+    if archive.size is not None and size != archive.size:
+        wrong = f"{size} bytes, expected {archive.size}"
+    elif archive.digest is not None:
+        algorithm, expected = archive.digest
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, algorithm).hexdigest()
+        wrong = f"{algorithm} {found}, expected {expected}" if found != expected else None
+    if wrong:
+        raise InputError(f"{path}: {wrong}: not the published file; delete it and load it again")
+
+
+def unpack(archive: Archive, path: Path, folder: Path) -> None:
+    """Unpack `path` below `folder`; files that stand there in full are not written again.
+
+    Raises
+    ------
+    InputError
+        The archive is not the published one or damaged, has a path that leads out of it, or not
+        the files that it should have; or the disk is too small.
+    """
+    check_archive(archive, path)  # again: a file that was given by hand comes in here
+    target = folder / archive.into
+    target.mkdir(parents=True, exist_ok=True)
+    try:
+        _extract(path, target)
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+        raise InputError(f"{path}: damaged ({error}); delete it and load it again") from None
+    raise_problems(
+        f"{archive.name} was unpacked, but",
+        [
+            f"{folder / name}: {found} files, expected {count}"
+            for name, count in archive.holds.items()
+            if (found := _files(folder / name)) < count
+        ],
+    )
+
+
+def _extract(path: Path, target: Path) -> None:
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as file:
+            members = [(m, m.filename, m.file_size, m.is_dir()) for m in file.infolist()]
+            _extract_missing(path, target, members, lambda member: file.extract(member, target))
+        return
+    with tarfile.open(path) as file:
+        members = [(m, m.name, m.size, not m.isfile()) for m in file.getmembers()]
+        _extract_missing(
+            path, target, members, lambda member: file.extract(member, target, filter="data")
+        )
+
+
+def _extract_missing(
+    path: Path,
+    target: Path,
+    members: Iterable[tuple[object, str, int, bool]],
+    extract: Callable[[object], object],
+) -> None:
+    """Extract members (itself, name, bytes, whether it is no file) that are not there in full."""
+    missing = []
+    for member, name, size, no_file in members:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise InputError(f"{path}: {name!r} leads out of it; it is not the published file")
+        there = target / name
+        if not (no_file or (there.is_file() and there.stat().st_size == size)):
+            missing.append((member, size))
+    needed, free = sum(size for _, size in missing), shutil.disk_usage(target).free
+    if needed > free:
+        raise InputError(
+            f"{target}: {needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free"
+        )
+    for member, _ in tqdm(missing, desc=f"unpack {path.name}", unit="file"):
+        extract(member)
+
+
+def _files(folder: Path) -> int:
+    return sum(path.is_file() for path in folder.iterdir()) if folder.is_dir() else 0

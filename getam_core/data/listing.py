@@ -1,0 +1,131 @@
+"""What a reader finds in a data set: images, labels, and everything that is wrong with them."""
+
+import difflib
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from getam_core.data.check import image_problems
+from getam_core.data.index import Entry, class_names
+from getam_core.data.problems import raise_problems
+
+log = logging.getLogger(__name__)
+
+LONGEST_ID = 200  # bytes; file systems take 255 for a name with its suffix
+
+
+@dataclass
+class Listing:
+    """A data set as it was found; `checked` says whether it can be worked on.
+
+    Attributes
+    ----------
+    folder : Path
+        Of the data set, absolute.
+    entries : list of Entry
+        Training images first.
+    problems : list of str
+        What the reader found wrong, one line each; paths are relative to `folder`.
+    warnings : list of str
+        What is left out, or other than usual, but no reason to stop.
+    absent : set of str
+        Ids of entries without an image file; the reader has reported them.
+    """
+
+    folder: Path
+    entries: list[Entry] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    absent: set[str] = field(default_factory=set)
+
+    def checked(
+        self,
+        classes: Sequence[str] | None,
+        *,
+        splits: Sequence[str] = ("train", "val"),
+        workers: int = 0,
+    ) -> list[Entry]:
+        """Return the entries; log the warnings, and raise whatever is wrong in one report.
+
+        Parameters
+        ----------
+        classes : sequence of str, or None
+            The classes that training images must show; None for those that they show.
+        splits : sequence of str
+            Each must have an image.
+        workers : int
+            Threads that open every image; 0 opens none.
+
+        Raises
+        ------
+        InputError
+            What the reader found, and: an id that is used twice or is no safe file name, a split
+            without images, a class without training images, a broken image.
+        """
+        problems = [*self.problems, *id_problems(self.entries)]
+        if self.entries or not problems:  # where nothing could be read, splits say nothing more
+            problems += _split_problems(self.entries, splits)
+            problems += _class_problems(self.entries, classes, splits)
+        if workers:
+            there = [entry for entry in self.entries if entry.image_id not in self.absent]
+            problems += image_problems(there, self.folder, workers)
+        for warning in self.warnings:
+            log.warning("%s: %s", self.folder, warning)
+        raise_problems(f"the data set {self.folder}", problems)
+        return self.entries
+
+
+def id_problems(entries: Iterable[Entry]) -> list[str]:
+    """Say which ids are no safe file names, or would overwrite one another as such."""
+    problems: list[str] = []
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        if reason := _unsafe(entry.image_id):
+            problems.append(f"id {entry.image_id!r}: {reason}; rename the image")
+        other = first.setdefault(entry.image_id.casefold(), entry)
+        if other is not entry:
+            alike = "the same id" if other.image_id == entry.image_id else "the same but for case"
+            problems.append(
+                f"id {entry.image_id!r}: {entry.image.name} and {other.image.name} have {alike};"
+                " rename one"
+            )
+    return problems
+
+
+def _unsafe(image_id: str) -> str | None:
+    if not image_id.strip(". "):
+        return "is no name"
+    if "/" in image_id or "\\" in image_id:
+        return "has a slash"
+    if not image_id.isprintable():
+        return "has a control character"
+    if image_id.startswith("."):
+        return "begins with a dot"
+    if len(image_id.encode()) > LONGEST_ID:
+        return f"is longer than {LONGEST_ID} bytes"
+    return None
+
+
+def unknown_class(name: str, classes: Sequence[str]) -> str:
+    """Word an unknown class, with the nearest known one."""
+    near = difflib.get_close_matches(name, classes, n=1)
+    return f"unknown class '{name}'" + (f"; did you mean '{near[0]}'?" if near else "")
+
+
+def _split_problems(entries: Sequence[Entry], splits: Sequence[str]) -> list[str]:
+    filled = {entry.split for entry in entries}
+    return [f"split '{split}': has no image" for split in splits if split not in filled]
+
+
+def _class_problems(
+    entries: Sequence[Entry], classes: Sequence[str] | None, splits: Sequence[str]
+) -> list[str]:
+    if "train" not in splits:
+        return []
+    shown = set(class_names(None, entries))
+    if classes is None:
+        unseen = {name for entry in entries for name in entry.classes} - shown
+        none = [] if shown or unseen or not entries else ["no training image shows any class"]
+        return none + [f"class '{n}': val shows it, no training image does" for n in sorted(unseen)]
+    return [f"class '{name}': no training image shows it" for name in classes if name not in shown]

@@ -1,0 +1,114 @@
+"""Semantic masks of COCO, rendered from its instances, one image at a time."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from pycocotools import mask as rle
+from pycocotools.coco import COCO
+from tqdm import tqdm
+
+from getam_core.classes import IGNORE, palette
+from getam_core.data.coco import coco_folder, instances_path, load_instances
+from getam_core.data.index import Entry
+from getam_core.errors import InputError
+from getam_core.files import atomic_path
+from getam_core.processes import parallel_map
+
+Job = tuple[str, Mapping[str, Any], list[Mapping[str, Any]]]
+
+
+def coco_masks(
+    root: Path | str,
+    name: str,
+    entries: Sequence[Entry],
+    classes: Sequence[str],
+    out: Path,
+    *,
+    workers: int = 1,
+) -> dict[str, Path]:
+    """Render the masks of `entries` as index PNGs in the folder `out`, with a progress bar.
+
+    Parameters
+    ----------
+    root : Path or str
+        See `coco_folder`.
+    name : str
+        COCO's name of the split: "val2014".
+    classes : sequence of str
+        The k-th (from 1) has value k.
+    workers : int
+        Processes; only the annotations of all images are in memory, never their masks.
+
+    Returns
+    -------
+    dict of image_id to Path
+
+    Raises
+    ------
+    InputError
+        An image is not listed, or its segmentation cannot be drawn.
+    """
+    coco = load_instances(instances_path(coco_folder(root), name))
+    images = {Path(image["file_name"]).stem: image for image in coco.dataset["images"]}
+    value = {k: classes.index(c["name"]) + 1 for k, c in coco.cats.items() if c["name"] in classes}
+    absent = [entry.image_id for entry in entries if entry.image_id not in images]
+    if absent:
+        raise InputError(f"instances_{name}.json: lists no image {absent[0]}")
+    jobs: list[Job] = []
+    for entry in entries:
+        image = images[entry.image_id]
+        jobs.append((entry.image_id, image, coco.imgToAnns.get(image["id"], [])))
+    out.mkdir(parents=True, exist_ok=True)
+    work = partial(_write_mask, value=value, out=out)
+    masks = parallel_map(work, jobs, workers)
+    return dict(tqdm(masks, "render masks", total=len(jobs), unit="mask"))
+
+
+def render(
+    image: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]], value: Mapping[int, int]
+) -> np.ndarray:
+    """Draw instances as a semantic mask.
+
+    Parameters
+    ----------
+    image : mapping
+        COCO's, with height and width, pixels.
+    annotations : sequence of mapping
+        COCO's, with segmentation (polygons or run lengths) and iscrowd.
+    value : mapping of int to int
+        Category id to label, 1..C.
+
+    Returns
+    -------
+    (H, W) ndarray of uint8
+        255 where only a crowd is. Where instances overlap the smaller one is on top, and of equal
+        ones the later.
+    """
+    coco = COCO()
+    coco.imgs = {image["id"]: image}
+    drawn = [(a, coco.annToRLE(a)) for a in annotations if a["segmentation"]]
+    mask = np.zeros((image["height"], image["width"]), np.uint8)
+    # Crowds first: they are rough outlines around instances, of which some are drawn by themselves.
+    drawn.sort(key=lambda pair: (not pair[0].get("iscrowd", 0), -int(rle.area(pair[1]))))
+    for annotation, region in drawn:
+        label = IGNORE if annotation.get("iscrowd", 0) else value[annotation["category_id"]]
+        mask[rle.decode(region) > 0] = label
+    return mask
+
+
+def _write_mask(job: Job, value: Mapping[int, int], out: Path) -> tuple[str, Path]:
+    image_id, image, annotations = job
+    try:
+        mask = render(image, annotations, value)
+    except Exception as error:  # pycocotools raises Exception, KeyError, TypeError and others
+        raise InputError(f"{image_id}: its segmentations cannot be drawn ({error!r})") from None
+    path = out / f"{image_id}.png"
+    picture = Image.fromarray(mask)
+    picture.putpalette(palette().tobytes())
+    with atomic_path(path) as temporary:
+        picture.save(temporary)
+    return image_id, path

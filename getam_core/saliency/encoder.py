@@ -1,0 +1,121 @@
+"""The encoder of a saliency network: a window transformer, a ViT, or a CNN.
+
+The paper takes saliency from a Swin transformer with a top-down decoder (its reference [45]).
+Shapes: B images, (H, W) pixels; the map at stride s is (B, channels, H / s, W / s), exactly.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import timm
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from getam_core.classes import IMAGENET_MEAN, IMAGENET_STD
+from getam_core.errors import InputError
+from getam_core.vit import Stem, build_stem
+from getam_core.vit.dpt import default_taps
+from getam_core.vit.probe import measure
+from getam_core.vit.stem import Normalise, timm_features
+
+WINDOW_MODULES = ("swin_transformer", "swin_transformer_v2")  # of timm
+PLAIN_MODULES = ("vision_transformer", "deit")
+STRIDES = (4, 8, 16, 32)
+
+
+class ChannelsFirst(nn.Module):
+    """Bring a Swin's maps, (B, h, w, channels), into the order of a CNN's."""
+
+    def __init__(self, trunk: nn.Module):
+        super().__init__()
+        self.trunk = trunk
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) -> list of (B, channels, h, w), fine to coarse."""
+        return [m.permute(0, 3, 1, 2).contiguous() for m in self.trunk(images)]
+
+
+class Pyramid(nn.Module):
+    """A plain ViT's equal maps at four depths as a pyramid: the earliest becomes the finest.
+
+    Parameters
+    ----------
+    trunk : gives maps (B, E, H / patch, W / patch), early to late.
+    patch : side of a patch in pixels, a power of 2.
+    strides : of the pyramid, fine to coarse, one a map.
+    """
+
+    def __init__(self, trunk: nn.Module, patch: int, strides: Sequence[int]):
+        super().__init__()
+        self.trunk, self.patch, self.strides = trunk, patch, tuple(strides)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) -> list of (B, E, H / stride, W / stride)."""
+        H, W = images.shape[-2:]
+        return [
+            F.adaptive_avg_pool2d(m, (H // stride, W // stride))
+            if stride > self.patch
+            else F.interpolate(m, (H // stride, W // stride), mode="bilinear", align_corners=False)
+            for m, stride in zip(self.trunk(images), self.strides, strict=True)
+        ]
+
+
+def build_encoder(
+    name: str,
+    *,
+    library: str = "timm",
+    weights: Path | str | None = None,
+    max_stride: int = 32,
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+    **options: object,
+) -> Stem:
+    """Build an encoder with one map a stride from 4 to `max_stride`, for images of any size.
+
+    Parameters are those of `build_stem`, which builds every network but timm's Swin (also V2), ViT
+    and DeiT; `bgr`, `pad` and `feature_scale` are for those alone.
+
+    Raises
+    ------
+    InputError
+        As `build_stem`, or a patch whose side is no power of 2.
+    """
+    window = library == "timm" and name in _models(WINDOW_MODULES)
+    plain = library == "timm" and name in _models(PLAIN_MODULES)
+    if not (window or plain):
+        return build_stem(
+            name,
+            library=library,
+            weights=weights,
+            max_stride=max_stride,
+            mean=mean,
+            std=std,
+            **options,
+        )
+    strides = [stride for stride in STRIDES if stride <= max_stride]
+    trunk = _window(name, weights, strides) if window else _plain(name, weights, strides)
+    channels, strides = measure(trunk, name, max_stride, 0)
+    return Stem(trunk, Normalise(mean, std), channels=channels, strides=strides)
+
+
+def _models(modules: Sequence[str]) -> set[str]:
+    return {name for module in modules for name in timm.list_models(module=module)}
+
+
+def _window(name: str, weights: Path | str | None, strides: Sequence[int]) -> nn.Module:
+    taps = tuple(range(len(strides)))
+    # Without the strict image size its windows are laid over, and masked for, any map.
+    return ChannelsFirst(timm_features(name, weights, out_indices=taps, strict_img_size=False))
+
+
+def _plain(name: str, weights: Path | str | None, strides: Sequence[int]) -> nn.Module:
+    features = timm.create_model(name, features_only=True)
+    patch = features.feature_info.reduction()[0]
+    if patch & (patch - 1):
+        raise InputError(
+            f"{name}: patches of {patch} px, whose maps make no pyramid of strides"
+            f" {tuple(strides)}; take patches of 8 or 16 px"
+        )
+    taps = default_taps(len(features.model.blocks), 4)[-len(strides) :]
+    trunk = timm_features(name, weights, out_indices=tuple(taps), dynamic_img_size=True)
+    return Pyramid(trunk, patch, strides[-len(taps) :])

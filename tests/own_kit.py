@@ -1,0 +1,43 @@
+"""Somebody's own pictures: little noise images, in folders, with a labels.csv."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+OWN_SPLITS = {"train": "train", "val": "val"}
+
+
+def picture(path: Path, seed: int = 0, size=(12, 16)) -> Path:
+    """Write noise of `size` (height, width) as an image file; the suffix says which kind."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+    assert cv2.imwrite(str(path), noise)
+    return path
+
+
+def write_labels(root: Path, *lines: str, header: str = "image,classes") -> None:
+    (root / "labels.csv").write_text("\n".join([header, *lines, ""]), encoding="utf-8")
+
+
+def append_label(root: Path, *lines: str) -> None:
+    with (root / "labels.csv").open("a", encoding="utf-8") as file:
+        file.write("\n".join([*lines, ""]))
+
+
+def own_folder(root: Path, count: int = 10) -> Path:
+    """`count` images with labels.csv; cats and dogs in turn, every fifth image shows both."""
+    lines = []
+    for i in range(count):
+        picture(root / "images" / f"p{i}.jpg", i)
+        lines.append(f"p{i}.jpg,{'cat;dog' if i % 5 == 4 else ('cat', 'dog')[i % 2]}")
+    write_labels(root, *lines)
+    return root
+
+
+def class_folders(root: Path, count: int = 5) -> Path:
+    """One folder a class, `count` different images in each."""
+    for k, name in enumerate(("cat", "dog")):
+        for i in range(count):
+            picture(root / name / f"{name}{i}.png", 10 * k + i)
+    return root

@@ -1,0 +1,169 @@
+"""Somebody's own pictures: a labels.csv or one folder a class, with splits or without."""
+
+import csv
+import shutil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from getam_core.data import Entry, class_names, list_folder
+from getam_core.data.splits import split_by_name
+from getam_core.errors import InputError
+from tests.own_kit import OWN_SPLITS, class_folders, own_folder, picture, write_labels
+
+
+def listed(root, classes=None, **options):
+    return list_folder(root, OWN_SPLITS, classes, **options).checked(classes, workers=1)
+
+
+def by_id(entries):
+    return {entry.image_id: entry for entry in entries}
+
+
+# --- labels.csv -------------------------------------------------------------------------------
+
+
+def test_a_table_of_images_is_read_with_the_classes_it_has(tmp_path):
+    entries = listed(own_folder(tmp_path))
+    assert sorted(by_id(entries)) == [f"p{i}" for i in range(10)]
+    assert by_id(entries)["p4"].classes == ("cat", "dog")
+    assert by_id(entries)["p3"].image == tmp_path / "images" / "p3.jpg"
+    assert class_names(None, entries) == ("cat", "dog")
+
+
+def test_given_classes_set_the_order(tmp_path):
+    entries = listed(own_folder(tmp_path), ("dog", "cat"))
+    assert by_id(entries)["p4"].classes == ("dog", "cat")
+    assert class_names(("dog", "cat"), entries) == ("dog", "cat")
+
+
+def test_a_split_column_is_followed_and_test_rows_are_left_out(tmp_path):
+    own_folder(tmp_path, 5)
+    rows = ["p0,cat,val", "p1.jpg,dog,train", "p2.jpg,cat,train", "p3.jpg,,val", "p4.jpg,cat,test"]
+    write_labels(tmp_path, *rows, header="image,classes,split")
+    listing = list_folder(tmp_path, OWN_SPLITS)
+    assert [(e.image_id, e.split) for e in listing.entries] == [
+        ("p1", "train"),
+        ("p2", "train"),
+        ("p0", "val"),
+        ("p3", "val"),
+    ]
+    assert by_id(listing.entries)["p3"].classes == ()
+    assert listing.warnings[0] == "left out, images of split 'test': 1"
+
+
+def test_what_excel_and_people_write_is_understood(tmp_path):
+    picture(tmp_path / "images" / "IMG 1.JPG")
+    picture(tmp_path / "images" / "more" / "two.png")
+    absolute = picture(tmp_path / "images" / "three.webp")
+    lines = ["image,classes", "IMG 1,cat ; dog", "more\\two.png,dog", f"{absolute},cat", ",", ""]
+    (tmp_path / "labels.csv").write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+    entries = by_id(listed(tmp_path))
+    assert sorted(entries) == ["IMG 1", "more_two", "three"]
+    assert entries["IMG 1"].classes == ("cat", "dog")
+
+
+def test_images_may_lie_beside_the_table(tmp_path):
+    for i in range(3):
+        picture(tmp_path / f"{i}.jpg", i)
+    write_labels(tmp_path, "0.jpg,cat", "1.jpg,cat", "2.jpg,cat")
+    assert len(listed(tmp_path)) == 3
+
+
+def test_an_image_that_the_table_does_not_name_is_left_out_with_a_warning(tmp_path):
+    picture(own_folder(tmp_path) / "images" / "new.jpg")
+    listing = list_folder(tmp_path, OWN_SPLITS)
+    assert len(listing.entries) == 10
+    assert listing.warnings == ["left out, images that labels.csv does not name: 1"]
+
+
+# --- one folder a class -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("inner", ["", "images"])
+def test_one_folder_a_class(tmp_path, inner):
+    class_folders(tmp_path / inner)
+    picture(tmp_path / "masks" / "cat0.png")
+    entries = listed(tmp_path)
+    assert sorted(by_id(entries)) == [f"{k}{i}" for k in ("cat", "dog") for i in range(5)]
+    assert by_id(entries)["dog2"].classes == ("dog",)
+
+
+def test_folders_of_splits_are_followed(tmp_path):
+    class_folders(tmp_path / "train")
+    picture(tmp_path / "val" / "cat" / "v.png", 99)
+    entries = by_id(listed(tmp_path))
+    assert entries["v"].split == "val" and entries["cat0"].split == "train" and len(entries) == 11
+
+
+def test_equal_names_in_two_folders_are_two_images_or_one_of_both_classes(tmp_path):
+    class_folders(tmp_path)
+    picture(tmp_path / "cat" / "1.png", 50)
+    picture(tmp_path / "dog" / "1.png", 51)
+    shutil.copy(tmp_path / "cat" / "cat0.png", tmp_path / "dog" / "cat0.png")
+    entries = by_id(listed(tmp_path))
+    assert entries["cat_1"].classes == ("cat",) and entries["dog_1"].classes == ("dog",)
+    assert entries["cat0"].classes == ("cat", "dog")
+
+
+def test_a_background_folder_shows_none_of_the_classes(tmp_path):
+    picture(class_folders(tmp_path) / "background" / "sky.png", 77)
+    entries = listed(tmp_path)
+    assert by_id(entries)["sky"].classes == ()
+    assert class_names(None, entries) == ("cat", "dog")
+
+
+def test_other_files_are_left_out_with_a_warning(tmp_path):
+    (class_folders(tmp_path) / "cat" / "phone.heic").write_bytes(b"x")
+    (tmp_path / "cat" / ".DS_Store").write_bytes(b"x")
+    picture(tmp_path / "beside.jpg")
+    assert list_folder(tmp_path, OWN_SPLITS).warnings == [
+        "left out, no images in cat/: 1 (phone.heic)",
+        "left out, images beside the class folders: 1",
+    ]
+
+
+def test_a_folder_in_neither_form_says_what_is_expected(tmp_path):
+    picture(tmp_path / "a.jpg")
+    with pytest.raises(InputError, match=r"images/ with labels\.csv .*or one folder of images for"):
+        list_folder(tmp_path, OWN_SPLITS)
+    with pytest.raises(InputError, match="no such folder"):
+        list_folder(tmp_path / "absent", OWN_SPLITS)
+
+
+# --- the split of what has none ---------------------------------------------------------------
+
+
+def entry(i, *classes):
+    return Entry(f"image{i}", f"{i}.jpg", "train", classes)
+
+
+@given(
+    st.lists(st.sets(st.sampled_from("abc"), max_size=2), min_size=2, max_size=40),
+    st.floats(0.05, 0.6),
+    st.randoms(),
+)
+def test_a_split_is_one_of_names_alone_and_leaves_every_class_in_training(labels, share, random):
+    entries = [entry(i, *sorted(names)) for i, names in enumerate(labels)]
+    once = {e.image_id: e.split for e in split_by_name(entries, share)}
+    shuffled = random.sample(entries, len(entries))
+    assert {e.image_id: e.split for e in split_by_name(shuffled, share)} == once
+    trained = {n for e in entries if once[e.image_id] == "train" for n in e.classes}
+    assert trained == {name for names in labels for name in names}
+    assert sum(s == "val" for s in once.values()) <= max(1, round(share * len(entries)))
+
+
+def test_a_fifth_goes_to_val_unless_the_settings_say_otherwise(tmp_path):
+    entries = listed(own_folder(tmp_path, 30))
+    assert [e.split for e in entries].count("val") == 6
+    entries = listed(tmp_path, val_share=0.5)
+    assert [e.split for e in entries].count("val") == 15
+
+
+def test_a_table_without_splits_is_not_written_to(tmp_path):
+    own_folder(tmp_path)
+    before = (tmp_path / "labels.csv").read_bytes()
+    listed(tmp_path)
+    assert (tmp_path / "labels.csv").read_bytes() == before
+    assert next(csv.reader([before.decode().splitlines()[0]])) == ["image", "classes"]

@@ -1,0 +1,126 @@
+"""Own pictures through the workflow: planned, checked, refused in one report, made to labels."""
+
+import argparse
+import importlib
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from getam_core.settings import load_settings
+from getam_core.stores import open_store
+from tests.own_kit import append_label, class_folders, own_folder, picture
+from tests.tiny_workflow import Workflow
+
+RUN = """
+device: cpu
+data: {layout: folder, root: pictures}
+model:
+  name: vit_tiny_patch16_224
+  image_size: 32
+  options: {patch_size: 8, embed_dim: 16, depth: 2, num_heads: 2}
+  weights: null
+  decoder_width: 8
+saliency: {source: none}
+train: {epochs: 1, classification_epochs: 0, crop_size: 32, scale_range: [32, 40]}
+"""
+LABELS = "results/tiny/pseudo_labels/labels.h5"
+
+
+class Stages:
+    """The commands of a run, called as functions: a process each would import torch each time."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "tiny.yaml").write_text(RUN)
+        self.settings = load_settings(folder / "tiny.yaml").model_dump_json()
+
+    def __call__(self, stage, *, files, **others):
+        common = {"settings": self.settings, "threads": 1, "device": "cpu"}
+        paths = {name: self.folder / file for name, file in files.items()}
+        module = importlib.import_module(f"workflow_scripts.{stage}")
+        module.main(argparse.Namespace(**common, **paths, **others))
+
+
+def test_two_folders_of_pictures_become_labels_and_figures(tmp_path):
+    """The classes that are found in the data are those of every file of the run."""
+    pictures = class_folders(tmp_path / "pictures", 6)
+    for k, name in enumerate(("cat", "dog"), start=1):
+        for image in (pictures / name).iterdir():
+            mask = picture(pictures / "masks" / image.name)
+            cv2.imwrite(str(mask), np.full((12, 16), k, np.uint8))
+    stage = Stages(tmp_path)
+    index = {"index": "index.csv"}
+    network = index | {"checkpoint": "checkpoint.pt"}
+    stage("prepare_data", files={"root": "pictures", "out": "index.csv"})
+    state = {"state": "train.pt", "events": "events", "metrics": "metrics.csv"}
+    files = index | state | {"out": "checkpoint.pt"}
+    stage("train", files=files, saliency=None, classifier=None)
+    shard = {"method": "getam", "split": "train", "shard": 0, "shard_size": 20}
+    stage("export_maps", files=network | {"state": "parts", "out": "maps.h5"}, **shard)
+    made = index | {"maps": "maps.h5", "out": "labels.h5"}
+    stage("pseudo_labels", files=made, saliency=None)
+    stage("predict", files=network | {"out": "predictions.h5"}, split="val")
+    for split, store in (("train", "labels.h5"), ("val", "predictions.h5")):
+        masks = index | {"root": "pictures", "out": f"masks_{split}.csv"}
+        stage("check_masks", files=masks, split=split)
+        scored = index | {"masks": f"masks_{split}.csv", "labels": store, "out": f"{split}.json"}
+        stage("evaluate_labels", files=scored, split=split)
+        assert open_store(tmp_path / store).classes == ("cat", "dog")
+    entries = [tmp_path / "train.json", tmp_path / "val.json"]
+    stage("merge_entries", files=index | {"out": "miou.json"}, run="tiny", entries=entries)
+    miou = json.loads((tmp_path / "miou.json").read_text())
+    assert miou["classes"] == ["cat", "dog"]
+    assert [(e["split"], e["images"]) for e in miou["entries"]] == [("train", 10), ("val", 2)]
+
+
+@pytest.fixture
+def workflow(tmp_path, repository):
+    workflow = Workflow(tmp_path, repository)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "tiny.yaml").write_text(RUN)
+    return workflow
+
+
+def listed(folder, run):
+    """An index of one image, so that what follows can be planned."""
+    (folder / "results" / run).mkdir(parents=True)
+    rows = "image_id,image,split,classes\na,/a.jpg,train,cat\n"
+    (folder / "results" / run / "index.csv").write_text(rows)
+
+
+def test_wrong_data_is_one_report_before_any_training(workflow):
+    own_folder(workflow.folder / "pictures")
+    append_label(workflow.folder / "pictures", *(f"gone{i}.jpg,cat" for i in range(25)))
+    said = workflow.refuse([LABELS])
+    assert "25 problems" in said and "labels.csv, line 12: gone0.jpg is not in images/" in said
+    assert "gone24.jpg" not in said
+    assert "gone24.jpg" in (workflow.folder / "results/tiny/logs/prepare_data.log").read_text()
+    assert not (workflow.folder / "results/tiny/train").exists()
+
+
+def test_no_saliency_stage_is_planned_for_source_none(workflow):
+    own_folder(workflow.folder / "pictures")
+    listed(workflow.folder, "tiny")
+    planned = workflow.planned(targets=[LABELS])
+    assert planned == {"train", "export_maps", "merge_maps", "pseudo_labels"}
+
+
+@pytest.mark.parametrize("run", ["voc", "coco"])
+def test_the_paper_s_runs_are_planned_and_load_nothing(tmp_path, repository, run):
+    workflow = Workflow(tmp_path, repository)
+    (tmp_path / "config").mkdir()
+    shutil.copy(repository / "config" / f"{run}.yaml", tmp_path / "config")
+    (tmp_path / "root" / "DUTS-TR").mkdir(parents=True)
+    listed(tmp_path, run)
+    targets = [f"results/{run}/miou.json", f"results/{run}/report.html"]
+    planned = workflow.planned("--config", "data_root=root", targets=targets)
+    assert {"train_saliency", "train", "evaluate_pseudo_labels", "report"} <= planned
+    assert not any("fetch" in rule or "unpack" in rule for rule in planned)
+
+
+def test_public_data_is_loaded_when_asked_for_by_name(workflow):
+    planned = workflow.planned(targets=["fetch_coco"])
+    assert planned == {"fetch_archive", "unpack_archives", "fetch_coco"}

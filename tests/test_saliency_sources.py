@@ -1,0 +1,299 @@
+"""Where saliency comes from: maps of any kind, rembg, encoders of several families, or nowhere."""
+
+import argparse
+import json
+import sys
+from functools import partial
+from types import ModuleType
+
+import cv2
+import numpy as np
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from getam_core.data import Entry, write_index
+from getam_core.errors import InputError
+from getam_core.saliency import (
+    SaliencyNetwork,
+    build_encoder,
+    precomputed_saliency,
+    rembg_saliency,
+    structure_measure,
+)
+from getam_core.settings import Settings, load_settings
+from getam_core.stores import StoreWriter, open_store, write_in_parts
+from tests.own_kit import picture
+from workflow_scripts import make_saliency, merge_shards
+from workflow_scripts.saliency_network import build_saliency_network
+
+
+def entries_in(folder, *sizes):
+    return [
+        Entry(f"p{i}", picture(folder / f"p{i}.png", i, size), "train", ())
+        for i, size in enumerate(sizes)
+    ]
+
+
+def stored(folder, write):
+    with StoreWriter(folder / "saliency.h5", "saliency", [], {}) as writer:
+        write(writer)
+    return open_store(folder / "saliency.h5", kind="saliency")
+
+
+# --- maps that exist --------------------------------------------------------------------------
+
+
+def test_maps_may_have_any_suffix_size_and_depth(tmp_path):
+    entries = entries_in(tmp_path, (12, 16), (20, 10), (8, 8), (9, 9))
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    half = np.zeros((40, 40), np.uint8)
+    half[:, 20:] = 255
+    cv2.imwrite(str(maps / "p0.bmp"), half)
+    cv2.imwrite(str(maps / "p1.PNG"), half.astype(np.uint16) * 257)
+    cv2.imwrite(str(maps / "p2.webp"), cv2.cvtColor(half, cv2.COLOR_GRAY2RGB))
+    cv2.imwrite(str(maps / "p3.tif"), half)
+    (maps / "readme.txt").write_text("not a map")
+    store = stored(tmp_path, lambda writer: precomputed_saliency(maps, entries, writer))
+    assert [store[e.image_id].shape for e in entries] == [(12, 16), (20, 10), (8, 8), (9, 9)]
+    for entry in entries:
+        saliency = store[entry.image_id]
+        assert saliency[:, 0].max() < 10 and saliency[:, -1].min() > 245
+
+
+def test_two_maps_of_one_image_are_refused(tmp_path):
+    entries = entries_in(tmp_path, (8, 8))
+    for suffix in ("png", "jpg"):
+        picture(tmp_path / "maps" / f"p0.{suffix}")
+    with pytest.raises(InputError, match=r"p0\.png: p0\.jpg has the same name; keep one"):
+        precomputed_saliency(tmp_path / "maps", entries, None)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """`run(shard)` makes the saliency of every second of four images, from maps that exist."""
+    entries = entries_in(tmp_path, (12, 16), (20, 10), (8, 8), (9, 9))
+    write_index(tmp_path / "index.csv", entries)
+    for entry in entries:
+        picture(tmp_path / "maps" / f"{entry.image_id}.png", 7)
+    source = {"source": "precomputed", "folder": str(tmp_path / "maps")}
+    settings = json.dumps({"data": {"layout": "folder"}, "saliency": source})
+
+    def make(shard, shard_size=2):
+        files = {"index": "index.csv", "state": f"state{shard}", "out": f"{shard}.h5"}
+        paths = {name: tmp_path / file for name, file in files.items()}
+        others = {"shard": shard, "shard_size": shard_size, "network": None, "settings": settings}
+        make_saliency.main(argparse.Namespace(**paths, **others))
+        return tmp_path / f"{shard}.h5"
+
+    return make
+
+
+def test_shards_become_one_store(run, tmp_path):
+    arguments = {"index": tmp_path / "index.csv", "split": "train", "shards": [run(0), run(1)]}
+    merge_shards.main(argparse.Namespace(**arguments, out=tmp_path / "saliency.h5"))
+    store = open_store(tmp_path / "saliency.h5", kind="saliency")
+    assert store.ids() == ["p0", "p1", "p2", "p3"]
+    assert store["p1"].shape == (20, 10)
+
+
+def test_a_shard_that_was_killed_goes_on_with_its_parts(run, tmp_path, monkeypatch):
+    expected = run(0, 4).read_bytes()
+    in_ones = partial(write_in_parts, part=1)
+    monkeypatch.setattr(make_saliency, "write_in_parts", in_ones)
+    whole = make_saliency.precomputed_saliency
+    written = []
+
+    def until_the_third(folder, entries, writer):
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(entries[0].image_id)
+        whole(folder, entries, writer)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(make_saliency, "precomputed_saliency", until_the_third)
+        run(0, 4)
+    resumed = []
+    monkeypatch.setattr(
+        make_saliency,
+        "precomputed_saliency",
+        lambda *given: (resumed.append(given[1][0].image_id), whole(*given)),
+    )
+    assert run(0, 4).read_bytes() == expected
+    assert (written, resumed) == (["p0", "p1"], ["p2", "p3"])
+
+
+def test_a_shard_beyond_the_split_is_refused(run):
+    with pytest.raises(InputError, match="shard 2: the split has 4 images"):
+        run(2)
+
+
+# --- rembg, which need not be installed -------------------------------------------------------
+
+
+def fake_rembg(monkeypatch, *, maps=1):
+    """A module with the two functions that are used: "bright" is what is salient."""
+    module = ModuleType("rembg")
+
+    def new_session(name):
+        if name != "u2net":
+            raise ValueError(f"No session class found for model '{name}'")
+        return name
+
+    def remove(image, session, only_mask):
+        assert session == "u2net" and only_mask and image.dtype == np.uint8
+        return np.vstack([image.max(axis=2)] * maps)
+
+    module.new_session, module.remove = new_session, remove
+    monkeypatch.setitem(sys.modules, "rembg", module)
+
+
+def test_rembg_gives_one_map_an_image(tmp_path, monkeypatch):
+    fake_rembg(monkeypatch)
+    entries = entries_in(tmp_path, (12, 16), (20, 10))
+    provide = rembg_saliency("u2net")
+    store = stored(tmp_path, lambda writer: provide(entries, writer))
+    for entry in entries:
+        brightest = cv2.imread(str(entry.image)).max(axis=2)
+        np.testing.assert_array_equal(store[entry.image_id], brightest)
+
+
+def test_rembg_that_is_not_installed_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rembg", None)
+    with pytest.raises(InputError, match=r"install it: .*'rembg\[cpu\]'"):
+        rembg_saliency("u2net")
+
+
+def test_rembg_networks_that_cannot_serve_are_named(tmp_path, monkeypatch):
+    fake_rembg(monkeypatch, maps=3)
+    with pytest.raises(InputError, match=r"rembg_model: u3net cannot be loaded \(No session"):
+        rembg_saliency("u3net")
+    with pytest.raises(InputError, match="take one with a single map"):
+        rembg_saliency("u2net")(entries_in(tmp_path, (8, 8)), None)
+
+
+# --- none -------------------------------------------------------------------------------------
+
+
+def test_no_saliency_means_labels_without_it():
+    settings = Settings.model_validate({"saliency": {"source": "none"}})
+    assert not settings.train.labels.saliency and not settings.pseudo_labels.saliency
+    assert settings == Settings.model_validate_json(settings.model_dump_json())
+
+
+def test_labels_that_ask_for_saliency_contradict_none(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("saliency: {source: none}\npseudo_labels: {saliency: true}\n")
+    with pytest.raises(InputError, match=r"pseudo_labels\.saliency is true, but saliency\.source"):
+        load_settings(path)
+
+
+# --- encoders ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "max_stride", "strides"),
+    [
+        ("test_vit", 32, (4, 8, 16, 32)),
+        ("vit_tiny_patch16_224", 16, (4, 8, 16)),
+        ("swin_tiny_patch4_window7_224", 16, (4, 8, 16)),
+        ("test_resnet", 32, (4, 8, 16, 32)),
+    ],
+)
+def test_encoders_give_a_pyramid_for_any_size_and_learn(name, max_stride, strides):
+    encoder = build_encoder(name, max_stride=max_stride)
+    network = SaliencyNetwork(encoder, 8)
+    images = torch.rand(1, 3, 96, 64)
+    assert encoder.strides == strides
+    for feature_map, stride, channels in zip(
+        encoder(images), strides, encoder.channels, strict=True
+    ):
+        assert feature_map.shape == (1, channels, 96 // stride, 64 // stride)
+    logits = network(images)
+    assert logits.shape == (1, 96, 64)
+    logits.square().mean().backward()
+    first = next(p for p in encoder.parameters() if p.ndim == 4)
+    assert first.grad.abs().sum() > 0
+
+
+def test_an_encoder_takes_the_weights_of_a_file(tmp_path):
+    torch.manual_seed(3)
+    model = timm.create_model("test_vit")
+    save_file(model.state_dict(), tmp_path / "weights.safetensors")
+    encoder = build_encoder("test_vit", weights=tmp_path / "weights.safetensors")
+    first = next(p for p in encoder.parameters() if p.ndim == 4)
+    assert torch.equal(first, model.patch_embed.proj.weight)
+
+
+def test_a_vit_s_maps_are_its_own_where_strides_agree():
+    encoder = build_encoder("test_vit").eval()
+    images = torch.rand(1, 3, 64, 64)
+    own = encoder.trunk.trunk(encoder.normalise(images))
+    torch.testing.assert_close(encoder(images)[2], own[2])
+    torch.testing.assert_close(encoder(images)[3][0, :, 0, 0], own[3][0, :, :2, :2].mean((1, 2)))
+
+
+def test_patches_that_make_no_pyramid_are_refused():
+    with pytest.raises(InputError, match=r"patches of 14 px, .*take patches of 8 or 16 px"):
+        build_encoder("vit_small_patch14_dinov2")
+
+
+def test_the_settings_build_a_transformer_encoder():
+    settings = Settings.model_validate(
+        {"saliency": {"encoder": {"name": "test_vit", "weights": None}, "width": 8}}
+    )
+    network = build_saliency_network(settings, initial_weights=True)
+    assert network.stride == 32
+
+
+# --- the structure measure --------------------------------------------------------------------
+
+
+def by_definition(saliency, mask):
+    """Fan et al. 2017, term by term."""
+
+    def likeness(values):
+        mean = sum(values) / len(values)
+        deviation = (sum((v - mean) ** 2 for v in values) / (len(values) - 1)) ** 0.5
+        return 2 * mean / (mean * mean + 1 + deviation)
+
+    H, W = mask.shape
+    inside = [saliency[i, j] for i in range(H) for j in range(W) if mask[i, j]]
+    outside = [1 - saliency[i, j] for i in range(H) for j in range(W) if not mask[i, j]]
+    share = len(inside) / mask.size
+    objects = share * likeness(inside) + (1 - share) * likeness(outside)
+    ys, xs = np.nonzero(mask)
+    row, column = round(ys.mean()) + 1, round(xs.mean()) + 1
+    regions = 0.0
+    for top, bottom in ((0, row), (row, H)):
+        for left, right in ((0, column), (column, W)):
+            x, y = saliency[top:bottom, left:right].ravel(), mask[top:bottom, left:right].ravel()
+            covariance = np.cov(x, y.astype(float))
+            means = x.mean() * y.mean()
+            above = 4 * means * covariance[0, 1]
+            below = (x.mean() ** 2 + y.mean() ** 2) * (covariance[0, 0] + covariance[1, 1])
+            similarity = above / below if above else float(below == 0)
+            regions += len(x) / mask.size * similarity
+    return max(0, 0.5 * objects + 0.5 * regions)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_structure_measure_equals_its_definition(seed):
+    rng = np.random.default_rng(seed)
+    mask = np.zeros((17, 23), bool)
+    mask[3:11, 5:14] = True
+    mask ^= rng.random(mask.shape) < 0.1 * (seed % 3)
+    saliency = np.clip(0.6 * mask + 0.4 * rng.random(mask.shape), 0, 1)
+    assert structure_measure(saliency, mask) == pytest.approx(by_definition(saliency, mask))
+
+
+def test_structure_measure_at_its_ends():
+    mask = np.zeros((10, 12), bool)
+    mask[2:7, 3:9] = True
+    assert structure_measure(mask.astype(float), mask) == pytest.approx(1)
+    assert structure_measure(1.0 - mask, mask) < 0.05
+    saliency = np.full((10, 12), 0.25)
+    assert structure_measure(saliency, np.zeros_like(mask)) == pytest.approx(0.75)
+    assert structure_measure(saliency, np.ones_like(mask)) == pytest.approx(0.25)
