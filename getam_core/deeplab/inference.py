@@ -1,0 +1,113 @@
+"""DeepLabv2 at test time: several scales, mirrored too, and a dense CRF in parallel processes."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from getam_core.data import Entry, read_image
+from getam_core.data.geometry import resize
+from getam_core.deeplab.recipe import STRIDE
+from getam_core.processes import ordered_stream
+from getam_core.refine import dense_crf
+from getam_core.stores import StoreWriter
+
+
+@torch.no_grad()
+def class_probabilities(
+    network: nn.Module,
+    image: np.ndarray,
+    *,
+    scales: Sequence[float] = (1.0,),
+    flip: bool = True,
+) -> Tensor:
+    """Segment one image by the mean of its class probabilities over scales and flips.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Of `build_deeplab`, in evaluation mode.
+    image : (H, W, 3) ndarray of uint8
+        RGB.
+    scales : sequence of float
+        Factors on the image's sides, each then rounded to a multiple of 8, plus 1.
+    flip : bool
+        Also segment the image mirrored left to right.
+
+    Returns
+    -------
+    (C + 1, H, W) float32 tensor
+        On the network's device; background first, sum 1.
+    """
+    views = [_one_scale(network, image, scale, flip) for scale in scales]
+    return torch.stack(views).mean(dim=0)
+
+
+def _one_scale(network: nn.Module, image: np.ndarray, scale: float, flip: bool) -> Tensor:
+    """Return probabilities at the image's size, the mean with those of the mirrored image."""
+    height, width = (aligned(scale * side) for side in image.shape[:2])
+    pixels = torch.from_numpy(resize(image, height, width)).permute(2, 0, 1)
+    inputs = [pixels, pixels.flip(-1)] if flip else [pixels]
+    normalised = network.data_preprocessor({"inputs": inputs}, False)["inputs"]
+    logits = network.encode_decode(normalised, [{"img_shape": (height, width)}]).float()
+    if flip:
+        logits = torch.stack([logits[0], logits[1].flip(-1)])
+    # Back as the image came, whose resizing keeps the corners of the picture, not of the pixels.
+    logits = F.interpolate(logits, image.shape[:2], mode="bilinear", align_corners=False)
+    return logits.softmax(dim=1).mean(dim=0)
+
+
+def aligned(side: float) -> int:
+    """Round a side in pixels to 8 k + 1: features at stride 8 then end on its last pixel."""
+    return max(STRIDE, round((side - 1) / STRIDE) * STRIDE) + 1
+
+
+def predict_deeplab(
+    network: nn.Module,
+    entries: Sequence[Entry],
+    writer: StoreWriter,
+    crf_writer: StoreWriter | None,
+    *,
+    scales: Sequence[float],
+    flip: bool,
+    workers: int,
+) -> None:
+    """Write each image's label map at the size of its file, without and with a dense CRF.
+
+    Parameters
+    ----------
+    writer : StoreWriter
+        Of kind "predictions"; gets the likeliest classes.
+    crf_writer : StoreWriter or None
+        Gets those after the CRF with the authors' test setting, if it is asked for.
+    workers : int
+        Processes of the CRF, beside the network's.
+    """
+    network.eval()
+    segment = partial(class_probabilities, network, scales=scales, flip=flip)
+    pairs = ((image, segment(image).cpu().numpy()) for image in _images(entries))
+    if crf_writer is None:
+        for entry, (_, probabilities) in zip(entries, pairs, strict=True):
+            writer.write(entry.image_id, _labels(probabilities))
+        return
+    results = ordered_stream(_with_crf, pairs, workers)
+    for entry, (labels, smoothed) in zip(entries, results, strict=True):
+        writer.write(entry.image_id, labels)
+        crf_writer.write(entry.image_id, smoothed)
+
+
+def _images(entries: Sequence[Entry]):
+    return (read_image(entry.image) for entry in tqdm(entries, "predict", unit="image"))
+
+
+def _with_crf(pair: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    image, probabilities = pair
+    return _labels(probabilities), _labels(dense_crf(image, probabilities))
+
+
+def _labels(probabilities: np.ndarray) -> np.ndarray:
+    return probabilities.argmax(axis=0).astype(np.uint8)
