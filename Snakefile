@@ -17,6 +17,7 @@ wildcard_constraints:
     of="|_val",
     shard=r"\d+",
     sweep="|".join(SWEEPS),
+    crf="|_crf",
 
 
 include: "rules/data.smk"
@@ -24,6 +25,7 @@ include: "rules/saliency.smk"
 include: "rules/train.smk"
 include: "rules/getam.smk"
 include: "rules/pseudo_labels.smk"
+include: "rules/retrain.smk"
 include: "rules/evaluate.smk"
 include: "rules/ablation.smk"
 include: "rules/report.smk"

@@ -125,7 +125,7 @@ def _any_process(here: bool) -> bool:
 
 
 class ProgressHook(Hook):
-    """A progress bar with the loss; beside it mmengine's `LoggerHook` writes a line now and then."""
+    """A progress bar with the loss; mmengine's `LoggerHook` writes a line now and then."""
 
     priority = "LOWEST"
 

@@ -127,7 +127,7 @@ class RandomScale:
 
 @DATA_SAMPLERS.register_module()
 class DrawSampler(Sampler[int]):
-    """This process's draws of every step from `start` on; each epoch is a permutation.
+    """Draws of one process for every step from `start` on; each epoch is a permutation.
 
     Step t has the draws at `t * batch_size` and after it, of which each process takes its share.
     So the batches do not depend on the number of processes, nor on interruptions.

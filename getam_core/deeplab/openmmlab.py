@@ -58,7 +58,7 @@ class _StandIn(ModuleType):
 
 with operators_or_stand_in(), warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of names that mmcv has moved
-    import mmseg.models  # its networks and transforms are built by their names
+    import mmseg.models  # noqa: F401  (its networks are built by their names)
     from mmseg.datasets import BaseSegDataset
     from mmseg.models.decode_heads.decode_head import BaseDecodeHead
     from mmseg.registry import (

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from mmengine.dist import get_world_size
+from mmengine.dist import broadcast_object_list, get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import MessageHub
 from mmengine.runner import Runner
@@ -102,9 +102,7 @@ def train_deeplab(
             f"deeplab.batch_size: {plan.batch_size} images cannot be shared by {processes} GPUs"
         )
     with interruptible() as requests, TemporaryDirectory() as notes:
-        saved = load_resumable(state, settings)
-        start = saved["meta"]["iter"] if saved else 0
-        del saved
+        start = _first_step(state, settings)
         data = data_recipe(
             index=index,
             labels=labels,
@@ -133,6 +131,16 @@ def train_deeplab(
             runner.visualizer.close()
             hooks[1].bar.close()
     return _rows(runner.message_hub, plan)
+
+
+def _first_step(state: Path, settings: dict[str, Any]) -> int:
+    """Look where the training stands; one process looks, since it may set the state aside."""
+    found = [0]
+    if is_main_process():
+        saved = load_resumable(state, settings)
+        found = [saved["meta"]["iter"] if saved else 0]
+    broadcast_object_list(found)
+    return found[0]
 
 
 def _runner(
