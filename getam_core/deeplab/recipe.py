@@ -97,9 +97,9 @@ def data_recipe(
             "seed": seed,
             "pipeline": [
                 {"type": "RandomScale", "scale_range": tuple(scale_range)},
-                {"type": "RandomCrop", "crop_size": (crop_size, crop_size)},
-                {"type": "RandomFlip", "prob": 0.5},
-                {"type": "PackSegInputs"},
+                {"type": "mmseg.RandomCrop", "crop_size": (crop_size, crop_size)},
+                {"type": "mmseg.RandomFlip", "prob": 0.5},
+                {"type": "mmseg.PackSegInputs"},
             ],
         },
     }
