@@ -54,7 +54,7 @@ def test_probabilities_are_those_of_mmsegmentation_s_test_time_averaging(network
     ours = class_probabilities(network, image, scales=scales, flip=flip)
     mean = torch.stack([s.seg_logits.data.softmax(dim=0) for s in samples]).mean(dim=0)
     torch.testing.assert_close(ours, mean, atol=1e-6, rtol=1e-5)
-    np.testing.assert_array_equal(merged.pred_sem_seg.data, ours.argmax(dim=0))
+    np.testing.assert_array_equal(merged.pred_sem_seg.data[0], ours.argmax(dim=0))
 
 
 class _Module:
@@ -81,7 +81,7 @@ def test_sides_end_on_a_feature(side, expected):
 def test_predictions_are_written_with_crf_and_without(network, tmp_path):
     index, _ = write_labelled(tmp_path)
     entries = of_split(read_index(index), "train")[:3]
-    for workers in (0, 2):
+    for workers in (0, 1):
         paths = [tmp_path / f"{name}{workers}.h5" for name in ("plain", "crf")]
         writers = [StoreWriter(path, "predictions", CLASSES, {}) for path in paths]
         with writers[0] as plain, writers[1] as crf:
@@ -93,7 +93,7 @@ def test_predictions_are_written_with_crf_and_without(network, tmp_path):
         probabilities = class_probabilities(network, image, flip=False).numpy()
         expected = {"plain": probabilities, "crf": dense_crf(image, probabilities)}
         for name, values in expected.items():
-            for workers in (0, 2):
+            for workers in (0, 1):
                 found = open_store(tmp_path / f"{name}{workers}.h5")[entry.image_id]
                 np.testing.assert_array_equal(found, values.argmax(axis=0))
 

@@ -1,7 +1,7 @@
 """DeepLabv2 at test time: several scales, mirrored too, and a dense CRF in parallel processes."""
 
-from collections.abc import Sequence
-from functools import partial
+from collections import deque
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from getam_core.data import Entry, read_image
 from getam_core.data.geometry import resize
 from getam_core.deeplab.recipe import STRIDE
 from getam_core.processes import ordered_stream
-from getam_core.refine import dense_crf
+from getam_core.refine import crf_label_map
 from getam_core.stores import StoreWriter
 
 
@@ -88,26 +88,17 @@ def predict_deeplab(
         Processes of the CRF, beside the network's.
     """
     network.eval()
-    segment = partial(class_probabilities, network, scales=scales, flip=flip)
-    pairs = ((image, segment(image).cpu().numpy()) for image in _images(entries))
+
+    def segmented() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for entry in tqdm(entries, "predict", unit="image"):
+            image = read_image(entry.image)
+            probabilities = class_probabilities(network, image, scales=scales, flip=flip)
+            writer.write(entry.image_id, probabilities.argmax(dim=0).byte().cpu().numpy())
+            yield image, probabilities.cpu().numpy()
+
     if crf_writer is None:
-        for entry, (_, probabilities) in zip(entries, pairs, strict=True):
-            writer.write(entry.image_id, _labels(probabilities))
+        deque(segmented(), maxlen=0)  # to its end
         return
-    results = ordered_stream(_with_crf, pairs, workers)
-    for entry, (labels, smoothed) in zip(entries, results, strict=True):
-        writer.write(entry.image_id, labels)
-        crf_writer.write(entry.image_id, smoothed)
-
-
-def _images(entries: Sequence[Entry]):
-    return (read_image(entry.image) for entry in tqdm(entries, "predict", unit="image"))
-
-
-def _with_crf(pair: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    image, probabilities = pair
-    return _labels(probabilities), _labels(dense_crf(image, probabilities))
-
-
-def _labels(probabilities: np.ndarray) -> np.ndarray:
-    return probabilities.argmax(axis=0).astype(np.uint8)
+    smoothed = ordered_stream(crf_label_map, segmented(), workers)
+    for entry, labels in zip(entries, smoothed, strict=True):
+        crf_writer.write(entry.image_id, labels)

@@ -96,7 +96,7 @@ def data_recipe(
             "classes": list(classes),
             "seed": seed,
             "pipeline": [
-                {"type": "RandomScale", "scale_range": tuple(scale_range)},
+                {"type": "mmseg.RandomScale", "scale_range": tuple(scale_range)},
                 {"type": "mmseg.RandomCrop", "crop_size": (crop_size, crop_size)},
                 {"type": "mmseg.RandomFlip", "prob": 0.5},
                 {"type": "mmseg.PackSegInputs"},
