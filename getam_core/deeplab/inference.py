@@ -12,7 +12,7 @@ from tqdm import tqdm
 from getam_core.data import Entry, read_image
 from getam_core.data.geometry import resize
 from getam_core.deeplab.recipe import STRIDE
-from getam_core.processes import ordered_stream
+from getam_core.processes import parallel_map
 from getam_core.refine import crf_label_map
 from getam_core.stores import StoreWriter
 
@@ -85,7 +85,7 @@ def predict_deeplab(
     crf_writer : StoreWriter or None
         Gets those after the CRF with the authors' test setting, if it is asked for.
     workers : int
-        Processes of the CRF, beside the network's.
+        Processes of the CRF, while the network goes on; 1 stays in this one.
     """
     network.eval()
 
@@ -99,6 +99,6 @@ def predict_deeplab(
     if crf_writer is None:
         deque(segmented(), maxlen=0)  # to its end
         return
-    smoothed = ordered_stream(crf_label_map, segmented(), workers)
+    smoothed = parallel_map(crf_label_map, segmented(), workers)
     for entry, labels in zip(entries, smoothed, strict=True):
         crf_writer.write(entry.image_id, labels)
