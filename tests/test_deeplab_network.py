@@ -67,6 +67,18 @@ def test_the_backbone_computes_what_torchvision_s_dilated_resnet_does():
         torch.testing.assert_close(network.extract_feat(images(33))[0], x)
 
 
+@pytest.mark.parametrize(("side", "exact"), [(97, True), (96, False), (100, False)])
+def test_features_stand_on_pixels_from_edge_to_edge_where_a_side_is_8_k_plus_1(side, exact):
+    network = build_deeplab(**TINY).eval()
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Conv2d):  # kernels that do not tell left from right
+            layer.weight.data = (layer.weight + layer.weight.flip(-1)) / 2
+    image = images(side)
+    with torch.no_grad():
+        features, mirrored = (network.extract_feat(x)[0] for x in (image, image.flip(-1)))
+    assert torch.allclose(mirrored.flip(-1), features, atol=1e-5) == exact
+
+
 @pytest.mark.parametrize("batch_norm", ["frozen", "trained"])
 def test_frozen_batch_norm_keeps_statistics_and_parameters(batch_norm):
     network = build_deeplab(**TINY | {"batch_norm": batch_norm}).train()

@@ -32,7 +32,7 @@ assert module.nms() == "computed" and mmcv_full_available()
 
 @pytest.fixture
 def lite():
-    """These tests are about mmcv-lite; where full mmcv is installed there is nothing to stand in."""
+    """These tests are about mmcv-lite: beside full mmcv there is nothing to stand in."""
     if OPERATORS in sys.modules:
         pytest.fail("the lock has mmcv-lite, but mmcv's operators are loaded")
 

@@ -64,14 +64,18 @@ def main(arguments: argparse.Namespace) -> None:
             labels=labels,
         )
         arguments.state.unlink(missing_ok=True)
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def join_group(arguments: argparse.Namespace) -> torch.device:
     """Choose the device, and join the other processes if there are any."""
     if arguments.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    arguments.threads = max(1, arguments.threads // processes)
     device = command.torch_device(arguments)
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if processes > 1:
         if device.type == "cuda":
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")

@@ -96,41 +96,39 @@ def train_deeplab(
     Interrupted
         On SIGINT or SIGTERM, once the state is saved.
     """
+    with interruptible() as requests, TemporaryDirectory() as notes:
+        start = _first_step(state, settings)
+        data = _data(plan, start, workers, index=index, labels=labels, classes=classes)
+        data["pin_memory"] = device.type == "cuda"
+        progress = ProgressHook(start, plan.iterations)
+        hooks = [StateHook(state, settings, plan.checkpoint_minutes, requests), progress]
+        runner = _runner(network, plan, data, hooks, events, notes, str(state) if start else None)
+        try:
+            runner.train()
+        finally:
+            runner.visualizer.close()
+            progress.bar.close()
+    return _rows(runner.message_hub, plan)
+
+
+def _data(plan: DeepLabPlan, start: int, workers: int, **files: Any) -> dict[str, Any]:
+    """Unpack the plan into `data_recipe`, with this process's share of every batch."""
     processes = get_world_size()
     if plan.batch_size % processes:
         raise InputError(
             f"deeplab.batch_size: {plan.batch_size} images cannot be shared by {processes} GPUs"
         )
-    with interruptible() as requests, TemporaryDirectory() as notes:
-        start = _first_step(state, settings)
-        data = data_recipe(
-            index=index,
-            labels=labels,
-            classes=classes,
-            seed=plan.seed,
-            batch_size=plan.batch_size,
-            processes=processes,
-            workers=workers,
-            crop_size=plan.crop_size,
-            scale_range=plan.scale_range,
-            iterations=plan.iterations,
-            start=start,
-        )
-        hooks = [
-            StateHook(state, settings, plan.checkpoint_minutes, requests),
-            ProgressHook(start, plan.iterations),
-        ]
-        data["pin_memory"] = device.type == "cuda"
-        resumed = str(state) if start else None
-        runner = _runner(network, plan, data, hooks, events, notes, resumed)
-        if resumed:
-            log.info("resumed %s at step %d", state, start)
-        try:
-            runner.train()
-        finally:
-            runner.visualizer.close()
-            hooks[1].bar.close()
-    return _rows(runner.message_hub, plan)
+    return data_recipe(
+        **files,
+        seed=plan.seed,
+        batch_size=plan.batch_size,
+        processes=processes,
+        workers=workers,
+        crop_size=plan.crop_size,
+        scale_range=plan.scale_range,
+        iterations=plan.iterations,
+        start=start,
+    )
 
 
 def _first_step(state: Path, settings: dict[str, Any]) -> int:
@@ -140,6 +138,8 @@ def _first_step(state: Path, settings: dict[str, Any]) -> int:
         saved = load_resumable(state, settings)
         found = [saved["meta"]["iter"] if saved else 0]
     broadcast_object_list(found)
+    if found[0]:
+        log.info("resumed %s at step %d", state, found[0])
     return found[0]
 
 
