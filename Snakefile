@@ -19,6 +19,7 @@ wildcard_constraints:
     sweep="|".join(SWEEPS),
     dataset="|".join(DATA_SETS),
     archive="|".join(map(re.escape, ARCHIVES)),
+    crf="|_crf",
 
 
 include: "rules/fetch.smk"
@@ -27,6 +28,7 @@ include: "rules/saliency.smk"
 include: "rules/train.smk"
 include: "rules/getam.smk"
 include: "rules/pseudo_labels.smk"
+include: "rules/retrain.smk"
 include: "rules/evaluate.smk"
 include: "rules/ablation.smk"
 include: "rules/report.smk"

@@ -182,7 +182,45 @@ def entries_of_run(wildcards):
         *(f"{folder}/seed_{method}.json" for method in run_settings(wildcards.run).evaluate.seeds),
         f"{folder}/pseudo_labels.json",
         f"{folder}/segmentation_val.json",
+        *(retrained_entries(wildcards) if run_settings(wildcards.run).evaluate.deeplabv2 else []),
     ]
+
+
+def retraining_gpus(wildcards) -> int:
+    """As many GPUs as the run has, if it computes on any."""
+    return gpus(wildcards) * run_settings(wildcards.run).gpus
+
+
+def retraining_launcher(wildcards) -> str:
+    """Several GPUs need a process each, which torchrun starts."""
+    processes = retraining_gpus(wildcards)
+    start = f"torch.distributed.run --standalone --nproc-per-node {processes} -m "
+    return start if processes > 1 else ""
+
+
+def retraining_labels(wildcards):
+    """Label maps to retrain on: the run's own, somebody else's, or its masks."""
+    deeplab = run_settings(wildcards.run).deeplab
+    if deeplab.supervision == "masks":
+        return rules.masks_as_labels.output.labels
+    return deeplab.labels or rules.pseudo_labels.output.labels
+
+
+def entries_of_retraining(wildcards):
+    """What deeplabv2/miou.json holds; beside the run's own labels the network that made them."""
+    settings = run_settings(wildcards.run)
+    folder = f"results/{wildcards.run}/evaluation"
+    own = settings.deeplab.supervision == "labels" and settings.deeplab.labels is None
+    return [
+        *([f"{folder}/segmentation_val.json"] if own else []),
+        *retrained_entries(wildcards),
+    ]
+
+
+def retrained_entries(wildcards):
+    """Figures of the retrained network."""
+    ends = ("", "_crf") if run_settings(wildcards.run).deeplab_test.crf else ("",)
+    return [f"results/{wildcards.run}/evaluation/deeplabv2_val{end}.json" for end in ends]
 
 
 def maps_of_run(wildcards):

@@ -47,6 +47,12 @@ def test_every_run_of_the_repository_is_valid(repository, name):
         ("predict: {sizes: []}", ["predict.sizes", "at least 1 item"]),
         ("evaluate: {seeds: [getam, getam]}", ["evaluate.seeds", "different names"]),
         ("model: {stem: {name: resnet18}}", ["model", "weights must be null beside a stem"]),
+        ("deeplab: {crop_size: 320}", ["deeplab.crop_size", "8, plus 1: 321, for example", "320"]),
+        ("deeplab: {weights: null}", ["deeplab:", "weights: null needs batch_norm: trained"]),
+        ("deeplab: {width: 32}", ["deeplab:", "weights must be null where width is not 64"]),
+        ("deeplab: {supervision: masks, labels: x.h5}", ["deeplab:", "labels must be null"]),
+        ("deeplab: {scale_range: [2, 1]}", ["deeplab.scale_range", "smaller scale first"]),
+        ("deeplab: {depth: 34}", ["deeplab.depth", "18, 50 or 101", "34"]),
         ("[1, 2]", ["expected keys and values", "list"]),
         ("a: [", ["not valid YAML"]),
     ],
@@ -177,6 +183,12 @@ class TestPaths:
     def test_a_run_without_saliency_needs_no_source_of_it(self, tmp_path):
         off = {"saliency": False}
         self.check(data_root=tmp_path, train={"labels": off}, pseudo_labels=off)
+
+    def test_label_maps_to_retrain_on_must_be_there(self, tmp_path):
+        scenes = {"layout": "scenes"}
+        with pytest.raises(InputError, match=r"deeplab\.labels: no such file.*others\.h5"):
+            self.check(data=scenes, deeplab={"labels": str(tmp_path / "others.h5")})
+        self.check(data=scenes, deeplab={"weights": "hub:resnet101.a1h_in1k"})
 
     def test_made_scenes_need_no_data_root(self):
         self.check(data={"layout": "scenes"}, saliency={"encoder": {"name": "resnet18"}})

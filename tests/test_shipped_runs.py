@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from getam_core.deeplab import build_deeplab
 from getam_core.settings import load_settings
 from getam_core.vit import build_network
+from workflow_scripts.retrain_deeplab import network_of
 from workflow_scripts.saliency_network import build_saliency_network
 
 RUNS = sorted(Path(__file__).parents[1].glob("config/*.yaml"))
@@ -35,3 +37,11 @@ def test_the_network_is_built_and_runs(settings):
         logits, segmentation = network.classify_and_segment(torch.rand(1, 3, side, side))
     assert logits.shape == (1, classes)
     assert segmentation.shape == (1, classes + 1, side, side)
+
+
+def test_the_network_that_is_retrained_is_built_and_runs(settings):
+    network = build_deeplab(**network_of(settings)).eval()
+    side = settings.deeplab.crop_size
+    with torch.inference_mode():
+        logits = network.decode_head(network.extract_feat(torch.rand(1, 3, side, side)))
+    assert logits.shape == (1, len(settings.data.classes) + 1, side // 8 + 1, side // 8 + 1)

@@ -114,3 +114,28 @@ def test_export_writes_saliency_grey_and_refuses_maps(tmp_path, capsys):
         pass
     assert main(["export", str(tmp_path / "maps.h5"), str(tmp_path)]) == 2
     assert "export labels or predictions" in capsys.readouterr().err
+
+
+def test_exported_labels_are_imported_as_they_were(labels, tmp_path, capsys):
+    out = tmp_path / "again.h5"
+    assert main(["export", str(labels), str(tmp_path / "png")]) == 0
+    assert main(["import", str(tmp_path / "png"), str(out), "--classes", *CLASSES]) == 0
+    assert "label maps of 2 images" in capsys.readouterr().out
+    again = open_store(out, "labels")
+    assert again.classes == CLASSES and again.settings == {"imported_from": "png"}
+    np.testing.assert_array_equal(again["a"], LABELS)
+    np.testing.assert_array_equal(again["b"], UNKNOWN)
+
+
+def test_wrong_label_pngs_are_named_and_leave_no_file(tmp_path, capsys):
+    folder, out = tmp_path / "png", tmp_path / "out.h5"
+    folder.mkdir()
+    assert main(["import", str(folder), str(out)]) == 2
+    assert "no PNG files" in capsys.readouterr().err
+    Image.fromarray(np.full((2, 2), 21, np.uint8)).save(folder / "x.png")
+    assert main(["import", str(folder), str(out)]) == 2
+    assert "x.png: values [21], expected 0..20 or 255" in capsys.readouterr().err
+    Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(folder / "x.png")
+    assert main(["import", str(folder), str(out)]) == 2
+    assert "mode RGB, expected an index or 8-bit grey PNG" in capsys.readouterr().err
+    assert not out.exists()

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -94,14 +95,20 @@ def torch_device(arguments: argparse.Namespace) -> "torch.device":  # noqa: F821
     return torch.device("cuda" if has_gpu and arguments.device != "cpu" else "cpu")
 
 
+def rank() -> int:
+    """Return which of the processes of one stage this is, 0 for the one that writes files."""
+    return int(os.environ.get("RANK", "0"))
+
+
 def _log_to(path: Path | None) -> None:
     screen = logging.StreamHandler()
     screen.addFilter(lambda record: not getattr(record, "file_alone", False))
     handlers: list[logging.Handler] = [screen]
-    if path is not None:
+    if path is not None and rank() == 0:
         path.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(path, mode="w", encoding="utf-8"))
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", handlers=handlers)
+    level = logging.INFO if rank() == 0 else logging.ERROR
+    logging.basicConfig(level=level, format="%(levelname)s: %(message)s", handlers=handlers)
 
 
 def _stop(_number: int, _frame: object) -> None:

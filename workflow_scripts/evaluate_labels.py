@@ -1,16 +1,19 @@
 """Score pseudo labels or predictions of one split against the masks."""
 
 import argparse
+from typing import Any
 
 import numpy as np
 
 from getam_core.data import Entry, class_targets, of_split, read_index
 from getam_core.evaluation import (
+    ConfusionMatrix,
     evaluate_label_maps,
     label_entry,
     masks_of,
     mean_average_precision,
     read_mask_index,
+    retrained_entry,
 )
 from getam_core.files import write_json
 from getam_core.stores import Store, open_store
@@ -22,14 +25,19 @@ def main(arguments: argparse.Namespace) -> None:
     entries = of_split(read_index(arguments.index), arguments.split)
     masks = masks_of(entries, read_mask_index(arguments.masks))
     matrix = evaluate_label_maps(store, masks, len(store.classes) + 1)
-    what = {"labels": "pseudo_labels", "predictions": "segmentation"}[store.kind]
-    stage = {"labels": "pseudo_labels", "predictions": "predict"}[store.kind]
-    entry = label_entry(
-        arguments.split, what, "getam", matrix, store.classes, store.settings[stage]
-    )
-    if store.kind == "predictions":
+    entry = described(store, arguments.split, matrix)
+    if store.kind == "predictions" and "scores" in store.attributes(entries[0].image_id):
         entry |= class_map(store, entries)
     write_json(arguments.out, entry)
+
+
+def described(store: Store, split: str, matrix: ConfusionMatrix) -> dict[str, Any]:
+    """The entry of pseudo labels, or of the predictions of the trained or retrained network."""
+    if "deeplab" in store.settings:
+        return retrained_entry(split, matrix, store.classes, store.settings)
+    what = {"labels": "pseudo_labels", "predictions": "segmentation"}[store.kind]
+    stage = {"labels": "pseudo_labels", "predictions": "predict"}[store.kind]
+    return label_entry(split, what, "getam", matrix, store.classes, store.settings[stage])
 
 
 def class_map(store: Store, entries: list[Entry]) -> dict[str, float]:

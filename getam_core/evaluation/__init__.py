@@ -10,7 +10,13 @@ from getam_core.average_precision import average_precision, mean_average_precisi
 from getam_core.evaluation.ablation import evaluate_variants, sweep_variants
 from getam_core.evaluation.coco_masks import coco_masks
 from getam_core.evaluation.confusion import ConfusionMatrix
-from getam_core.evaluation.entries import label_entry, merge_entries, rank_maps, seed_entry
+from getam_core.evaluation.entries import (
+    label_entry,
+    merge_entries,
+    rank_maps,
+    retrained_entry,
+    seed_entry,
+)
 from getam_core.evaluation.inference import label_map, segment_image
 from getam_core.evaluation.label_maps import evaluate_label_maps
 from getam_core.evaluation.mask_labels import voc_mask_labels
@@ -45,6 +51,7 @@ __all__ = [
     "rank_maps",
     "read_mask",
     "read_mask_index",
+    "retrained_entry",
     "seed_curve",
     "seed_entry",
     "segment_image",

@@ -97,10 +97,28 @@ def rank_maps(
     return sorted(ranked, key=lambda entry: entry["rank"])
 
 
+def retrained_entry(
+    split: str, matrix: ConfusionMatrix, classes: Sequence[str], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Describe the figure of a retrained DeepLabv2 by the settings of its predictions' store.
+
+    The method is whose labels it was trained on: a method of maps, "imported" for label maps that
+    were made elsewhere, "masks" for the ground truth.
+    """
+    training, labels = settings["deeplab"], settings["labels"]
+    kept = ("supervision", "depth", "width", "batch_norm", "iterations", "batch_size", "crop_size")
+    weights = training["weights_trained_on"] if training["weights"] else "random"
+    shown = {key: training[key] for key in kept} | {"initial_weights": weights}
+    made_from = labels.get("made_from", {}).get("method", "imported")
+    method = "masks" if training["supervision"] == "masks" else made_from
+    described = {**shown, **settings["deeplab_test"]}
+    return label_entry(split, "deeplabv2", method, matrix, classes, described)
+
+
 def merge_entries(
     run: str, dataset: str, classes: Sequence[str], entries: Iterable[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Put entries together as miou.json, ordered by what, split and method.
+    """Put entries together as miou.json, ordered by what, split, method and CRF.
 
     Parameters
     ----------
@@ -109,7 +127,7 @@ def merge_entries(
     classes : sequence of str
         Names of the C foreground classes.
     entries : iterable of mapping
-        Those of `label_entry` and `seed_entry`; each (what, split, method) once.
+        Those of the functions above; each (what, split, method, with CRF or without) once.
     """
     ordered = sorted(entries, key=_rank)
     ranks = [_rank(entry) for entry in ordered]
@@ -117,8 +135,9 @@ def merge_entries(
     return {"run": run, "dataset": dataset, "classes": list(classes), "entries": ordered}
 
 
-def _rank(entry: Mapping[str, Any]) -> tuple[int, str, str]:
-    return WHATS.index(entry["what"]), entry["split"], entry["method"]
+def _rank(entry: Mapping[str, Any]) -> tuple[int, str, str, bool]:
+    crf = bool(entry["settings"].get("crf"))
+    return WHATS.index(entry["what"]), entry["split"], entry["method"], crf
 
 
 def _percent(value: float) -> float | None:

@@ -15,6 +15,7 @@ from getam_core.data.problems import raise_problems
 from getam_core.data.voc import voc_folder
 from getam_core.errors import InputError
 from getam_core.files import atomic_path
+from getam_core.stores import read_label_png
 
 COLUMNS = ["image_id", "mask"]
 EXIF_ORIENTATION = 0x0112
@@ -71,17 +72,9 @@ def read_mask(path: Path) -> np.ndarray:
     """
     if path.suffix == ".mat":
         return _read_sbd(path)
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ("P", "L"):
-                raise InputError(
-                    f"{path}: mode {image.mode}, expected an index or 8-bit grey PNG of labels"
-                )
-            return np.array(image)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such mask") from None
-    except (OSError, SyntaxError) as error:
-        raise InputError(f"{path}: cannot be decoded ({error})") from None
+    if not path.is_file():
+        raise InputError(f"{path}: no such mask")
+    return read_label_png(path)
 
 
 def _read_sbd(path: Path) -> np.ndarray:

@@ -5,8 +5,8 @@ for its labels), `par` (AFA's weights), `crf` (NumPy, one image at a time; the f
 and labels).
 """
 
-from getam_core.refine.crf import crf_maps, dense_crf
+from getam_core.refine.crf import crf_label_map, crf_maps, dense_crf
 from getam_core.refine.pamr import pamr
 from getam_core.refine.par import par
 
-__all__ = ["crf_maps", "dense_crf", "pamr", "par"]
+__all__ = ["crf_label_map", "crf_maps", "dense_crf", "pamr", "par"]

@@ -58,6 +58,14 @@ def dense_crf(
     return np.array(crf.inference(iterations), np.float32).reshape(C, H, W)
 
 
+def crf_label_map(pair: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Return the likeliest classes, (H, W) uint8, after `dense_crf(image, probabilities)`.
+
+    The two arrays come as a pair, as items do that are given to worker processes.
+    """
+    return dense_crf(*pair).argmax(axis=0).astype(np.uint8)
+
+
 def crf_maps(
     image: np.ndarray, maps: np.ndarray, *, gamma: float, iterations: int = 10
 ) -> np.ndarray:

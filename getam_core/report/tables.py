@@ -35,9 +35,10 @@ def ordered(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def entry_name(entry: Mapping[str, Any]) -> str:
-    """Short name of an entry: what, by which method, on which split."""
+    """Short name of an entry: what, by which method, on which split, after a CRF if so."""
     method = METHOD_TITLES.get(entry["method"], entry["method"])
-    return f"{WHAT.get(entry['what'], entry['what'])}, {method} ({entry['split']})"
+    crf = ", CRF" if (entry.get("settings") or {}).get("crf") is True else ""
+    return f"{WHAT.get(entry['what'], entry['what'])}, {method}{crf} ({entry['split']})"
 
 
 def entry_table(entries: Sequence[Mapping[str, Any]]) -> Table:

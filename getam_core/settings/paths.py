@@ -45,8 +45,14 @@ def _named_paths(settings: Settings) -> list[tuple[str, str]]:
         "saliency.encoder.weights": encoder.weights if source == "network" else None,
         "saliency.images": settings.saliency.images if source == "network" else None,
         "saliency.folder": settings.saliency.folder if source == "precomputed" else None,
+        "deeplab.labels": settings.deeplab.labels,
+        "deeplab.weights": settings.deeplab.weights,
     }
-    return [(key, text) for key, text in named.items() if text not in (None, "hub")]
+    return [(key, text) for key, text in named.items() if not _from_hub(text)]
+
+
+def _from_hub(text: str | None) -> bool:
+    return text is None or text == "hub" or text.startswith("hub:")
 
 
 def _uses_saliency(settings: Settings) -> bool:

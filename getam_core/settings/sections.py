@@ -20,6 +20,7 @@ from getam_core.settings.base import (
     Section,
 )
 from getam_core.settings.data import DataSettings
+from getam_core.settings.deeplab import DeepLabSettings, DeepLabTestSettings
 from getam_core.settings.networks import ClassifierSettings, EncoderSettings, ModelSettings
 
 METHOD_NAMES = (
@@ -167,6 +168,7 @@ class EvaluateSettings(Section):
     """What `miou.json` compares beside pseudo labels and predictions."""
 
     seeds: Annotated[tuple[Method, ...], Distinct] = ("getam", "grad_cam", "cam_ignore")
+    deeplabv2: bool = False
 
 
 class AblationSettings(Section):
@@ -187,6 +189,7 @@ class Settings(Section):
     data_root: Path | None = None
     title: str | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    gpus: Count = 1
     seed: int = Field(0, ge=0)
     shard_size: Count = 2000
     data: DataSettings = DataSettings()
@@ -198,6 +201,8 @@ class Settings(Section):
     getam: ExportedGetamSettings = ExportedGetamSettings()
     pseudo_labels: LabelSettings = LabelSettings()
     predict: PredictSettings = PredictSettings()
+    deeplab: DeepLabSettings = DeepLabSettings()
+    deeplab_test: DeepLabTestSettings = DeepLabTestSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     ablation: AblationSettings = AblationSettings()
 

@@ -1,13 +1,14 @@
 """One HDF5 file a stage: saliency, maps, labels, predictions; whole or absent, each image checked.
 
 Reading order: `layout` (what is inside), `writer`, `reader`, `parts` (files that are made in
-parts), `maps` (what a stored map is), `export` (to PNG), `coco` (to JSON), `summary`, `__main__`
-(all of it from the shell). docs/formats.md describes the files for
+parts), `maps` (what a stored map is), `export` (to PNG), `importing` (from PNG), `coco` (to JSON),
+`summary`, `__main__` (all of it from the shell). docs/formats.md describes the files for
 other programs; `python -m getam_core.stores verify FILE` says whether one is whole.
 """
 
 from getam_core.stores.coco import export_coco
 from getam_core.stores.export import export_png
+from getam_core.stores.importing import import_png, label_pngs, read_label_png
 from getam_core.stores.layout import SCHEMA
 from getam_core.stores.maps import StoredMaps, read_maps, write_maps
 from getam_core.stores.parts import merge_stores, write_in_parts
@@ -22,8 +23,11 @@ __all__ = [
     "StoredMaps",
     "export_coco",
     "export_png",
+    "import_png",
+    "label_pngs",
     "merge_stores",
     "open_store",
+    "read_label_png",
     "read_maps",
     "summary",
     "verify",

@@ -1,14 +1,17 @@
-"""`python -m getam_core.stores verify|summary|export FILE`: look into a store from the shell."""
+"""`python -m getam_core.stores verify|summary|export|import`: look into a store, or make one."""
 
 import argparse
 import sys
 from pathlib import Path
 
+from getam_core.classes import VOC_CLASSES
 from getam_core.errors import InputError
 from getam_core.stores.coco import export_coco
 from getam_core.stores.export import export_png
+from getam_core.stores.importing import import_png, label_pngs
 from getam_core.stores.reader import open_store, verify
 from getam_core.stores.summary import summary
+from getam_core.stores.writer import StoreWriter
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,7 +20,10 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "verify":
         return _verify(options.file)
     try:
-        if options.command == "summary":
+        if options.command == "import":
+            count = _import(options.folder, options.out, tuple(options.classes))
+            print(f"{options.out}: label maps of {count} images")
+        elif options.command == "summary":
             print(summary(open_store(options.file)))
         elif options.out.suffix == ".json":
             count = export_coco(open_store(options.file), options.out)
@@ -44,7 +50,23 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("file", type=Path, metavar="FILE")
         if name == "export":
             command.add_argument("out", type=Path, metavar="FOLDER|FILE.json")
+    command = commands.add_parser("import", help="make labels.h5 of index or grey PNG files")
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="of <image_id>.png")
+    command.add_argument("out", type=Path, metavar="FILE")
+    command.add_argument(
+        "--classes",
+        nargs="+",
+        default=VOC_CLASSES,
+        metavar="NAME",
+        help="of the labels 1, 2, ..., without background; those of PASCAL VOC",
+    )
     return parser
+
+
+def _import(folder: Path, out: Path, classes: tuple[str, ...]) -> int:
+    files = label_pngs(folder)
+    with StoreWriter(out, "labels", classes, {"imported_from": folder.name}) as writer:
+        return import_png(files, writer, len(classes))
 
 
 def _verify(path: Path) -> int:

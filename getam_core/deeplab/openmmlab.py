@@ -1,0 +1,82 @@
+"""The one door to mmsegmentation: it opens with full mmcv and with mmcv-lite.
+
+mmcv-lite is mmcv without compiled operators, and installs without a compiler. DeepLabv2 needs none
+of them, but `mmseg.models` imports `mmcv.ops`, which needs the module `mmcv._ext`. While mmseg is
+imported a stand-in takes its place. It is gone afterwards, because mmengine looks for that module
+to see whether there are operators. A full mmcv is used untouched.
+"""
+
+import importlib.util
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, NoReturn
+
+from getam_core.errors import InputError
+
+OPERATORS = "mmcv._ext"
+
+
+@contextmanager
+def operators_or_stand_in() -> Iterator[None]:
+    """Let `mmcv.ops` be imported whether or not mmcv's operators are installed.
+
+    Raises
+    ------
+    InputError
+        mmsegmentation or its parts are missing, or do not load beside this torch.
+    """
+    try:
+        stand_in = importlib.util.find_spec(OPERATORS) is None
+        if stand_in:
+            sys.modules[OPERATORS] = _StandIn(OPERATORS)
+        yield
+    except ImportError as error:
+        raise InputError(
+            f"mmsegmentation cannot be imported ({error}): install requirements.lock, or, where"
+            " full mmcv is at hand, one that was built for this torch"
+        ) from error
+    finally:
+        if isinstance(sys.modules.get(OPERATORS), _StandIn):
+            del sys.modules[OPERATORS]
+
+
+class _StandIn(ModuleType):
+    """Has every operator by name; calling one says what is missing."""
+
+    def __getattr__(self, name: str) -> Callable[..., NoReturn]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def missing(*_arguments: Any, **_options: Any) -> NoReturn:
+            raise RuntimeError(f"mmcv-lite has no operator {name}; install full mmcv")
+
+        return missing
+
+
+with operators_or_stand_in(), warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of names that mmcv has moved
+    import mmseg.models  # noqa: F401  (its networks are built by their names)
+    from mmseg.datasets import BaseSegDataset
+    from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+    from mmseg.registry import (
+        DATA_SAMPLERS,
+        DATASETS,
+        LOOPS,
+        MODELS,
+        OPTIM_WRAPPERS,
+        TRANSFORMS,
+    )
+
+__all__ = [
+    "DATASETS",
+    "DATA_SAMPLERS",
+    "LOOPS",
+    "MODELS",
+    "OPTIM_WRAPPERS",
+    "TRANSFORMS",
+    "BaseDecodeHead",
+    "BaseSegDataset",
+]

@@ -1,0 +1,106 @@
+# DeepLabv2 on label maps: made only when asked for. Resumes by itself from results/<run>/state/.
+
+
+# The supervised ceiling, for runs that say `supervision: masks`.
+rule masks_as_labels:
+    input:
+        index="results/{run}/index.csv",
+        masks="results/{run}/evaluation/masks_train.csv",
+    output:
+        labels="results/{run}/evaluation/masks_train.h5",
+    log:
+        "results/{run}/logs/masks_as_labels.log",
+    conda:
+        "../envs/getam.yaml"
+    params:
+        settings=stage_settings("data"),
+    shell:
+        "python -m workflow_scripts.masks_as_labels --index {input.index} --masks {input.masks}"
+        " --settings {params.settings:q} --out {output.labels} --log {log}"
+
+
+rule retrain_deeplab:
+    input:
+        index="results/{run}/index.csv",
+        labels=retraining_labels,
+    output:
+        checkpoint="results/{run}/deeplabv2/checkpoint.pt",
+        metrics="results/{run}/deeplabv2/metrics.csv",
+    log:
+        "results/{run}/logs/retrain_deeplab.log",
+    benchmark:
+        "results/{run}/benchmarks/retrain_deeplab.tsv"
+    conda:
+        "../envs/getam.yaml"
+    threads: 8
+    resources:
+        gpu=retraining_gpus,
+        device=device,
+        launcher=retraining_launcher,
+    params:
+        settings=stage_settings("seed", "data", "deeplab"),
+        state="results/{run}/state/deeplabv2.pt",
+        events="results/{run}/deeplabv2/tensorboard",
+    shell:
+        "python -m {resources.launcher}workflow_scripts.retrain_deeplab --index {input.index}"
+        " --labels {input.labels:q} --settings {params.settings:q} --state {params.state}"
+        " --events {params.events} --threads {threads} --device {resources.device}"
+        " --metrics {output.metrics} --out {output.checkpoint} --log {log}"
+
+
+# predictions.h5 and, with `deeplab_test.crf`, predictions_crf.h5, from one pass over the images.
+rule predict_deeplab:
+    input:
+        index="results/{run}/index.csv",
+        checkpoint="results/{run}/deeplabv2/checkpoint.pt",
+    output:
+        folder=directory("results/{run}/deeplabv2/{split}"),
+    log:
+        "results/{run}/logs/predict_deeplab_{split}.log",
+    benchmark:
+        "results/{run}/benchmarks/predict_deeplab_{split}.tsv"
+    conda:
+        "../envs/getam.yaml"
+    threads: 8
+    resources:
+        gpu=gpus,
+        device=device,
+    params:
+        settings=stage_settings("data", "deeplab_test"),
+    shell:
+        "python -m workflow_scripts.predict_deeplab --split {wildcards.split} --index {input.index}"
+        " --checkpoint {input.checkpoint} --settings {params.settings:q} --threads {threads}"
+        " --device {resources.device} --out {output.folder} --log {log}"
+
+
+rule evaluate_deeplab:
+    input:
+        index="results/{run}/index.csv",
+        masks="results/{run}/evaluation/masks_{split}.csv",
+        predictions="results/{run}/deeplabv2/{split}",
+    output:
+        entry="results/{run}/evaluation/deeplabv2_{split}{crf}.json",
+    log:
+        "results/{run}/logs/evaluate_deeplab_{split}{crf}.log",
+    conda:
+        "../envs/getam.yaml"
+    shell:
+        "python -m workflow_scripts.evaluate_labels --split {wildcards.split} --index {input.index}"
+        " --masks {input.masks} --labels {input.predictions}/predictions{wildcards.crf}.h5"
+        " --out {output.entry} --log {log}"
+
+
+rule merge_deeplab_entries:
+    input:
+        entries=entries_of_retraining,
+    output:
+        miou="results/{run}/deeplabv2/miou.json",
+    log:
+        "results/{run}/logs/merge_deeplab_entries.log",
+    conda:
+        "../envs/getam.yaml"
+    params:
+        settings=stage_settings("data", "title"),
+    shell:
+        "python -m workflow_scripts.merge_entries --run {wildcards.run} --entries {input.entries}"
+        " --settings {params.settings:q} --out {output.miou} --log {log}"

@@ -1,0 +1,123 @@
+"""Train DeepLabv2 on label maps; several processes, one a GPU, where torchrun starts them."""
+
+import argparse
+import json
+import os
+from typing import Any
+
+import torch
+
+from getam_core.errors import InputError
+from getam_core.files import digest
+from getam_core.settings import Settings
+from getam_core.stores import open_store
+from getam_core.training.precision import uses_bfloat16
+from workflow_scripts import command
+
+
+def main(arguments: argparse.Namespace) -> None:
+    device = join_group(arguments)
+    from getam_core import deeplab  # after the device: mmengine takes any GPU that it can see
+
+    settings = command.settings_of(arguments)
+    labels = labels_of(arguments, settings)
+    torch.manual_seed(settings.seed)
+    built_by = network_of(settings)
+    network = deeplab.build_deeplab(**built_by)
+    asked = settings.deeplab
+    if asked.weights is not None:
+        deeplab.load_initial_weights(
+            network.backbone, asked.depth, asked.weights, asked.weights_trained_on
+        )
+    plan = deeplab.DeepLabPlan(
+        iterations=asked.iterations,
+        batch_size=asked.batch_size,
+        crop_size=asked.crop_size,
+        scale_range=asked.scale_range,
+        learning_rate=asked.learning_rate,
+        head_rate=asked.head_rate,
+        weight_decay=asked.weight_decay,
+        bfloat16=uses_bfloat16(asked.precision, device),
+        seed=settings.seed,
+        checkpoint_minutes=asked.checkpoint_minutes,
+    )
+    rows = deeplab.train_deeplab(
+        network,
+        plan,
+        index=arguments.index,
+        labels=arguments.labels,
+        classes=settings.data.classes,
+        state=arguments.state,
+        settings=identity(arguments),
+        events=arguments.events,
+        device=device,
+        workers=arguments.threads if device.type == "cuda" else 0,
+    )
+    if command.rank() == 0:
+        deeplab.write_rows(arguments.metrics, rows)
+        deeplab.save_deeplab(
+            arguments.out,
+            network,
+            built_by,
+            classes=settings.data.classes,
+            settings=json.loads(arguments.settings),
+            labels=labels,
+        )
+        arguments.state.unlink(missing_ok=True)
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def join_group(arguments: argparse.Namespace) -> torch.device:
+    """Choose the device, and join the other processes if there are any."""
+    if arguments.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    arguments.threads = max(1, arguments.threads // processes)
+    device = command.torch_device(arguments)
+    if processes > 1:
+        if device.type == "cuda":
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return device
+
+
+def labels_of(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """Where the label maps come from; those of masks need a run that says so."""
+    labels = open_store(arguments.labels, "labels")
+    masks = labels.settings.get("supervision") == "masks"
+    if masks != (settings.deeplab.supervision == "masks"):
+        raise InputError(
+            f"{labels.path}: made from {'masks' if masks else 'other labels than masks'}, but"
+            f" deeplab.supervision is {settings.deeplab.supervision}"
+        )
+    return labels.settings
+
+
+def network_of(settings: Settings) -> dict[str, Any]:
+    """Unpack the settings into the arguments of `build_deeplab`."""
+    keys = {"depth", "width", "dilations", "batch_norm", "crop_size"}
+    return settings.deeplab.model_dump(include=keys) | {
+        "num_classes": len(settings.data.classes) + 1
+    }
+
+
+def identity(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the resume state belongs to: the settings and the contents of the inputs."""
+    inputs = {"index": digest(arguments.index), "labels": digest(arguments.labels)}
+    return json.loads(arguments.settings) | {"inputs": inputs}
+
+
+if __name__ == "__main__":
+    command.run(
+        main,
+        command.parser(
+            __doc__,
+            index="index.csv",
+            labels="labels.h5",
+            state="resume state, kept when the job fails",
+            events="folder of the TensorBoard events",
+            metrics="metrics.csv",
+            out="checkpoint.pt",
+        ),
+    )
