@@ -93,7 +93,8 @@ def training_saliency(wildcards):
 
 def network_of_method(wildcards) -> str:
     """The run's own network, or the one that was trained for the method."""
-    if wildcards.method not in CLASSIFIERS:
+    own = run_settings(wildcards.run).own_method
+    if wildcards.method == own or wildcards.method not in CLASSIFIERS:
         return "results/{run}/train/checkpoint.pt"
     return f"results/{{run}}/classifiers/{CLASSIFIERS[wildcards.method]}/checkpoint.pt"
 
@@ -140,6 +141,11 @@ def map_shards(wildcards):
     return expand(rules.export_maps.output.shard, shard=shards, allow_missing=True)
 
 
+def label_maps(wildcards) -> str:
+    """The maps that the exported labels are made of: GETAM's; a CNN's own."""
+    return f"results/{{run}}/{run_settings(wildcards.run).own_method}/maps.h5"
+
+
 def label_saliency(wildcards):
     """Saliency, if the exported labels use it."""
     used = run_settings(wildcards.run).pseudo_labels.uses_saliency
@@ -163,7 +169,7 @@ def entries_of_run(wildcards):
 
 
 def maps_of_run(wildcards):
-    """Maps of every method that is scored, GETAM's first."""
-    seeds = run_settings(wildcards.run).evaluate.seeds
-    methods = dict.fromkeys(("getam", *seeds))
+    """Maps of every method that is scored, first those that labels are made of."""
+    settings = run_settings(wildcards.run)
+    methods = dict.fromkeys((settings.own_method, *settings.evaluate.seeds))
     return [f"results/{wildcards.run}/{method}/maps.h5" for method in methods]

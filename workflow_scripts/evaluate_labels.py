@@ -24,9 +24,8 @@ def main(arguments: argparse.Namespace) -> None:
     matrix = evaluate_label_maps(store, masks, len(store.classes) + 1)
     what = {"labels": "pseudo_labels", "predictions": "segmentation"}[store.kind]
     stage = {"labels": "pseudo_labels", "predictions": "predict"}[store.kind]
-    entry = label_entry(
-        arguments.split, what, "getam", matrix, store.classes, store.settings[stage]
-    )
+    shown = store.settings[stage]
+    entry = label_entry(arguments.split, what, arguments.method, matrix, store.classes, shown)
     if store.kind == "predictions":
         entry |= class_map(store, entries)
     write_json(arguments.out, entry)
@@ -46,4 +45,5 @@ if __name__ == "__main__":
         __doc__, index="index.csv", masks="masks.csv", labels="labels.h5", out="entry, JSON"
     )
     arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
+    arguments_parser.add_argument("--method", default="getam", help="whose maps labelled them")
     command.run(main, arguments_parser)

@@ -75,6 +75,8 @@ def network_of(classifier: str | None, settings: Settings) -> tuple[str, dict[st
     model = settings.model.model_dump() | shared
     if classifier is None:
         return "transformer", model
+    if classifier == "ts_cam" and settings.model.name is None:
+        raise InputError("model.name: TS-CAM needs a transformer, and the model has none")
     if classifier == "ts_cam":
         return "transformer", model | {"head": "ts_cam"}
     cnn = settings.classifiers.cnn or settings.model.stem
@@ -103,7 +105,7 @@ def plan(settings: Settings, *, classifies_only: bool = False) -> Plan:
         gradient_clip=train.gradient_clip,
         precision=train.precision,
         loss_weights=train.losses.model_dump(),
-        labelling=Labelling(train.maps.model_dump(), labels),
+        labelling=Labelling(train.maps.arguments, labels, train.maps.method),
         saliency_threshold=train.labels.saliency_threshold if train.labels.saliency else None,
         seed=settings.seed,
         validate_every=train.validate_every,

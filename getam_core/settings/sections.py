@@ -55,6 +55,18 @@ class GetamSettings(Section):
     fusion: Literal["sum", "product", "matrix"] = "sum"
 
 
+class TrainedMapSettings(GetamSettings):
+    """The maps of the second half: GETAM's, or those of a method that it is compared with."""
+
+    method: Method = "getam"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the method takes of them."""
+        own = {"getam": {"coupling", "blocks", "fusion"}, "attention_gradient": {"blocks"}}
+        return self.model_dump(include=own.get(self.method, set()))
+
+
 class ExportedGetamSettings(GetamSettings):
     """The same for the export, which can keep what is summed."""
 
@@ -130,7 +142,7 @@ class TrainSettings(Section):
     weight_decay: float = Field(5e-4, ge=0)
     gradient_clip: Positive | None = None
     losses: LossWeights = LossWeights()
-    maps: GetamSettings = GetamSettings()
+    maps: TrainedMapSettings = TrainedMapSettings()
     labels: LabelSettings = LabelSettings()
     validate_every: Count = 1
     checkpoint_minutes: Positive = 10.0
@@ -200,15 +212,10 @@ class Settings(Section):
     evaluate: EvaluateSettings = EvaluateSettings()
     ablation: AblationSettings = AblationSettings()
 
-    @model_validator(mode="after")
-    def _cam_needs_a_linear_head(self) -> "Settings":
-        wanted = [name for name in self.evaluate.seeds if name in ("cam_ignore", "cam_add")]
-        if wanted and self.model.head != "class":
-            raise ValueError(
-                f"evaluate.seeds: {', '.join(wanted)} needs a linear head on the tokens; leave it"
-                " out, or set model.head to class"
-            )
-        return self
+    @property
+    def own_method(self) -> Method:
+        """The method whose maps of the run's own network become the exported labels."""
+        return "cnn_cam" if self.model.name is None else "getam"
 
     def select(self, *sections: str) -> str:
         """Return the named sections as JSON with sorted keys: what one stage depends on."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from getam_core.activation import getam, maps_from, record
+from getam_core.activation import METHODS, maps_from, record
 from getam_core.classes import IGNORE
 from getam_core.labels import label_images
 from getam_core.training.losses import (
@@ -41,10 +41,11 @@ class StepOutputs:
 
 @dataclass(frozen=True)
 class Labelling:
-    """How a batch is labelled: arguments of `getam` and of `label_images`."""
+    """How a batch is labelled: arguments of a method of maps and of `label_images`."""
 
     maps: dict = field(default_factory=dict)
     labels: dict = field(default_factory=dict)
+    method: str = "getam"  # a name in `activation.METHODS`
 
 
 def classification_step(network: nn.Module, batch: Batch) -> StepOutputs:
@@ -59,9 +60,9 @@ def double_backward_step(network: nn.Module, batch: Batch, labelling: Labelling)
 
     One forward pass serves maps, classification and segmentation. Where the network is random or
     couples images (dropout, stochastic depth, batch statistics), the maps come from a forward pass
-    of their own in evaluation mode.
+    of their own in evaluation mode; so do those of every method but GETAM.
     """
-    maps, logits, segmentation = _forward_with_maps(network, batch, labelling.maps)
+    maps, logits, segmentation = _forward_with_maps(network, batch, labelling)
     labels = label_batch(batch, maps, labelling.labels)
     foreground, background = segmentation_losses(segmentation, labels)
     salient = (
@@ -74,16 +75,17 @@ def double_backward_step(network: nn.Module, batch: Batch, labelling: Labelling)
 
 
 def _forward_with_maps(
-    network: nn.Module, batch: Batch, arguments: dict
+    network: nn.Module, batch: Batch, labelling: Labelling
 ) -> tuple[Tensor, Tensor, Tensor]:
-    if needs_own_map_pass(network):
-        maps, _ = getam(network, batch.images, batch.targets, **arguments)
+    if labelling.method != "getam" or needs_own_map_pass(network):
+        method = METHODS[labelling.method]
+        maps, _ = method(network, batch.images, batch.targets, **labelling.maps)
         return maps, *network.classify_and_segment(batch.images)
     with record(network) as tape:
         logits, segmentation = network.classify_and_segment(batch.images)
     grid = network.grid(batch.images.shape[-2:])
     return (
-        maps_from(tape, logits, batch.targets, grid=grid, **arguments),
+        maps_from(tape, logits, batch.targets, grid=grid, **labelling.maps),
         logits,
         segmentation,
     )
