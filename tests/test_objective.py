@@ -14,7 +14,13 @@ from getam_core.training.losses import (
 from getam_core.training.objective import label_batch
 from tests.networks import network_of, random_images
 
-WEIGHTS = {"classification": 1.0, "foreground": 1.0, "background": 1.0, "saliency": 1.0}
+WEIGHTS = {
+    "classification": 1.0,
+    "foreground": 1.0,
+    "background": 1.0,
+    "saliency": 1.0,
+    "dense_energy": 0.0,
+}
 CNN = {"name": None, "stem": {"name": "test_resnet", "max_stride": 16}}
 LABELS = {"gamma": 8.0, "alpha": 0.8}
 
@@ -42,9 +48,10 @@ def stepwise(model, data, labelling):
     labels = label_batch(data, maps, labelling.labels)
     logits, segmentation = model.classify_and_segment(data.images)
     return labels, Terms(
-        classification_loss(logits, data.targets),
+        classification_loss(logits, data.targets, data.counted),
         *segmentation_losses(segmentation, labels),
         saliency_loss(segmentation, labels, data.saliency, data.valid),
+        torch.zeros(()),
     )
 
 

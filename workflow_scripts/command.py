@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 from getam_core.errors import InputError, Interrupted
 from getam_core.settings import Settings
 
-WRONG_INPUT, STOPPED = 2, 130
+WRONG_INPUT = 2
 
 
 def parser(description: str | None, **files: str) -> argparse.ArgumentParser:
@@ -38,8 +39,9 @@ def run(
 ) -> None:
     """Parse, set up logging, call `main`, and turn its end into an exit code.
 
-    Wrong input prints one line and exits with 2; a stop on request exits with 130; anything else
-    that goes wrong is ours and prints its traceback. The log file gets the same lines.
+    Wrong input prints one line and exits with 2; a stop on request exits with 128 + its signal's
+    number (130 for Ctrl-C, 143 for SIGTERM); anything else that goes wrong is ours and prints its
+    traceback. The log file gets the same lines; of several processes, the first one's.
     """
     arguments = arguments_parser.parse_args()
     _log_to(arguments.log)
@@ -50,8 +52,10 @@ def run(
         logging.error("%s", error)
         sys.exit(WRONG_INPUT)
     except (KeyboardInterrupt, Interrupted) as stop:
-        logging.warning("stopped on request: %s", stop if stop.args else "run the command again")
-        sys.exit(STOPPED)
+        signals = getattr(stop, "signals", stop.args)
+        message = stop if isinstance(stop, Interrupted) else "run the command again"
+        logging.warning("stopped on request: %s", message)
+        sys.exit(128 + (signals[-1] if signals else signal.SIGINT))
     except Exception:
         logging.exception("this is a defect, or the machine's; please report it with this log")
         sys.exit(1)
@@ -76,11 +80,13 @@ def torch_device(arguments: argparse.Namespace) -> "torch.device":  # noqa: F821
 
 def _log_to(path: Path | None) -> None:
     handlers: list[logging.Handler] = [logging.StreamHandler()]
+    first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(path, mode="w", encoding="utf-8"))
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", handlers=handlers)
+        handlers.append(logging.FileHandler(path, mode="w" if first else "a", encoding="utf-8"))
+    level = logging.INFO if first else logging.ERROR
+    logging.basicConfig(level=level, format="%(levelname)s: %(message)s", handlers=handlers)
 
 
-def _stop(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
+def _stop(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(number)

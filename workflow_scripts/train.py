@@ -2,11 +2,13 @@
 
 import argparse
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from getam_core.data import TrainingSet, of_split, read_index
 from getam_core.errors import InputError
@@ -14,53 +16,84 @@ from getam_core.files import digest
 from getam_core.settings import CLASSIFIERS, Settings
 from getam_core.training import (
     BUILDERS,
+    DenseEnergy,
     Labelling,
     Plan,
+    Processes,
+    States,
     Trainer,
     class_map,
+    joined,
     save_network,
     write_metrics,
 )
 from workflow_scripts import command
 
+# Of `train`: what says when states are kept, not what is trained.
+NOT_IDENTITY = ("checkpoint_minutes", "keep_last", "keep_best", "resume_from")
+
 
 def main(arguments: argparse.Namespace) -> None:
+    with joined(command.torch_device(arguments)) as (processes, device):
+        trainer, write = prepare(arguments, processes, device)
+        rows = trainer.run()
+        if processes.is_first:
+            write_metrics(arguments.metrics, rows)
+            write(trainer.network)
+            trainer.states.remove()
+
+
+def prepare(
+    arguments: argparse.Namespace, processes: Processes, device: torch.device
+) -> tuple[Trainer, Callable[[nn.Module], None]]:
+    """Return the trainer of a run, and what writes its network."""
     settings = command.settings_of(arguments)
     entries = read_index(arguments.index)
-    device = command.torch_device(arguments)
     torch.manual_seed(settings.seed)
     kind, built_by = network_of(arguments.classifier, settings)
-    train = settings.train
-    training_set = TrainingSet(
-        of_split(entries, "train"),
-        settings.data.classes,
-        train.crop_size,
-        train.scale_range,
-        settings.seed,
-        arguments.saliency,
-    )
-    validate = partial(
-        class_map,
-        entries=of_split(entries, "val"),
-        classes=settings.data.classes,
-        size=train.crop_size,
-        device=device,
-    )
+    train, classes = settings.train, settings.data.classes
     trainer = Trainer(
         BUILDERS[kind](**built_by),
-        training_set,
+        TrainingSet(
+            of_split(entries, "train"),
+            classes,
+            train.crop_size,
+            train.scale_range,
+            settings.seed,
+            arguments.saliency,
+        ),
         plan(settings, classifies_only=arguments.classifier is not None),
-        validate=validate,
-        state=arguments.state,
-        settings=identity(arguments),
+        validate=partial(
+            class_map,
+            entries=of_split(entries, "val"),
+            classes=classes,
+            size=train.crop_size,
+            device=device,
+        ),
+        states=states_of(arguments, settings),
         events=arguments.events,
         device=device,
-        workers=arguments.threads if device.type == "cuda" else 0,
+        workers=arguments.threads // processes.size if device.type == "cuda" else 0,
+        processes=processes,
     )
-    rows = trainer.run()
-    write_metrics(arguments.metrics, rows)
-    save_network(arguments.out, trainer.network, built_by, settings.data.classes, kind)
-    arguments.state.unlink()
+
+    def write(network: nn.Module) -> None:
+        save_network(arguments.out, network, built_by, classes, kind)
+
+    return trainer, write
+
+
+def states_of(arguments: argparse.Namespace, settings: Settings) -> States:
+    """Return where the states of the training are; a classifier starts from none."""
+    train = settings.train
+    start = None if arguments.classifier is not None else train.resume_from
+    return States(
+        arguments.state,
+        identity(arguments),
+        resume_from=None if start is None else Path(start),
+        keep_last=train.keep_last,
+        keep_best=train.keep_best,
+    )
 
 
 def network_of(classifier: str | None, settings: Settings) -> tuple[str, dict[str, Any]]:
@@ -108,6 +141,8 @@ def plan(settings: Settings, *, classifies_only: bool = False) -> Plan:
         labelling=Labelling(train.maps.arguments, labels, train.maps.method),
         saliency_threshold=train.labels.saliency_threshold if train.labels.saliency else None,
         seed=settings.seed,
+        energy=DenseEnergy(**train.dense_energy.model_dump()),
+        accumulate=train.accumulate,
         validate_every=train.validate_every,
         checkpoint_minutes=train.checkpoint_minutes,
     )
@@ -120,7 +155,10 @@ def identity(arguments: argparse.Namespace) -> dict[str, Any]:
         for name, path in (("index", arguments.index), ("saliency", arguments.saliency))
         if path is not None
     }
-    return json.loads(arguments.settings) | {"inputs": inputs}
+    settings = json.loads(arguments.settings)
+    for key in NOT_IDENTITY:
+        settings.get("train", {}).pop(key, None)
+    return settings | {"inputs": inputs}
 
 
 if __name__ == "__main__":

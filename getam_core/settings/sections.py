@@ -123,6 +123,15 @@ class LossWeights(Section):
     foreground: float = Field(1.0, ge=0)
     background: float = Field(1.0, ge=0)
     saliency: float = Field(1.0, ge=0)
+    dense_energy: float = Field(0.0, ge=0)
+
+
+class DenseEnergySettings(Section):
+    """The kernel of the dense energy: deviations in grey levels and pixels; share of the size."""
+
+    sigma_rgb: Positive = 15.0
+    sigma_xy: Positive = 100.0
+    scale: float = Field(0.5, gt=0, le=1)
 
 
 class TrainSettings(Section):
@@ -131,9 +140,11 @@ class TrainSettings(Section):
     epochs: Count = 20
     classification_epochs: int = Field(10, ge=0)
     batch_size: Count = 4
+    accumulate: Count = 1
+    gpus: Count = Field(1, exclude=True)  # no reason to train again
     crop_size: Count = 256
     scale_range: ScaleRange = (230, 292)
-    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    precision: Literal["float32", "bfloat16", "float16", "auto"] = "float32"
     optimizer: Literal["sgd", "adamw"] = "sgd"
     learning_rate: GroupRates = GroupRates(stem=0.04, backbone=0.04, heads=0.04)
     second_half_scale: GroupRates = GroupRates(stem=0.1, backbone=0.1, heads=0.1)
@@ -142,10 +153,14 @@ class TrainSettings(Section):
     weight_decay: float = Field(5e-4, ge=0)
     gradient_clip: Positive | None = None
     losses: LossWeights = LossWeights()
+    dense_energy: DenseEnergySettings = DenseEnergySettings()
     maps: TrainedMapSettings = TrainedMapSettings()
     labels: LabelSettings = LabelSettings()
     validate_every: Count = 1
     checkpoint_minutes: Positive = 10.0
+    keep_last: int = Field(0, ge=0)
+    keep_best: bool = False
+    resume_from: str | None = None
 
     @model_validator(mode="after")
     def _halves(self) -> "TrainSettings":
@@ -153,6 +168,15 @@ class TrainSettings(Section):
             raise ValueError(
                 f"classification_epochs ({self.classification_epochs}) must not exceed"
                 f" epochs ({self.epochs})"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _parts(self) -> "TrainSettings":
+        if self.accumulate * self.gpus > self.batch_size:
+            raise ValueError(
+                f"batch_size ({self.batch_size}) has no crop for each of accumulate x gpus"
+                f" ({self.accumulate} x {self.gpus}); the batch is divided among them"
             )
         return self
 
