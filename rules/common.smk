@@ -59,6 +59,16 @@ def gpus(wildcards) -> int:
     return int(asked == "cuda" or (asked == "auto" and shutil.which("nvidia-smi") is not None))
 
 
+def training_processes(wildcards) -> int:
+    """As many as the GPUs that training takes; on a CPU one, with all threads."""
+    return run_settings(wildcards.run).train.gpus if gpus(wildcards) else 1
+
+
+def training_gpus(wildcards) -> int:
+    """GPUs of a training."""
+    return gpus(wildcards) * training_processes(wildcards)
+
+
 def scene_lists(wildcards):
     """A made data set is an input, a found one is a parameter."""
     made = run_settings(wildcards.run).data.layout == "scenes"

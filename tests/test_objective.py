@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from getam_core.activation import METHODS, maps_from, record
-from getam_core.training import Batch, Labelling, double_backward_step
+from getam_core.training import Batch, Labelling, compile_parts, double_backward_step
 from getam_core.training.losses import (
     Terms,
     classification_loss,
@@ -98,6 +98,17 @@ def test_any_method_gives_the_maps_of_the_second_half(method, changes):
 @pytest.mark.parametrize("labels", [{"method": "crf"}, {"refinement": "none"}])
 def test_labels_of_every_kind_train(labels):
     assert_same_step(network_of("vit").double().train(), Labelling({}, LABELS | labels))
+
+
+@pytest.mark.parametrize("kind", ["vit", "stem"])
+def test_a_compiled_network_takes_the_same_step(kind):
+    data, labelling, found = batch(), Labelling({}, LABELS), []
+    for prepare in (lambda model: model, lambda model: compile_parts(model, "aot_eager")):
+        model = prepare(network_of(kind).double().train())
+        outputs = double_backward_step(model, data, labelling)
+        found.append((outputs.labels, gradients(model, outputs.terms.total(WEIGHTS))))
+    assert torch.equal(found[0][0], found[1][0])
+    torch.testing.assert_close(found[0][1], found[1][1])
 
 
 def test_the_pooled_logit_is_linear_in_the_mean_of_the_last_reassembled_map():

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from getam_core.training import (
     States,
     Trainer,
     class_map,
+    compile_parts,
     joined,
     save_network,
     write_metrics,
@@ -34,6 +36,8 @@ NOT_IDENTITY = ("checkpoint_minutes", "keep_last", "keep_best", "resume_from")
 
 
 def main(arguments: argparse.Namespace) -> None:
+    # torchrun starts several processes on a machine: they share its threads
+    arguments.threads = max(1, arguments.threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     with joined(command.torch_device(arguments)) as (processes, device):
         trainer, write = prepare(arguments, processes, device)
         rows = trainer.run()
@@ -52,8 +56,9 @@ def prepare(
     torch.manual_seed(settings.seed)
     kind, built_by = network_of(arguments.classifier, settings)
     train, classes = settings.train, settings.data.classes
+    network = BUILDERS[kind](**built_by)
     trainer = Trainer(
-        BUILDERS[kind](**built_by),
+        compile_parts(network) if train.compile else network,
         TrainingSet(
             of_split(entries, "train"),
             classes,
@@ -73,7 +78,7 @@ def prepare(
         states=states_of(arguments, settings),
         events=arguments.events,
         device=device,
-        workers=arguments.threads // processes.size if device.type == "cuda" else 0,
+        workers=arguments.threads if device.type == "cuda" else 0,
         processes=processes,
     )
 

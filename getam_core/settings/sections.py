@@ -145,6 +145,7 @@ class TrainSettings(Section):
     crop_size: Count = 256
     scale_range: ScaleRange = (230, 292)
     precision: Literal["float32", "bfloat16", "float16", "auto"] = "float32"
+    compile: bool = False
     optimizer: Literal["sgd", "adamw"] = "sgd"
     learning_rate: GroupRates = GroupRates(stem=0.04, backbone=0.04, heads=0.04)
     second_half_scale: GroupRates = GroupRates(stem=0.1, backbone=0.1, heads=0.1)

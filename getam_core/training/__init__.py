@@ -1,12 +1,13 @@
 """Double-backward training (Sun et al. 2021, Section 4.3).
 
 Reading order: `objective` (the loss of a batch), `losses` and `dense_energy` (its terms), `update`
-(one step of the optimiser), `precision` (number format of a forward pass), `schedule` (rates),
-`distributed` (several processes), `batches` (what each does of an epoch), `loop` (epochs of steps,
-resumable), `states` (of it, on disk), `interrupt` (when it is stopped), `validation` (class mAP),
-`metrics` and `network_file` (what stays on disk).
+(one step of the optimiser), `precision` (number format of a forward pass), `compilation` (what
+torch.compile may fuse), `schedule` (rates), `distributed` (several processes), `batches` (what each
+does of an epoch), `loop` (epochs of steps, resumable), `states` (of it, on disk), `interrupt` (when
+it is stopped), `validation` (class mAP), `metrics` and `network_file` (what stays on disk).
 """
 
+from getam_core.training.compilation import compile_parts
 from getam_core.training.dense_energy import DenseEnergy
 from getam_core.training.distributed import Processes, joined
 from getam_core.training.loop import Plan, Trainer
@@ -26,6 +27,7 @@ __all__ = [
     "States",
     "Trainer",
     "class_map",
+    "compile_parts",
     "double_backward_step",
     "joined",
     "load_network",

@@ -33,6 +33,12 @@ class Processes:
         """Whether this is the one that validates, logs and writes."""
         return self.rank == 0
 
+    def share_statistics(self, network: nn.Module, device: torch.device) -> nn.Module:
+        """Let batch norms on GPUs take the statistics of all processes' images."""
+        if self.size == 1 or device.type != "cuda":
+            return network
+        return nn.SyncBatchNorm.convert_sync_batchnorm(network)
+
     def wrap(self, module: nn.Module, device: torch.device, *, unused: bool) -> nn.Module:
         """Return the module with gradients averaged over the processes by a backward pass.
 

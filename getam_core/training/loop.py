@@ -84,10 +84,11 @@ class Trainer:
         workers: int = 0,
         processes: Processes | None = None,
     ):
-        self.network, self.training_set, self.plan = network.to(device), training_set, plan
+        self.processes = processes or Processes()
+        self.network = network = self.processes.share_statistics(network.to(device), device)
+        self.training_set, self.plan = training_set, plan
         self.validate, self.states, self.events = validate, states, events
         self.device, self.workers = device, workers
-        self.processes = processes or Processes()
         self.steps_per_epoch = -(-len(training_set) // plan.batch_size)
         self.updater = Updater(
             network,
