@@ -50,6 +50,24 @@ def load_resumable(path: Path, settings: dict[str, Any]) -> dict[str, Any] | Non
     return state
 
 
+def load_same(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the state at `path`, which the same settings must have made.
+
+    Raises
+    ------
+    InputError
+        There is none, it is damaged, or the keys that it names differ.
+    """
+    state = load_checkpoint(path)
+    differing = differing_keys(state.get("settings"), settings)
+    if differing:
+        raise InputError(
+            f"{path}: not resumed, it was made by other settings: {', '.join(differing)}; set them"
+            " as they were, or leave out train.resume_from"
+        )
+    return state
+
+
 def differing_keys(old: Any, new: Any, prefix: str = "") -> list[str]:
     """Paths of the keys whose values differ between two nested dictionaries, with both values."""
     if isinstance(old, dict) and isinstance(new, dict):

@@ -20,4 +20,14 @@ class InputError(ValueError):
 
 
 class Interrupted(Exception):  # noqa: N818  (it is no error: the state is saved)
-    """Work stopped on request (exit code 130); started again, it goes on where it stopped."""
+    """Work stopped on request; started again, it goes on where it stopped.
+
+    Parameters
+    ----------
+    message : str
+    signals : numbers of the signals that asked for it; the exit code is 128 + the last one's.
+    """
+
+    def __init__(self, message: str = "run the command again", *signals: int) -> None:
+        super().__init__(message)
+        self.signals = signals

@@ -6,7 +6,7 @@ rule ablation:
     input:
         index="results/{run}/index.csv",
         masks="results/{run}/evaluation/masks_train.csv",
-        maps="results/{run}/getam/maps.h5",
+        maps=label_maps,
         saliency=swept_saliency,
     output:
         scores="results/{run}/ablation/{sweep}.json",

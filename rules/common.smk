@@ -70,6 +70,18 @@ def gpus(wildcards) -> int:
     return int(asked == "cuda" or (asked == "auto" and shutil.which("nvidia-smi") is not None))
 
 
+def training_gpus(wildcards) -> int:
+    """As many GPUs as the run has, if it computes on any."""
+    return gpus(wildcards) * run_settings(wildcards.run).gpus
+
+
+def training_launcher(wildcards) -> str:
+    """Several GPUs need a process each, which torchrun starts."""
+    processes = training_gpus(wildcards)
+    start = f"torch.distributed.run --standalone --nproc-per-node {processes} -m "
+    return start if processes > 1 else ""
+
+
 def scene_lists(wildcards):
     """A made data set is an input, a found one is a parameter."""
     made = run_settings(wildcards.run).data.layout == "scenes"
@@ -105,7 +117,8 @@ def training_saliency(wildcards):
 
 def network_of_method(wildcards) -> str:
     """The run's own network, or the one that was trained for the method."""
-    if wildcards.method not in CLASSIFIERS:
+    own = run_settings(wildcards.run).own_method
+    if wildcards.method == own or wildcards.method not in CLASSIFIERS:
         return "results/{run}/train/checkpoint.pt"
     return f"results/{{run}}/classifiers/{CLASSIFIERS[wildcards.method]}/checkpoint.pt"
 
@@ -163,6 +176,11 @@ def saliency_shards(wildcards):
     return expand(rules.make_saliency.output.shard, shard=shards, allow_missing=True)
 
 
+def label_maps(wildcards) -> str:
+    """The maps that the exported labels are made of: GETAM's; a CNN's own."""
+    return f"results/{{run}}/{run_settings(wildcards.run).own_method}/maps.h5"
+
+
 def label_saliency(wildcards):
     """Saliency, if the exported labels use it."""
     used = run_settings(wildcards.run).pseudo_labels.uses_saliency
@@ -184,18 +202,6 @@ def entries_of_run(wildcards):
         f"{folder}/segmentation_val.json",
         *(retrained_entries(wildcards) if run_settings(wildcards.run).evaluate.deeplabv2 else []),
     ]
-
-
-def retraining_gpus(wildcards) -> int:
-    """As many GPUs as the run has, if it computes on any."""
-    return gpus(wildcards) * run_settings(wildcards.run).gpus
-
-
-def retraining_launcher(wildcards) -> str:
-    """Several GPUs need a process each, which torchrun starts."""
-    processes = retraining_gpus(wildcards)
-    start = f"torch.distributed.run --standalone --nproc-per-node {processes} -m "
-    return start if processes > 1 else ""
 
 
 def retraining_labels(wildcards):
@@ -224,7 +230,7 @@ def retrained_entries(wildcards):
 
 
 def maps_of_run(wildcards):
-    """Maps of every method that is scored, GETAM's first."""
-    seeds = run_settings(wildcards.run).evaluate.seeds
-    methods = dict.fromkeys(("getam", *seeds))
+    """Maps of every method that is scored, first those that labels are made of."""
+    settings = run_settings(wildcards.run)
+    methods = dict.fromkeys((settings.own_method, *settings.evaluate.seeds))
     return [f"results/{wildcards.run}/{method}/maps.h5" for method in methods]

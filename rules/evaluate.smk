@@ -71,9 +71,11 @@ rule evaluate_pseudo_labels:
         "results/{run}/logs/evaluate_pseudo_labels.log",
     conda:
         "../envs/getam.yaml"
+    params:
+        method=lambda wildcards: run_settings(wildcards.run).own_method,
     shell:
-        "python -m workflow_scripts.evaluate_labels --split train --index {input.index}"
-        " --masks {input.masks} --labels {input.labels} --out {output.entry} --log {log}"
+        "python -m workflow_scripts.evaluate_labels --split train --method {params.method}"
+        " --index {input.index} --masks {input.masks} --labels {input.labels} --out {output.entry} --log {log}"
 
 
 rule evaluate_segmentation:
@@ -87,9 +89,12 @@ rule evaluate_segmentation:
         "results/{run}/logs/evaluate_segmentation_{split}.log",
     conda:
         "../envs/getam.yaml"
+    params:
+        method=lambda wildcards: run_settings(wildcards.run).train.maps.method,
     shell:
-        "python -m workflow_scripts.evaluate_labels --split {wildcards.split} --index {input.index}"
-        " --masks {input.masks} --labels {input.labels} --out {output.entry} --log {log}"
+        "python -m workflow_scripts.evaluate_labels --split {wildcards.split}"
+        " --method {params.method} --index {input.index} --masks {input.masks}"
+        " --labels {input.labels} --out {output.entry} --log {log}"
 
 
 rule merge_entries:

@@ -4,7 +4,7 @@
 rule pseudo_labels:
     input:
         index="results/{run}/index.csv",
-        maps="results/{run}/getam/maps.h5",
+        maps=label_maps,
         saliency=label_saliency,
     output:
         labels="results/{run}/pseudo_labels/labels.h5",

@@ -34,9 +34,9 @@ rule retrain_deeplab:
         "../envs/getam.yaml"
     threads: 8
     resources:
-        gpu=retraining_gpus,
+        gpu=training_gpus,
         device=device,
-        launcher=retraining_launcher,
+        launcher=training_launcher,
     params:
         settings=stage_settings("seed", "data", "deeplab"),
         state="results/{run}/state/deeplabv2.pt",

@@ -1,4 +1,5 @@
-# End-to-end training with double backward; resumes by itself from results/<run>/state/.
+# End-to-end training with double backward; resumes by itself from results/<run>/state/. On several
+# GPUs torchrun starts a process for each.
 
 
 rule train:
@@ -16,15 +17,16 @@ rule train:
         "../envs/getam.yaml"
     threads: 8
     resources:
-        gpu=gpus,
+        gpu=training_gpus,
         device=device,
+        launcher=training_launcher,
     params:
         settings=stage_settings("seed", "data", "model", "train"),
         saliency=lambda wildcards, input: f"--saliency {input.saliency}" if input.saliency else "",
         state="results/{run}/state/train.pt",
         events="results/{run}/train/tensorboard",
     shell:
-        "python -m workflow_scripts.train --index {input.index} {params.saliency}"
+        "python -m {resources.launcher}workflow_scripts.train --index {input.index} {params.saliency}"
         " --settings {params.settings:q} --state {params.state} --events {params.events}"
         " --threads {threads} --device {resources.device} --metrics {output.metrics}"
         " --out {output.checkpoint} --log {log}"
@@ -45,14 +47,15 @@ rule train_classifier:
         "../envs/getam.yaml"
     threads: 8
     resources:
-        gpu=gpus,
+        gpu=training_gpus,
         device=device,
+        launcher=training_launcher,
     params:
         settings=stage_settings("seed", "data", "model", "train", "classifiers"),
         state="results/{run}/state/train_{classifier}.pt",
         events="results/{run}/classifiers/{classifier}/tensorboard",
     shell:
-        "python -m workflow_scripts.train --classifier {wildcards.classifier}"
+        "python -m {resources.launcher}workflow_scripts.train --classifier {wildcards.classifier}"
         " --index {input.index} --settings {params.settings:q} --state {params.state}"
         " --events {params.events} --threads {threads} --device {resources.device}"
         " --metrics {output.metrics} --out {output.checkpoint} --log {log}"

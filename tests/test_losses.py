@@ -80,11 +80,16 @@ def test_classification_is_the_mean_binary_cross_entropy():
     logits, targets = RNG.normal(size=(3, 4)), RNG.random((3, 4)) > 0.5
     p = 1 / (1 + np.exp(-logits))
     expected = -np.mean(np.where(targets, np.log(p), np.log(1 - p)))
-    loss = classification_loss(torch.tensor(logits), torch.tensor(targets))
+    everywhere = torch.ones(3, dtype=torch.bool)
+    loss = classification_loss(torch.tensor(logits), torch.tensor(targets), everywhere)
     assert loss.item() == pytest.approx(expected, rel=1e-5)
+    two = torch.tensor([True, True, False])  # the third is there to keep a process busy
+    loss = classification_loss(torch.tensor(logits), torch.tensor(targets), two)
+    alone = classification_loss(*map(torch.tensor, (logits[:2], targets[:2])), two[:2])
+    assert loss.item() == pytest.approx(alone.item())
 
 
 def test_the_total_weighs_each_term():
-    terms = Terms(*torch.tensor([1.0, 2.0, 4.0, 8.0]))
+    terms = Terms(*torch.tensor([1.0, 2.0, 4.0, 8.0, 16.0]))
     weights = {"classification": 1, "foreground": 0.5, "background": 0, "saliency": 2}
-    assert terms.total(weights).item() == 1 + 1 + 0 + 16
+    assert terms.total(weights | {"dense_energy": 0.25}).item() == 1 + 1 + 0 + 16 + 4

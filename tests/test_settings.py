@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -110,10 +111,38 @@ def test_labels_of_two_crfs_need_no_saliency():
     check_paths(settings, Path("run.yaml"))  # asks for no saliency.images
 
 
-def test_cam_is_not_asked_of_a_network_without_its_head():
-    with pytest.raises(ValueError, match="cam_ignore needs a linear head"):
-        Settings.model_validate({"model": {"head": "ts_cam"}})
-    Settings.model_validate({"model": {"head": "ts_cam"}, "evaluate": {"seeds": ["getam"]}})
+CNN = "model: {name: null, weights: null, stem: {name: resnet18}}"
+SEEDS = "evaluate: {seeds: [getam]}"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("model: {head: ts_cam}", "evaluate.seeds: cam_ignore needs a linear head"),
+        ("model: {head: pooled}", "set model.head to class; or leave it out"),
+        ("train: {maps: {method: cam_add}}\nmodel: {head: pooled}", "train.maps.method: cam_add"),
+        ("train: {maps: {method: ts_cam}}", "set model.head to ts_cam"),
+        ("train: {maps: {method: cnn_cam}}", "train.maps.method: cnn_cam needs a CNN alone"),
+        (CNN, "train.maps.method: getam needs a transformer"),
+        (f"{CNN}\n{SEEDS}\ntrain: {{maps: {{method: cnn_cam}}}}", "seeds: getam needs a transf"),
+        ("model: {name: null, weights: null}", "the CNN of stem is the backbone: name one"),
+        (f"{CNN[:-1]}, taps: [1]}}", "options, taps and head are of a transformer"),
+    ],
+)
+def test_a_network_is_not_asked_for_maps_that_it_cannot_give(run, text, words):
+    with pytest.raises(InputError, match=re.escape(words)):
+        load_settings(run(text))
+
+
+@pytest.mark.parametrize("text", [
+    f"model: {{head: ts_cam}}\n{SEEDS}\ntrain: {{maps: {{method: ts_cam}}}}",
+    f"model: {{head: pooled}}\n{SEEDS}",
+    f"{CNN}\nevaluate: {{seeds: [cnn_cam]}}\ntrain: {{maps: {{method: cnn_cam}}}}",
+    f"{CNN}\nevaluate: {{seeds: []}}\ntrain: {{epochs: 1, classification_epochs: 1}}",
+])  # fmt: skip
+def test_a_stage_takes_its_sections_of_any_run_that_is_allowed(run, text):
+    settings = load_settings(run(text))
+    Settings.model_validate_json(settings.select("seed", "data", "model", "train"))
 
 
 def test_blocks_are_stored_of_a_sum_alone():
@@ -192,3 +221,19 @@ class TestPaths:
 
     def test_made_scenes_need_no_data_root(self):
         self.check(data={"layout": "scenes"}, saliency={"encoder": {"name": "resnet18"}})
+
+
+def test_a_run_takes_what_it_does_not_say_from_its_base(run):
+    base = run("train: {epochs: 12, batch_size: 8}\nmodel: {options: {depth: 3}}")
+    derived = base.with_name("other.yaml")
+    derived.write_text("base: run\ntrain: {epochs: 14}\nmodel: {options: {num_heads: 2}}")
+    settings = load_settings(derived)
+    assert (settings.train.epochs, settings.train.batch_size) == (14, 8)
+    assert settings.model.options == {"depth": 3, "num_heads": 2}
+    derived.write_text("base: nothing")
+    with pytest.raises(InputError, match=r"nothing\.yaml: no such run"):
+        load_settings(derived)
+    base.write_text("base: other")
+    derived.write_text("base: run")
+    with pytest.raises(InputError, match="base: other is based on this run"):
+        load_settings(derived)

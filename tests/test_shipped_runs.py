@@ -11,14 +11,17 @@ from getam_core.vit import build_network
 from workflow_scripts.retrain_deeplab import network_of
 from workflow_scripts.saliency_network import build_saliency_network
 
-RUNS = sorted(Path(__file__).parents[1].glob("config/*.yaml"))
+RUNS = sorted(Path(__file__).parents[1].glob("config/*.yaml"), key=lambda path: len(path.stem))
 
 
-@pytest.fixture(params=RUNS, ids=lambda path: path.stem)
-def settings(request, tmp_path):
-    return load_settings(request.param, {"data_root": str(tmp_path)})
+def different(*sections):
+    """Runs, one for each form of some sections."""
+    loaded = [(path.stem, load_settings(path, {"data_root": "."})) for path in RUNS]
+    first = {run.select(*sections): (name, run) for name, run in reversed(loaded)}
+    return [pytest.param(run, id=name) for name, run in first.values()]
 
 
+@pytest.mark.parametrize("settings", different("saliency"))
 def test_the_saliency_network_is_built_and_runs(settings):
     network = build_saliency_network(settings, initial_weights=False).eval()
     size = settings.saliency.size
@@ -26,6 +29,7 @@ def test_the_saliency_network_is_built_and_runs(settings):
         assert network(torch.rand(1, 3, size, size)).shape[-2:] == (size, size)
 
 
+@pytest.mark.parametrize("settings", different("data", "model"))
 def test_the_network_is_built_and_runs(settings):
     model = settings.model.model_dump() | {"weights": None}
     if model["stem"]:

@@ -1,36 +1,18 @@
 import logging
+import multiprocessing
 import signal
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
-from getam_core.activation import getam
-from getam_core.data import SCENE_CLASSES, TrainingSet, of_split, read_voc, write_scenes
+from getam_core.data import SCENE_CLASSES
 from getam_core.errors import InputError, Interrupted
-from getam_core.stores import StoreWriter
-from getam_core.training import (
-    Batch,
-    Labelling,
-    Plan,
-    Trainer,
-    class_map,
-    double_backward_step,
-    write_metrics,
-)
-from getam_core.training.losses import (
-    Terms,
-    classification_loss,
-    saliency_loss,
-    segmentation_losses,
-)
-from getam_core.training.objective import StepOutputs, label_batch, needs_own_map_pass
-from getam_core.training.precision import uses_bfloat16
+from getam_core.training import Batch, Labelling, double_backward_step, write_metrics
+from getam_core.training.objective import needs_own_map_pass
+from getam_core.training.precision import number_format
 from tests.networks import tiny_network
-
-CPU = torch.device("cpu")
-WEIGHTS = {"classification": 1.0, "foreground": 1.0, "background": 1.0, "saliency": 1.0}
+from tests.training_kit import CPU, LOSSES, PLAN, WEIGHTS, make_scenes, same_but_for_speed, trainer
 
 
 def batch(dtype=torch.float32):
@@ -54,24 +36,6 @@ class TestDoubleBackward:
         model.zero_grad()
         outputs.terms.total(WEIGHTS).backward()
         return {name: parameter.grad for name, parameter in model.named_parameters()}
-
-    def test_one_forward_pass_gives_the_gradient_of_two(self):
-        model, data = tiny_network().double().train(), batch(torch.float64)
-        outputs = double_backward_step(model, data, self.labelling)
-        found = self.gradients(model, outputs)
-
-        maps, _ = getam(model, data.images, data.targets, coupling="head_mean", blocks=1)
-        labels = label_batch(data, maps, self.labelling.labels)
-        assert torch.equal(outputs.labels, labels)
-        logits, segmentation = model.classify_and_segment(data.images)
-        terms = Terms(
-            classification_loss(logits, data.targets),
-            *segmentation_losses(segmentation, labels),
-            saliency_loss(segmentation, labels, data.saliency, data.valid),
-        )
-        expected = self.gradients(model, StepOutputs(terms))
-        for name, gradient in expected.items():
-            assert torch.allclose(gradient, found[name], rtol=1e-5), name
 
     def test_every_parameter_gets_a_gradient(self):
         model = tiny_network().train()
@@ -111,61 +75,7 @@ class TestDoubleBackward:
 
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory):
-    root = tmp_path_factory.mktemp("scenes")
-    write_scenes(root, train=40, val=12, size=32, seed=0)
-    entries = read_voc(root, {"train": "train", "val": "val"}, SCENE_CLASSES)
-    with StoreWriter(root / "saliency.h5", "saliency", SCENE_CLASSES, {}) as writer:
-        for entry in of_split(entries, "train"):
-            writer.write(entry.image_id, np.tile(np.uint8([30, 200]).repeat(16), (32, 1)))
-    return root, entries
-
-
-PLAN = Plan(
-    epochs=3,
-    classification_epochs=2,
-    batch_size=8,
-    optimizer="adamw",
-    learning_rate=dict.fromkeys(("stem", "backbone", "heads"), 3e-3),
-    second_half_scale=dict.fromkeys(("stem", "backbone", "heads"), 1.0),
-    schedule="cosine",
-    warmup=0.1,
-    weight_decay=0.05,
-    gradient_clip=1.0,
-    precision="float32",
-    loss_weights=WEIGHTS,
-    labelling=Labelling({}, {"gamma": 8.0}),
-    saliency_threshold=0.5,
-)
-
-
-class StopAt(TrainingSet):
-    """Raises a signal when its n-th item is asked for."""
-
-    left: int = -1
-    number = signal.SIGTERM
-
-    def __getitem__(self, index):
-        self.left -= 1
-        if self.left == 0:
-            signal.raise_signal(self.number)
-        return super().__getitem__(index)
-
-
-def trainer(scenes, folder, *, model=None, settings=None, plan=PLAN):
-    root, entries = scenes
-    training = of_split(entries, "train")
-    return Trainer(
-        model or tiny_network(drop_path_rate=0.2),
-        StopAt(training, SCENE_CLASSES, 32, (32, 40), 0, root / "saliency.h5"),
-        plan,
-        validate=lambda net: class_map(
-            net, entries=of_split(entries, "val"), classes=SCENE_CLASSES, size=32, device=CPU
-        ),
-        state=folder / "state.pt",
-        settings=settings or {"seed": 0},
-        events=folder / "events",
-        device=CPU,
-    )
+    return make_scenes(tmp_path_factory.mktemp("scenes"))
 
 
 @pytest.fixture(scope="module")
@@ -174,17 +84,13 @@ def undisturbed(scenes, tmp_path_factory):
     return whole.run(), whole.network.state_dict()
 
 
-def same_but_for_speed(rows):
-    return [{k: v for k, v in row.items() if k != "images_per_second"} for row in rows]
-
-
 class TestTrainer:
     def test_the_loss_falls_and_class_map_is_measured(self, undisturbed):
         rows, _ = undisturbed
         assert rows[1]["loss_classification"] < rows[0]["loss_classification"]
         assert [row["phase"] for row in rows] == ["classification"] * 2 + ["both"]
         assert all(0 < row["val_class_map"] <= 100 for row in rows)
-        assert all(rows[2][f"loss_{term}"] > 0 for term in WEIGHTS)
+        assert all(rows[2][f"loss_{term}"] > 0 for term in LOSSES)
 
     @pytest.mark.parametrize("item", [3, 61, 95], ids=["first step", "mid epoch", "second half"])
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
@@ -201,6 +107,22 @@ class TestTrainer:
         assert same_but_for_speed(rows) == same_but_for_speed(expected_rows)
         for name, value in second.network.state_dict().items():
             assert torch.equal(value, expected[name]), name
+
+    @pytest.mark.parametrize("item", [9, 70, 101], ids=["first half", "epoch 2", "second half"])
+    def test_killed_and_started_again_it_ends_in_the_same_bits(
+        self, scenes, undisturbed, tmp_path, item
+    ):
+        every_step = replace(PLAN, checkpoint_minutes=1e-9)
+        first = trainer(scenes, tmp_path, plan=every_step)
+        first.training_set.left, first.training_set.number = item, signal.SIGKILL
+        killed = multiprocessing.get_context("fork").Process(target=first.run)
+        killed.start()
+        killed.join(60)
+        assert killed.exitcode == -signal.SIGKILL
+        second = trainer(scenes, tmp_path, plan=every_step)
+        assert same_but_for_speed(second.run()) == same_but_for_speed(undisturbed[0])
+        for name, value in second.network.state_dict().items():
+            assert torch.equal(value, undisturbed[1][name]), name
 
     def test_a_finished_run_is_not_trained_again(self, scenes, tmp_path):
         rows = trainer(scenes, tmp_path).run()
@@ -222,14 +144,19 @@ class TestTrainer:
         with pytest.raises(InputError, match=r"step 1; lower train\.learning_rate"):
             trainer(scenes, tmp_path, model=model).run()
 
-    def test_bfloat16_trains_to_about_the_same_loss(self, scenes, undisturbed, tmp_path):
-        rows = trainer(scenes, tmp_path, plan=replace(PLAN, precision="bfloat16")).run()
+    @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+    def test_half_precision_trains_to_about_the_same_loss(
+        self, scenes, undisturbed, tmp_path, precision
+    ):
+        rows = trainer(scenes, tmp_path, plan=replace(PLAN, precision=precision)).run()
         assert rows[-1]["loss"] == pytest.approx(undisturbed[0][-1]["loss"], rel=0.1)
 
 
-def test_bfloat16_is_used_when_asked_for():
-    assert uses_bfloat16("bfloat16", CPU)
-    assert not uses_bfloat16("float32", CPU)
+def test_the_number_format_is_the_one_asked_for():
+    for name in ("bfloat16", "float16", "float32"):
+        assert number_format(name, CPU) == getattr(torch, name)
+    native = torch.cpu.get_capabilities().get("amx_bf16", False)
+    assert number_format("auto", CPU) == (torch.bfloat16 if native else torch.float32)
 
 
 def test_metrics_leave_empty_what_was_not_measured(tmp_path):
@@ -240,4 +167,4 @@ def test_metrics_leave_empty_what_was_not_measured(tmp_path):
     write_metrics(tmp_path / "metrics.csv", [row])
     header, line = (tmp_path / "metrics.csv").read_text().splitlines()
     assert header.startswith("epoch,step,phase,lr,loss,loss_classification")
-    assert line.endswith(",0.123457,1,")
+    assert line.endswith(",0.123457,0.123457,1,")

@@ -37,9 +37,10 @@ def main(arguments: argparse.Namespace) -> None:
         variants,
         workers=arguments.threads,
     )
+    method = maps.settings.get("method", "getam")
     scored = [
         {"variant": name}
-        | label_entry("train", "pseudo_labels", "getam", matrix, maps.classes, variants[name])
+        | label_entry("train", "pseudo_labels", method, matrix, maps.classes, variants[name])
         for name, matrix in matrices.items()
     ]
     ordered = arguments.sweep in ("alpha", "gamma")

@@ -12,7 +12,7 @@ from typing import Any
 from getam_core.errors import InputError, Interrupted
 from getam_core.settings import Settings
 
-WRONG_INPUT, STOPPED = 2, 130
+WRONG_INPUT = 2
 FILE_ALONE = {"file_alone": True}  # of a record that is too long for the screen
 
 
@@ -56,9 +56,10 @@ def run(
 ) -> None:
     """Parse, set up logging, call `main`, and turn its end into an exit code.
 
-    Wrong input prints one line and exits with 2; a stop on request exits with 130; anything else
-    that goes wrong is ours and prints its traceback. The log file gets the same lines, and those of
-    a long report that the screen does not show.
+    Wrong input prints one line and exits with 2; a stop on request exits with 128 + its signal's
+    number (130 for Ctrl-C, 143 for SIGTERM); anything else that goes wrong is ours and prints its
+    traceback. The log file gets the same lines, and those of a long report that the screen does not
+    show; of several processes, the first one's and the others' errors.
     """
     arguments = arguments_parser.parse_args()
     _log_to(arguments.log)
@@ -71,8 +72,10 @@ def run(
             logging.error("the others:\n%s", "\n".join(error.rest), extra=FILE_ALONE)
         sys.exit(WRONG_INPUT)
     except (KeyboardInterrupt, Interrupted) as stop:
-        logging.warning("stopped on request: %s", stop if stop.args else "run the command again")
-        sys.exit(STOPPED)
+        signals = getattr(stop, "signals", stop.args)
+        message = stop if isinstance(stop, Interrupted) else "run the command again"
+        logging.warning("stopped on request: %s", message)
+        sys.exit(128 + (signals[-1] if signals else signal.SIGINT))
     except Exception:
         logging.exception("this is a defect, or the machine's; please report it with this log")
         sys.exit(1)
@@ -104,12 +107,13 @@ def _log_to(path: Path | None) -> None:
     screen = logging.StreamHandler()
     screen.addFilter(lambda record: not getattr(record, "file_alone", False))
     handlers: list[logging.Handler] = [screen]
-    if path is not None and rank() == 0:
+    if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(path, mode="w", encoding="utf-8"))
+        mode = "w" if rank() == 0 else "a"
+        handlers.append(logging.FileHandler(path, mode=mode, encoding="utf-8"))
     level = logging.INFO if rank() == 0 else logging.ERROR
     logging.basicConfig(level=level, format="%(levelname)s: %(message)s", handlers=handlers)
 
 
-def _stop(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
+def _stop(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(number)

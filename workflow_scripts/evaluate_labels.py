@@ -25,19 +25,19 @@ def main(arguments: argparse.Namespace) -> None:
     entries = of_split(read_index(arguments.index), arguments.split)
     masks = masks_of(entries, read_mask_index(arguments.masks))
     matrix = evaluate_label_maps(store, masks, len(store.classes) + 1)
-    entry = described(store, arguments.split, matrix)
+    entry = described(store, arguments.split, arguments.method, matrix)
     if store.kind == "predictions" and "scores" in store.attributes(entries[0].image_id):
         entry |= class_map(store, entries)
     write_json(arguments.out, entry)
 
 
-def described(store: Store, split: str, matrix: ConfusionMatrix) -> dict[str, Any]:
+def described(store: Store, split: str, method: str, matrix: ConfusionMatrix) -> dict[str, Any]:
     """The entry of pseudo labels, or of the predictions of the trained or retrained network."""
     if "deeplab" in store.settings:
         return retrained_entry(split, matrix, store.classes, store.settings)
     what = {"labels": "pseudo_labels", "predictions": "segmentation"}[store.kind]
     stage = {"labels": "pseudo_labels", "predictions": "predict"}[store.kind]
-    return label_entry(split, what, "getam", matrix, store.classes, store.settings[stage])
+    return label_entry(split, what, method, matrix, store.classes, store.settings[stage])
 
 
 def class_map(store: Store, entries: list[Entry]) -> dict[str, float]:
@@ -54,4 +54,5 @@ if __name__ == "__main__":
         __doc__, index="index.csv", masks="masks.csv", labels="labels.h5", out="entry, JSON"
     )
     arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
+    arguments_parser.add_argument("--method", default="getam", help="whose maps labelled them")
     command.run(main, arguments_parser)

@@ -2,11 +2,14 @@
 
 import argparse
 import json
+import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from getam_core.data import TrainingSet, class_names, of_split, read_index
 from getam_core.errors import InputError
@@ -14,54 +17,89 @@ from getam_core.files import digest
 from getam_core.settings import CLASSIFIERS, Settings
 from getam_core.training import (
     BUILDERS,
+    DenseEnergy,
     Labelling,
     Plan,
+    Processes,
+    States,
     Trainer,
     class_map,
+    compile_parts,
+    joined,
     save_network,
     write_metrics,
 )
 from workflow_scripts import command
 
+# Of `train`: what says when states are kept, not what is trained.
+NOT_IDENTITY = ("checkpoint_minutes", "keep_last", "keep_best", "resume_from")
+
 
 def main(arguments: argparse.Namespace) -> None:
+    # torchrun starts several processes on a machine: they share its threads
+    arguments.threads = max(1, arguments.threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    with joined(command.torch_device(arguments)) as (processes, device):
+        trainer, write = prepare(arguments, processes, device)
+        rows = trainer.run()
+        if processes.is_first:
+            write_metrics(arguments.metrics, rows)
+            write(trainer.network)
+            trainer.states.remove()
+
+
+def prepare(
+    arguments: argparse.Namespace, processes: Processes, device: torch.device
+) -> tuple[Trainer, Callable[[nn.Module], None]]:
+    """Return the trainer of a run, and what writes its network."""
     settings = command.settings_of(arguments)
     entries = read_index(arguments.index)
     classes = class_names(settings.data.classes, entries)
-    device = command.torch_device(arguments)
+    train = settings.train
     torch.manual_seed(settings.seed)
     kind, built_by = network_of(arguments.classifier, settings, len(classes))
-    train = settings.train
-    training_set = TrainingSet(
-        of_split(entries, "train"),
-        classes,
-        train.crop_size,
-        train.scale_range,
-        settings.seed,
-        arguments.saliency,
-    )
-    validate = partial(
-        class_map,
-        entries=of_split(entries, "val"),
-        classes=classes,
-        size=train.crop_size,
-        device=device,
-    )
+    network = BUILDERS[kind](**built_by)
     trainer = Trainer(
-        BUILDERS[kind](**built_by),
-        training_set,
+        compile_parts(network) if train.compile else network,
+        TrainingSet(
+            of_split(entries, "train"),
+            classes,
+            train.crop_size,
+            train.scale_range,
+            settings.seed,
+            arguments.saliency,
+        ),
         plan(settings, classifies_only=arguments.classifier is not None),
-        validate=validate,
-        state=arguments.state,
-        settings=identity(arguments),
+        validate=partial(
+            class_map,
+            entries=of_split(entries, "val"),
+            classes=classes,
+            size=train.crop_size,
+            device=device,
+        ),
+        states=states_of(arguments, settings),
         events=arguments.events,
         device=device,
         workers=arguments.threads if device.type == "cuda" else 0,
+        processes=processes,
     )
-    rows = trainer.run()
-    write_metrics(arguments.metrics, rows)
-    save_network(arguments.out, trainer.network, built_by, classes, kind)
-    arguments.state.unlink()
+
+    def write(network: nn.Module) -> None:
+        save_network(arguments.out, network, built_by, classes, kind)
+
+    return trainer, write
+
+
+def states_of(arguments: argparse.Namespace, settings: Settings) -> States:
+    """Return where the states of the training are; a classifier starts from none."""
+    train = settings.train
+    start = None if arguments.classifier is not None else train.resume_from
+    return States(
+        arguments.state,
+        identity(arguments),
+        resume_from=None if start is None else Path(start),
+        keep_last=train.keep_last,
+        keep_best=train.keep_best,
+    )
 
 
 def network_of(
@@ -78,6 +116,8 @@ def network_of(
     model = settings.model.model_dump() | shared
     if classifier is None:
         return "transformer", model
+    if classifier == "ts_cam" and settings.model.name is None:
+        raise InputError("model.name: TS-CAM needs a transformer, and the model has none")
     if classifier == "ts_cam":
         return "transformer", model | {"head": "ts_cam"}
     cnn = settings.classifiers.cnn or settings.model.stem
@@ -106,9 +146,11 @@ def plan(settings: Settings, *, classifies_only: bool = False) -> Plan:
         gradient_clip=train.gradient_clip,
         precision=train.precision,
         loss_weights=train.losses.model_dump(),
-        labelling=Labelling(train.maps.model_dump(), labels),
+        labelling=Labelling(train.maps.arguments, labels, train.maps.method),
         saliency_threshold=train.labels.saliency_threshold if train.labels.saliency else None,
         seed=settings.seed,
+        energy=DenseEnergy(**train.dense_energy.model_dump()),
+        accumulate=train.accumulate,
         validate_every=train.validate_every,
         checkpoint_minutes=train.checkpoint_minutes,
     )
@@ -121,7 +163,10 @@ def identity(arguments: argparse.Namespace) -> dict[str, Any]:
         for name, path in (("index", arguments.index), ("saliency", arguments.saliency))
         if path is not None
     }
-    return json.loads(arguments.settings) | {"inputs": inputs}
+    settings = json.loads(arguments.settings)
+    for key in NOT_IDENTITY:
+        settings.get("train", {}).pop(key, None)
+    return settings | {"inputs": inputs}
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from getam_core.errors import InputError
+from getam_core.settings.methods import check_methods
 from getam_core.settings.sections import Settings
 from getam_core.settings.wording import explain
 
@@ -16,12 +17,14 @@ from getam_core.settings.wording import explain
 def load_settings(path: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
     """Read one run's YAML, merge `overrides` (as from `--config`) into it, and validate both.
 
+    `base: NAME` in the file takes all that it does not say from `NAME.yaml` beside it.
+
     Raises
     ------
     InputError
         One line for each wrong key: the file, the key's path, what was expected, the nearest name.
     """
-    written = _read_yaml(path)
+    written = _read_run(path)
     _validate(written, source=str(path))
     merged = _merge(written, _parsed(overrides or {}))
     if (root := merged.get("data_root")) is not None:
@@ -29,7 +32,21 @@ def load_settings(path: Path, overrides: Mapping[str, Any] | None = None) -> Set
         merged = _replaced(merged, "{data_root}", merged["data_root"])
     if isinstance(data := merged.get("data"), Mapping) and isinstance(data.get("root"), str):
         merged["data"] = dict(data) | {"root": os.path.expanduser(data["root"])}  # noqa: PTH111
-    return _validate(merged, source=f"{path} with --config")
+    settings = _validate(merged, source=f"{path} with --config")
+    check_methods(settings, str(path))
+    return settings
+
+
+def _read_run(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Read a run over the one that it is based on."""
+    written = _read_yaml(path)
+    base = written.pop("base", None)
+    if base is None:
+        return written
+    source = path.with_name(f"{base}.yaml")
+    if source in (path, *derived):
+        raise InputError(f"{path}: base: {base} is based on this run; name another")
+    return _merge(_read_run(source, (*derived, path)), written)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ class StemSettings(Section):
     library: Literal["timm", "torchvision"] = "timm"
     weights: str | None = None
     max_stride: Literal[8, 16, 32] = 16
+    dilated: bool = False
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[Positive, Positive, Positive] = IMAGENET_STD
     bgr: bool = False
@@ -23,9 +24,9 @@ class StemSettings(Section):
 
 
 class ModelSettings(Section):
-    """The network: a timm VisionTransformer, optionally on a CNN stem, and a DPT decoder."""
+    """The network: a timm VisionTransformer, a CNN, or one on the other; and a DPT decoder."""
 
-    name: str = "vit_base_patch16_384"
+    name: str | None = "vit_base_patch16_384"
     image_size: Count = 256
     options: dict[str, Any] = Field(default_factory=dict)
     weights: str | None = "hub"
@@ -35,12 +36,22 @@ class ModelSettings(Section):
     decoder_kernel: Literal[1, 3] = 3
     taps: tuple[int, ...] | None = None
     readout: Literal["project", "add", "ignore"] = "project"
-    head: Literal["class", "ts_cam"] = "class"
+    head: Literal["class", "pooled", "ts_cam"] = "class"
 
     @model_validator(mode="after")
     def _one_source_of_weights(self) -> "ModelSettings":
         if self.stem is not None and self.weights is not None:
             raise ValueError("weights must be null beside a stem, which has weights of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _a_backbone(self) -> "ModelSettings":
+        if self.name is not None:
+            return self
+        if self.stem is None:
+            raise ValueError("name is null, so the CNN of stem is the backbone: name one there")
+        if self.options or self.taps is not None or self.head != "class":
+            raise ValueError("options, taps and head are of a transformer, and name is null")
         return self
 
 

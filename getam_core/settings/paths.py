@@ -41,6 +41,7 @@ def _named_paths(settings: Settings) -> list[tuple[str, str]]:
         "data.sbd": settings.data.sbd,
         "model.weights": settings.model.weights,
         "model.stem.weights": stem.weights if stem else None,
+        "train.resume_from": settings.train.resume_from,
         "classifiers.cnn.weights": cnn.weights if cnn else None,
         "saliency.encoder.weights": encoder.weights if source == "network" else None,
         "saliency.images": settings.saliency.images if source == "network" else None,

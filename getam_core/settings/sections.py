@@ -57,6 +57,18 @@ class GetamSettings(Section):
     fusion: Literal["sum", "product", "matrix"] = "sum"
 
 
+class TrainedMapSettings(GetamSettings):
+    """The maps of the second half: GETAM's, or those of a method that it is compared with."""
+
+    method: Method = "getam"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the method takes of them."""
+        own = {"getam": {"coupling", "blocks", "fusion"}, "attention_gradient": {"blocks"}}
+        return self.model_dump(include=own.get(self.method, set()))
+
+
 class ExportedGetamSettings(GetamSettings):
     """The same for the export, which can keep what is summed."""
 
@@ -113,6 +125,15 @@ class LossWeights(Section):
     foreground: float = Field(1.0, ge=0)
     background: float = Field(1.0, ge=0)
     saliency: float = Field(1.0, ge=0)
+    dense_energy: float = Field(0.0, ge=0)
+
+
+class DenseEnergySettings(Section):
+    """The kernel of the dense energy: deviations in grey levels and pixels; share of the size."""
+
+    sigma_rgb: Positive = 15.0
+    sigma_xy: Positive = 100.0
+    scale: float = Field(0.5, gt=0, le=1)
 
 
 class TrainSettings(Section):
@@ -121,9 +142,11 @@ class TrainSettings(Section):
     epochs: Count = 20
     classification_epochs: int = Field(10, ge=0)
     batch_size: Count = 4
+    accumulate: Count = 1
     crop_size: Count = 256
     scale_range: ScaleRange = (230, 292)
-    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    precision: Literal["float32", "bfloat16", "float16", "auto"] = "float32"
+    compile: bool = False
     optimizer: Literal["sgd", "adamw"] = "sgd"
     learning_rate: GroupRates = GroupRates(stem=0.04, backbone=0.04, heads=0.04)
     second_half_scale: GroupRates = GroupRates(stem=0.1, backbone=0.1, heads=0.1)
@@ -132,10 +155,14 @@ class TrainSettings(Section):
     weight_decay: float = Field(5e-4, ge=0)
     gradient_clip: Positive | None = None
     losses: LossWeights = LossWeights()
-    maps: GetamSettings = GetamSettings()
+    dense_energy: DenseEnergySettings = DenseEnergySettings()
+    maps: TrainedMapSettings = TrainedMapSettings()
     labels: LabelSettings = LabelSettings()
     validate_every: Count = 1
     checkpoint_minutes: Positive = 10.0
+    keep_last: int = Field(0, ge=0)
+    keep_best: bool = False
+    resume_from: str | None = None
 
     @model_validator(mode="after")
     def _halves(self) -> "TrainSettings":
@@ -143,6 +170,15 @@ class TrainSettings(Section):
             raise ValueError(
                 f"classification_epochs ({self.classification_epochs}) must not exceed"
                 f" epochs ({self.epochs})"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _parts(self) -> "TrainSettings":
+        if self.accumulate > self.batch_size:
+            raise ValueError(
+                f"accumulate ({self.accumulate}) must not exceed batch_size ({self.batch_size}),"
+                " which is divided into so many parts"
             )
         return self
 
@@ -206,15 +242,10 @@ class Settings(Section):
     evaluate: EvaluateSettings = EvaluateSettings()
     ablation: AblationSettings = AblationSettings()
 
-    @model_validator(mode="after")
-    def _cam_needs_a_linear_head(self) -> "Settings":
-        wanted = [name for name in self.evaluate.seeds if name in ("cam_ignore", "cam_add")]
-        if wanted and self.model.head != "class":
-            raise ValueError(
-                f"evaluate.seeds: {', '.join(wanted)} needs a linear head on the tokens; leave it"
-                " out, or set model.head to class"
-            )
-        return self
+    @property
+    def own_method(self) -> Method:
+        """The method whose maps of the run's own network become the exported labels."""
+        return "cnn_cam" if self.model.name is None else "getam"
 
     @model_validator(mode="before")
     @classmethod
@@ -228,6 +259,16 @@ class Settings(Section):
         train = train | {"labels": _without_saliency(train.get("labels"), "train.labels")}
         own = _without_saliency(values.get("pseudo_labels"), "pseudo_labels")
         return values | {"train": train, "pseudo_labels": own}
+
+    @model_validator(mode="after")
+    def _crops_for_all(self) -> "Settings":
+        parts = self.gpus * self.train.accumulate
+        if parts > self.train.batch_size:
+            raise ValueError(
+                f"train.batch_size ({self.train.batch_size}) has no crop for each of gpus x"
+                f" train.accumulate ({self.gpus} x {self.train.accumulate})"
+            )
+        return self
 
     def select(self, *sections: str) -> str:
         """Return the named sections as JSON with sorted keys: what one stage depends on."""

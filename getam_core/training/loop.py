@@ -2,32 +2,30 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
-from torch.utils.tensorboard import SummaryWriter
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from getam_core.checkpoint import load_resumable, save_checkpoint
-from getam_core.data import TrainingSet, image_loader
+from getam_core.data import TrainingSet
 from getam_core.errors import InputError, Interrupted
+from getam_core.training.batches import Order, load_parts
+from getam_core.training.dense_energy import DenseEnergy
+from getam_core.training.distributed import Processes
 from getam_core.training.interrupt import interruptible
-from getam_core.training.metrics import TERMS, shown
-from getam_core.training.objective import (
-    Batch,
-    Labelling,
-    StepOutputs,
-    classification_step,
-    double_backward_step,
-)
-from getam_core.training.precision import uses_bfloat16
+from getam_core.training.metrics import TERMS, EventLog, shown
+from getam_core.training.objective import Labelling, Objective
+from getam_core.training.precision import number_format
 from getam_core.training.schedule import Schedule, build_optimizer
+from getam_core.training.states import States
+from getam_core.training.update import Updater
 
 log = logging.getLogger(__name__)
+CLASSIFICATION, BOTH = "classification", "both"
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,8 @@ class Plan:
     loss_weights: dict[str, float]
     labelling: Labelling
     saliency_threshold: float | None  # None: labels and loss without saliency
+    energy: DenseEnergy = field(default_factory=DenseEnergy)
+    accumulate: int = 1  # parts of a batch, one after the other
     seed: int = 0
     validate_every: int = 1
     checkpoint_minutes: float = 10.0
@@ -60,13 +60,15 @@ class Trainer:
     ----------
     validate : callable, optional
         Called with the network in evaluation mode; returns class mAP in percent, or None.
-    state : Path
-        The resume state, kept outside the workflow's outputs: rewritten every epoch, every
-        `plan.checkpoint_minutes` and on SIGINT or SIGTERM.
-    settings : dict
-        Plain values that identify the run: state of others is set aside, not resumed.
+    states : States
+        Saved every epoch, every `plan.checkpoint_minutes` and on SIGINT or SIGTERM.
     events : Path
         Folder of the TensorBoard events.
+    workers : int
+        Of the loader, in this process.
+    processes : Processes
+        Those that train together, each in a `Trainer` of the same arguments. The first one
+        validates and writes.
     """
 
     def __init__(
@@ -76,19 +78,24 @@ class Trainer:
         plan: Plan,
         *,
         validate: Callable[[nn.Module], float | None] | None,
-        state: Path,
-        settings: dict[str, Any],
+        states: States,
         events: Path,
         device: torch.device,
         workers: int = 0,
+        processes: Processes | None = None,
     ):
-        self.network, self.training_set, self.plan = network.to(device), training_set, plan
-        self.validate, self.state, self.settings = validate, state, settings
-        self.device, self.workers, self.events = device, workers, events
+        self.processes = processes or Processes()
+        self.network = network = self.processes.share_statistics(network.to(device), device)
+        self.training_set, self.plan = training_set, plan
+        self.validate, self.states, self.events = validate, states, events
+        self.device, self.workers = device, workers
         self.steps_per_epoch = -(-len(training_set) // plan.batch_size)
-        self.bfloat16 = uses_bfloat16(plan.precision, device)
-        self.optimizer = build_optimizer(
-            network.parameter_groups(), plan.optimizer, plan.weight_decay
+        self.updater = Updater(
+            network,
+            build_optimizer(network.parameter_groups(), plan.optimizer, plan.weight_decay),
+            device,
+            number_format=number_format(plan.precision, device),
+            gradient_clip=plan.gradient_clip,
         )
         self.schedule = Schedule(
             steps=plan.epochs * self.steps_per_epoch,
@@ -108,96 +115,104 @@ class Trainer:
         Raises
         ------
         Interrupted
-            On SIGINT or SIGTERM, once the state is saved.
+            On SIGINT or SIGTERM in any of the processes, once the state is saved.
         """
         self._resume()
         start = self.epoch * self.steps_per_epoch + self.step
+        objective, phase = None, None
         with (
             interruptible() as requests,
-            SummaryWriter(str(self.events), purge_step=start) as writer,
+            EventLog(self.events if self.processes.is_first else None, start) as events,
         ):
             while self.epoch < self.plan.epochs:
-                row = self._run_epoch(requests)
+                if phase != self.phase:
+                    objective, phase = self._objective(), self.phase
+                row = self._run_epoch(objective, requests)
                 self.rows.append(row)
-                self._log(writer, row)
+                events.write(row)
                 self.epoch, self.step = self.epoch + 1, 0
                 self.sums.zero_()
-                self._save()
+                self._save(end_of_epoch=True)
         return self.rows
-
-    def _run_epoch(self, requests: list[int]) -> dict[str, Any]:
-        self.network.train()
-        self.training_set.set_epoch(self.epoch)
-        started, images, saved = time.monotonic(), 0, time.monotonic()
-        with tqdm(
-            total=self.steps_per_epoch * self.plan.batch_size,
-            initial=self.step * self.plan.batch_size,
-            desc=f"epoch {self.epoch + 1}/{self.plan.epochs} ({self.phase})",
-            unit="image",
-            smoothing=0.05,
-        ) as progress:
-            for batch in self._batches():
-                self._update(batch)
-                images += len(batch.images)
-                progress.update(self.plan.batch_size)
-                progress.set_postfix(loss=f"{self.sums[0].item() / self.step:.3f}", refresh=False)
-                if requests:
-                    self._save()
-                    raise Interrupted(f"state saved in {self.state}; the same command goes on")
-                if time.monotonic() - saved > 60 * self.plan.checkpoint_minutes:
-                    self._save()
-                    saved = time.monotonic()
-        return self._summarise(images / max(time.monotonic() - started, 1e-9))
 
     @property
     def phase(self) -> str:
         """The half that the current epoch belongs to."""
-        return "classification" if self.epoch < self.plan.classification_epochs else "both"
+        return CLASSIFICATION if self.epoch < self.plan.classification_epochs else BOTH
 
-    def _batches(self) -> Iterator[Batch]:
-        generator = torch.Generator().manual_seed(1_000_003 * self.plan.seed + self.epoch)
-        order = torch.randperm(len(self.training_set), generator=generator)
-        batches = [b.tolist() for b in order.split(self.plan.batch_size)][self.step :]
-        loader = image_loader(
-            self.training_set,
-            batch_sampler=batches,
-            num_workers=self.workers,
-            generator=generator,  # its own, or a resumed epoch would draw once more from the global
-            pin_memory=self.device.type == "cuda",
+    def _objective(self) -> nn.Module:
+        """Return the objective of the current half, across the processes."""
+        objective = Objective(
+            self.network,
+            self.plan.labelling,
+            self.plan.loss_weights,
+            both=self.phase == BOTH,
+            energy=self.plan.energy,
+            count=self.processes.count,
         )
-        threshold = self.plan.saliency_threshold
-        for item in loader:
-            item = {key: value.to(self.device, non_blocking=True) for key, value in item.items()}
-            saliency = None if threshold is None else item["saliency"] > threshold
-            yield Batch(item["image"], item["target"], item["valid"], saliency)
+        # the first half leaves out the decoder
+        return self.processes.wrap(objective, self.device, unused=self.phase != BOTH)
 
-    def _update(self, batch: Batch) -> None:
-        self.schedule.apply(self.optimizer, self.epoch * self.steps_per_epoch + self.step)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            outputs = self._forward(batch)
-        loss = outputs.terms.total(self.plan.loss_weights)
-        if not torch.isfinite(loss):
+    def _run_epoch(self, objective: nn.Module, requests: list[int]) -> dict[str, Any]:
+        self.network.train()
+        started, images, saved = time.monotonic(), 0, time.monotonic()
+        order = Order(self.plan.seed, self.epoch, self.plan.batch_size, self.plan.accumulate)
+        batches = load_parts(
+            self.training_set,
+            order,
+            start=self.step,
+            processes=self.processes,
+            device=self.device,
+            workers=self.workers,
+            saliency_threshold=self.plan.saliency_threshold,
+        )
+        with tqdm(
+            total=len(self.training_set),
+            initial=self.step * self.plan.batch_size,
+            desc=f"epoch {self.epoch + 1}/{self.plan.epochs} ({self.phase})",
+            unit="image",
+            smoothing=0.05,
+            disable=not self.processes.is_first,
+        ) as progress:
+            for size, parts in batches:
+                self.schedule.apply(self.updater.optimizer, self._number())
+                values = self.updater.step(objective, parts)
+                due = time.monotonic() - saved > 60 * self.plan.checkpoint_minutes
+                stop, due = self._account(values, stop=bool(requests), due=due)
+                images += size
+                progress.update(size)
+                progress.set_postfix(loss=f"{self.sums[0].item() / self.step:.3f}", refresh=False)
+                if stop or due:
+                    self._save()
+                    saved = time.monotonic()
+                if stop:
+                    raise Interrupted(
+                        f"state saved in {self.states.path}; the same command goes on", *requests
+                    )
+        return self._summarise(images / max(time.monotonic() - started, 1e-9))
+
+    def _number(self) -> int:
+        """Return the number of the current step in the run, from 0."""
+        return self.epoch * self.steps_per_epoch + self.step
+
+    def _account(self, values: Tensor, *, stop: bool, due: bool) -> tuple[bool, bool]:
+        """Add up a step; return whether any process wants to stop, and the first one to save."""
+        due = due and self.processes.is_first
+        wishes = torch.tensor([stop, due], dtype=torch.float64, device=self.device)
+        shared = self.processes.sum(torch.cat([values.double(), wishes])).cpu()
+        values, (stop, due) = shared[:-2] / self.processes.size, shared[-2:] > 0
+        if not values.isfinite().all():
             raise InputError(
-                f"the loss is {loss.item()} in epoch {self.epoch + 1}, step {self.step + 1};"
+                f"the loss is {values[0].item()} in epoch {self.epoch + 1}, step {self.step + 1};"
                 " lower train.learning_rate or set train.gradient_clip"
             )
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if self.plan.gradient_clip is not None:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.gradient_clip)
-        self.optimizer.step()
-        values = [loss.detach(), *(value.detach() for _, value in outputs.terms.items())]
-        self.sums += torch.stack(values).cpu()
+        self.sums += values
         self.step += 1
-
-    def _forward(self, batch: Batch) -> StepOutputs:
-        if self.phase == "classification":
-            return classification_step(self.network, batch)
-        return double_backward_step(self.network, batch, self.plan.labelling)
+        return bool(stop), bool(due)
 
     def _summarise(self, images_per_second: float) -> dict[str, Any]:
         means = (self.sums / self.steps_per_epoch).tolist()
-        last_step = (self.epoch + 1) * self.steps_per_epoch - 1
+        last_step = self._number() - 1
         row = {
             "epoch": self.epoch + 1,
             "step": last_step + 1,
@@ -206,7 +221,7 @@ class Trainer:
             "loss": means[0],
             **{f"loss_{name}": value for name, value in zip(TERMS, means[1:], strict=True)},
             "images_per_second": images_per_second,
-            "val_class_map": self._validated(),
+            "val_class_map": self._validated() if self.processes.is_first else None,
         }
         log.info(", ".join(f"{key} {shown(value)}" for key, value in row.items()))
         return row
@@ -218,37 +233,46 @@ class Trainer:
         self.network.eval()
         return self.validate(self.network)
 
-    def _log(self, writer: SummaryWriter, row: dict[str, Any]) -> None:
-        for key, value in row.items():
-            if isinstance(value, float):
-                writer.add_scalar(key.replace("loss_", "loss/"), value, row["step"])
-
     def _resume(self) -> None:
-        state = load_resumable(self.state, self.settings)
+        processes = self.processes
+        state = self.states.load() if processes.is_first else None
+        processes.gather(None)  # the first one sets aside what is of other settings
+        if not processes.is_first:
+            state = self.states.load(set_aside=False)
+        torch.manual_seed(self.plan.seed + 1_000_003 * processes.rank)
         if state is None:
-            torch.manual_seed(self.plan.seed)
             return
         self.network.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.updater.load(state)
         self.epoch, self.step, self.rows = state["epoch"], state["step"], state["rows"]
         self.sums = state["sums"]
-        torch.set_rng_state(state["rng"]["cpu"])
-        if self.device.type == "cuda" and state["rng"]["cuda"] is not None:
-            torch.cuda.set_rng_state(state["rng"]["cuda"], self.device)
-        log.info("resumed %s at epoch %d, step %d", self.state, self.epoch + 1, self.step)
+        if processes.rank < len(state["rng"]):
+            self._set_random_state(state["rng"][processes.rank])
+        log.info("resumed at epoch %d, step %d", self.epoch + 1, self.step)
 
-    def _save(self) -> None:
-        cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
-        save_checkpoint(
-            self.state,
+    def _save(self, *, end_of_epoch: bool = False) -> None:
+        random_states = self.processes.gather(self._random_state())
+        if not self.processes.is_first:
+            return
+        self.states.save(
             {
                 "model": self.network.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
+                **self.updater.state(),
                 "epoch": self.epoch,
                 "step": self.step,
                 "rows": self.rows,
                 "sums": self.sums,
-                "rng": {"cpu": torch.get_rng_state(), "cuda": cuda},
-                "settings": self.settings,
-            },
+                "rng": random_states,
+            }
         )
+        if end_of_epoch:
+            self.states.keep(self.rows)
+
+    def _random_state(self) -> dict[str, Any]:
+        cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        return {"cpu": torch.get_rng_state(), "cuda": cuda}
+
+    def _set_random_state(self, state: dict[str, Any]) -> None:
+        torch.set_rng_state(state["cpu"])
+        if self.device.type == "cuda" and state["cuda"] is not None:
+            torch.cuda.set_rng_state(state["cuda"], self.device)

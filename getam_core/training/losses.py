@@ -3,6 +3,7 @@
 Shapes: B images, C foreground classes, H, W pixels.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -10,6 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from getam_core.classes import BACKGROUND, IGNORE
+
+Count = Callable[[Tensor], Tensor]  # what a sum over so many is divided by, for the mean
+
+
+def alone(number: Tensor) -> Tensor:
+    """Count for one process, and for a mean over nothing, which is zero."""
+    return number.clamp(min=1)
 
 
 @dataclass(frozen=True)
@@ -20,6 +28,7 @@ class Terms:
     foreground: Tensor
     background: Tensor
     saliency: Tensor
+    dense_energy: Tensor
 
     def total(self, weights: "dict[str, float]") -> Tensor:
         """Sum of the terms, each times its weight."""
@@ -30,12 +39,20 @@ class Terms:
         return [(field.name, getattr(self, field.name)) for field in fields(self)]
 
 
-def classification_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Multi-label soft margin loss of logits (B, C) against bool targets (B, C)."""
-    return F.multilabel_soft_margin_loss(logits.float(), targets.float())
+def classification_loss(
+    logits: Tensor, targets: Tensor, counted: Tensor, count: Count = alone
+) -> Tensor:
+    """Multi-label soft margin loss of logits (B, C) against bool targets (B, C).
+
+    The mean is over the images of `counted`, (B,) bool; see `Count` for theirs in other processes.
+    """
+    loss = F.multilabel_soft_margin_loss(logits.float(), targets.float(), reduction="none")
+    return _mean_over(loss, counted, count)
 
 
-def segmentation_losses(segmentation: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def segmentation_losses(
+    segmentation: Tensor, labels: Tensor, count: Count = alone
+) -> tuple[Tensor, Tensor]:
     """Cross entropy over foreground and over background pixels, each a mean of its own.
 
     Background covers most of an image; two means keep it from drowning the classes. A batch without
@@ -52,10 +69,12 @@ def segmentation_losses(segmentation: Tensor, labels: Tensor) -> tuple[Tensor, T
     loss = F.cross_entropy(segmentation.float(), labels, ignore_index=IGNORE, reduction="none")
     background = labels == BACKGROUND
     foreground = ~background & (labels != IGNORE)
-    return _mean_over(loss, foreground), _mean_over(loss, background)
+    return _mean_over(loss, foreground, count), _mean_over(loss, background, count)
 
 
-def saliency_loss(segmentation: Tensor, labels: Tensor, saliency: Tensor, valid: Tensor) -> Tensor:
+def saliency_loss(
+    segmentation: Tensor, labels: Tensor, saliency: Tensor, valid: Tensor, count: Count = alone
+) -> Tensor:
     """Binary cross entropy of the background probability against 1 - saliency.
 
     Pixels that completion labelled with a class count as salient, so that this term does not undo
@@ -78,8 +97,8 @@ def saliency_loss(segmentation: Tensor, labels: Tensor, saliency: Tensor, valid:
     scores = segmentation.float()
     rest = torch.logsumexp(scores[:, 1:], dim=1)
     loss = F.binary_cross_entropy_with_logits(rest - scores[:, 0], foreground, reduction="none")
-    return _mean_over(loss, counted)
+    return _mean_over(loss, counted, count)
 
 
-def _mean_over(values: Tensor, where: Tensor) -> Tensor:
-    return (values * where).sum() / where.sum().clamp(min=1)
+def _mean_over(values: Tensor, where: Tensor, count: Count) -> Tensor:
+    return (values * where).sum() / count(where.sum())

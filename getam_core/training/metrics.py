@@ -1,13 +1,16 @@
-"""`metrics.csv`: what training measured, one row an epoch."""
+"""`metrics.csv` and the events of TensorBoard: what training measured, one row an epoch."""
 
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
+
+from torch.utils.tensorboard import SummaryWriter
 
 from getam_core.files import atomic_path
 
-TERMS = ("classification", "foreground", "background", "saliency")
+TERMS = ("classification", "foreground", "background", "saliency", "dense_energy")
 COLUMNS = (
     "epoch", "step", "phase", "lr", "loss", *(f"loss_{term}" for term in TERMS),
     "images_per_second", "val_class_map",
@@ -27,3 +30,31 @@ def shown(value: Any) -> Any:
     if value is None:
         return ""
     return f"{value:.6g}" if isinstance(value, float) else value
+
+
+class EventLog:
+    """Rows as scalars for TensorBoard, in `folder`; nothing at all without one.
+
+    `step` is where training goes on: what an interrupted one logged after it is not shown.
+    """
+
+    def __init__(self, folder: Path | None, step: int):
+        self._writer = None if folder is None else SummaryWriter(str(folder), purge_step=step)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Log what is a number of a row."""
+        for key, value in row.items():
+            if self._writer is not None and isinstance(value, float):
+                self._writer.add_scalar(key.replace("loss_", "loss/"), value, row["step"])

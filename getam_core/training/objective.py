@@ -5,30 +5,43 @@ the maps that become labels; the second updates the network. No gradient flows t
 Shapes: B images, C foreground classes, M (image, class) pairs, h, w patches, H, W pixels.
 """
 
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from getam_core.activation import getam, maps_from, record
+from getam_core.activation import METHODS, maps_from, record
 from getam_core.classes import IGNORE
 from getam_core.labels import label_images
+from getam_core.training.dense_energy import DenseEnergy
 from getam_core.training.losses import (
+    Count,
     Terms,
+    alone,
     classification_loss,
     saliency_loss,
     segmentation_losses,
 )
+from getam_core.training.precision import computes_in_float16
+
+MAP_SCALE = 2.0**10  # of logits whose gradients are float16; labels do not depend on maps' scale
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What training sees of B images: never a mask."""
+    """What training sees of B images: never a mask. An image without valid pixel does not count."""
 
     images: Tensor  # (B, 3, H, W) RGB 0..1
     targets: Tensor  # (B, C) bool
     valid: Tensor  # (B, H, W) bool, False in padding
     saliency: Tensor | None  # (B, H, W) bool
+
+    @property
+    def counted(self) -> Tensor:
+        """Which images count, (B,) bool."""
+        return self.valid.flatten(1).any(1)
 
 
 @dataclass(frozen=True)
@@ -41,52 +54,111 @@ class StepOutputs:
 
 @dataclass(frozen=True)
 class Labelling:
-    """How a batch is labelled: arguments of `getam` and of `label_images`."""
+    """How a batch is labelled: arguments of a method of maps and of `label_images`."""
 
     maps: dict = field(default_factory=dict)
     labels: dict = field(default_factory=dict)
+    method: str = "getam"  # a name in `activation.METHODS`
 
 
-def classification_step(network: nn.Module, batch: Batch) -> StepOutputs:
+class Objective(nn.Module):
+    """The loss of a batch, as a module: all that a step runs lies in its forward pass.
+
+    Parameters
+    ----------
+    network, labelling : see `double_backward_step`.
+    weights : of the terms, by name.
+    both : second half; else classification alone.
+    energy : see `double_backward_step`; left out where its weight is zero.
+    count : see `losses.Count`.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        labelling: Labelling,
+        weights: Mapping[str, float],
+        *,
+        both: bool,
+        energy: DenseEnergy | None = None,
+        count: Count = alone,
+    ):
+        super().__init__()
+        self.network, self.labelling, self.weights = network, labelling, weights
+        self.both, self.count = both, count
+        self.energy = energy if weights["dense_energy"] else None
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the loss with its graph, and, detached, the loss and the terms in their order."""
+        if self.both:
+            step = double_backward_step(
+                self.network, batch, self.labelling, self.energy, self.count
+            )
+        else:
+            step = classification_step(self.network, batch, self.count)
+        loss = step.terms.total(self.weights)
+        return loss, torch.stack([loss, *(value for _, value in step.terms.items())]).detach()
+
+
+def classification_step(network: nn.Module, batch: Batch, count: Count = alone) -> StepOutputs:
     """First half: the classification loss alone."""
-    loss = classification_loss(network(batch.images), batch.targets)
+    loss = classification_loss(network(batch.images), batch.targets, batch.counted, count)
     zero = loss.new_zeros(())
-    return StepOutputs(Terms(loss, zero, zero, zero))
+    return StepOutputs(Terms(loss, zero, zero, zero, zero))
 
 
-def double_backward_step(network: nn.Module, batch: Batch, labelling: Labelling) -> StepOutputs:
+def double_backward_step(
+    network: nn.Module,
+    batch: Batch,
+    labelling: Labelling,
+    energy: DenseEnergy | None = None,
+    count: Count = alone,
+) -> StepOutputs:
     """Second half: maps by a first backward pass, their labels, and the losses for the second.
 
     One forward pass serves maps, classification and segmentation. Where the network is random or
     couples images (dropout, stochastic depth, batch statistics), the maps come from a forward pass
-    of their own in evaluation mode.
+    of their own in evaluation mode; so do those of every method but GETAM.
+
+    Parameters
+    ----------
+    network : with `classify_and_segment`, and `grid` for GETAM's maps.
+    energy : a further term, or None.
+    count : what sums are divided by to become means; see `losses.Count`.
     """
-    maps, logits, segmentation = _forward_with_maps(network, batch, labelling.maps)
+    maps, logits, segmentation = _forward_with_maps(network, batch, labelling)
     labels = label_batch(batch, maps, labelling.labels)
-    foreground, background = segmentation_losses(segmentation, labels)
-    salient = (
-        saliency_loss(segmentation, labels, batch.saliency, batch.valid)
-        if batch.saliency is not None
-        else logits.new_zeros(())
-    )
-    classified = classification_loss(logits, batch.targets)
-    return StepOutputs(Terms(classified, foreground, background, salient), labels)
+    classified = classification_loss(logits, batch.targets, batch.counted, count)
+    foreground, background = segmentation_losses(segmentation, labels, count)
+    salient = uneven = logits.new_zeros(())
+    if batch.saliency is not None:
+        salient = saliency_loss(segmentation, labels, batch.saliency, batch.valid, count)
+    if energy is not None:
+        energies = energy(batch.images, segmentation, batch.valid)
+        uneven = energies.sum() / count(batch.counted.sum())
+    return StepOutputs(Terms(classified, foreground, background, salient, uneven), labels)
 
 
 def _forward_with_maps(
-    network: nn.Module, batch: Batch, arguments: dict
+    network: nn.Module, batch: Batch, labelling: Labelling
 ) -> tuple[Tensor, Tensor, Tensor]:
-    if needs_own_map_pass(network):
-        maps, _ = getam(network, batch.images, batch.targets, **arguments)
-        return maps, *network.classify_and_segment(batch.images)
+    if labelling.method != "getam" or needs_own_map_pass(network):
+        return map_pass(network, batch, labelling), *network.classify_and_segment(batch.images)
     with record(network) as tape:
         logits, segmentation = network.classify_and_segment(batch.images)
+    scaled = MAP_SCALE * logits if computes_in_float16(logits.device) else logits
     grid = network.grid(batch.images.shape[-2:])
-    return (
-        maps_from(tape, logits, batch.targets, grid=grid, **arguments),
-        logits,
-        segmentation,
-    )
+    maps = maps_from(tape, scaled, batch.targets, grid=grid, **labelling.maps)
+    return maps, logits, segmentation
+
+
+def map_pass(network: nn.Module, batch: Batch, labelling: Labelling) -> Tensor:
+    """Make the maps (M, h, w) by a forward pass of their own; instead of float16 in float32."""
+    kind = batch.images.device.type
+    half = computes_in_float16(batch.images.device)
+    with torch.autocast(kind, enabled=False) if half else nullcontext():
+        method = METHODS[labelling.method]
+        return method(network, batch.images, batch.targets, **labelling.maps)[0]
 
 
 def needs_own_map_pass(network: nn.Module) -> bool:

@@ -5,28 +5,41 @@ import torch
 from getam_core.errors import InputError
 
 
-def uses_bfloat16(precision: str, device: torch.device) -> bool:
-    """Whether matrix products run in bfloat16; parameters, losses and maps stay float32.
+def number_format(precision: str, device: torch.device) -> torch.dtype:
+    """Return the format of matrix products; parameters, losses and maps stay float32.
 
     Parameters
     ----------
-    precision : {"float32", "bfloat16", "auto"}
+    precision : {"float32", "bfloat16", "float16", "auto"}
         "auto" takes bfloat16 where the device multiplies it in hardware: CUDA from Ampere on, CPUs
-        with AMX. Elsewhere it would be emulated, and slower than float32.
+        with AMX. Older GPUs get float16, whose loss is scaled, other CPUs float32: they would
+        emulate either, slower than float32.
 
     Raises
     ------
     InputError
         "bfloat16" on a GPU that has none.
     """
-    if precision == "float32":
-        return False
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-        if precision == "bfloat16" and not native:
+    if precision != "auto":
+        chosen = getattr(torch, precision)
+        if chosen == torch.bfloat16 and device.type == "cuda" and not _has_bfloat16(device):
             raise InputError(
                 f"train.precision: bfloat16 is asked for, but {torch.cuda.get_device_name(device)}"
-                " has none; use float32"
+                " has none; use auto, float16 or float32"
             )
-        return native
-    return precision == "bfloat16" or torch.cpu.get_capabilities().get("amx_bf16", False)
+        return chosen
+    if _has_bfloat16(device):
+        return torch.bfloat16
+    return torch.float16 if device.type == "cuda" else torch.float32
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu.get_capabilities().get("amx_bf16", False)
+
+
+def computes_in_float16(device: torch.device) -> bool:
+    """Whether autocast to float16 is on, in which small gradients vanish unless they are scaled."""
+    on = torch.is_autocast_enabled(device.type)
+    return on and torch.get_autocast_dtype(device.type) == torch.float16

@@ -1,12 +1,12 @@
 """Networks: a ViT with an optional CNN stem, its class head and a DPT decoder.
 
 Reading order: `stem` (CNN feature maps), `backbone` (timm's transformers), `dpt` (the decoder),
-`network` (all of it behind one forward pass), `cnn` (a CNN alone, to compare with). `library` reads
-names and weights, `probe` finds the widths and strides of a CNN's maps.
+`network` (all of it behind one forward pass), `cnn` (a CNN in the transformer's place). `library`
+reads names and weights, `probe` finds the widths and strides of a CNN's maps.
 """
 
 from getam_core.vit.backbone import build_vit, split_hybrid
-from getam_core.vit.cnn import ConvolutionalClassifier, build_classifier
+from getam_core.vit.cnn import ConvolutionalClassifier, SegmentationCNN, build_classifier, build_cnn
 from getam_core.vit.dpt import DPT, FusionDecoder
 from getam_core.vit.network import SegmentationTransformer, build_network
 from getam_core.vit.stem import Stem, build_stem
@@ -15,9 +15,11 @@ __all__ = [
     "DPT",
     "ConvolutionalClassifier",
     "FusionDecoder",
+    "SegmentationCNN",
     "SegmentationTransformer",
     "Stem",
     "build_classifier",
+    "build_cnn",
     "build_network",
     "build_stem",
     "build_vit",

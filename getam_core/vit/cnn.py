@@ -1,13 +1,17 @@
-"""A CNN that classifies by a linear layer on its last map's mean: the network of CNN CAM.
+"""A CNN that classifies by a linear layer on its last map's mean, alone or with a decoder.
 
-Shapes: B images, (H, W) pixels, E channels of the last map, at the stem's last stride s.
+The networks of CNN CAM: one to compare maps, one that is trained end to end (the first rows of the
+paper's Tables 1 and 2). Shapes: B images, C foreground classes, (H, W) pixels, E channels of the
+last map, at the stem's last stride s.
 """
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from getam_core.vit.stem import Stem, build_stem
+from getam_core.vit.dpt import FusionDecoder, resize
+from getam_core.vit.stem import Stem, build_stem, finer_channels
 
 
 class ConvolutionalClassifier(nn.Module):
@@ -44,6 +48,58 @@ class ConvolutionalClassifier(nn.Module):
         return {"backbone": [], "stem": stem, "heads": heads}
 
 
+class SegmentationCNN(ConvolutionalClassifier):
+    """The same with the fusion stages of DPT's decoder on the CNN's own maps.
+
+    Parameters
+    ----------
+    stem : the CNN.
+    decoder : on the last of its maps, C + 1 outputs, background first.
+    """
+
+    def __init__(self, stem: Stem, num_classes: int, decoder: FusionDecoder):
+        super().__init__(stem, num_classes)
+        self.decoder = decoder
+
+    def classify_and_segment(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Run one forward pass for both outputs; see `SegmentationTransformer`."""
+        maps = self.stem(images)
+        segmentation = self.decoder(maps[len(maps) - len(self.decoder.stages) :])
+        return self.forward_head(maps[-1]), resize(segmentation, images.shape[-2:])
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Return all parameters once, in the groups of `SegmentationTransformer`."""
+        groups = super().parameter_groups()
+        return groups | {"heads": [*groups["heads"], *self.decoder.parameters()]}
+
+
 def build_classifier(*, stem: dict[str, Any], num_classes: int) -> ConvolutionalClassifier:
     """Build the network of CNN CAM; `stem` are arguments of `build_stem`."""
     return ConvolutionalClassifier(build_stem(**stem), num_classes)
+
+
+def build_cnn(
+    *,
+    stem: dict[str, Any],
+    num_classes: int,
+    decoder_width: int = 256,
+    decoder_stride: int = 4,
+    decoder_kernel: int = 3,
+) -> SegmentationCNN:
+    """Build a CNN with a decoder on its maps from `decoder_stride` to the last.
+
+    Parameters
+    ----------
+    stem : arguments of `build_stem`; `max_stride` 32 takes the whole of a ResNet.
+    decoder_width, decoder_stride, decoder_kernel : see `build_network`.
+
+    Raises
+    ------
+    InputError
+        See `build_stem`; a `decoder_stride` at which the CNN has no map.
+    """
+    cnn = build_stem(**stem)
+    channels = [*finer_channels(cnn, decoder_stride), cnn.channels[-1]]
+    decoder = FusionDecoder(channels, decoder_width, num_classes + 1, kernel=decoder_kernel)
+    network = SegmentationCNN(cnn, num_classes, decoder)
+    return network.to(memory_format=torch.channels_last)

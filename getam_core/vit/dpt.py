@@ -154,6 +154,7 @@ class DPT(nn.Module):
         kernel: int = 3,
     ):
         super().__init__()
+        self.width, self.outputs = width, outputs
         self.reassemble = nn.ModuleList(
             Reassemble(embed_dim, width, scale, readout) for scale in scales
         )
@@ -167,11 +168,17 @@ class DPT(nn.Module):
         grid: tuple[int, int],
     ) -> Tensor:
         """Stem maps and per tap (patches (B, N, E), prefix (B, T, E)) -> (B, outputs, 2h0, 2w0)."""
-        maps = [
+        return self.fusion([*stem_maps, *self.reassembled(tapped, grid)])
+
+    def reassembled(
+        self, tapped: Sequence[tuple[Tensor, Tensor]], grid: tuple[int, int]
+    ) -> list[Tensor]:
+        """Make the maps of the last taps, fine to coarse, (B, F, h * scale, w * scale) each."""
+        stages = list(self.reassemble)[len(self.reassemble) - len(tapped) :]
+        return [
             stage(patches, prefix[:, :1], grid)  # the [class] token is the first prefix token
-            for stage, (patches, prefix) in zip(self.reassemble, tapped, strict=True)
+            for stage, (patches, prefix) in zip(stages, tapped, strict=True)
         ]
-        return self.fusion([*stem_maps, *maps])
 
 
 def token_scales(count: int, patch_stride: int, finest: int) -> list[float]:

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from getam_core.errors import InputError
 from getam_core.vit.backbone import build_vit, normalisation, split_hybrid
+from getam_core.vit.cnn import SegmentationCNN, build_cnn
 from getam_core.vit.dpt import DPT, default_taps, resize, token_scales
 from getam_core.vit.library import unknown
-from getam_core.vit.stem import FINEST, Stem, build_stem
+from getam_core.vit.stem import FINEST, Stem, build_stem, finer_channels
 
-HEADS = ("class", "ts_cam")
+HEADS = ("class", "pooled", "ts_cam")
 
 
 class SegmentationTransformer(nn.Module):
@@ -31,8 +32,12 @@ class SegmentationTransformer(nn.Module):
     stem : CNN in front of the transformer, or None.
     stem_maps : how many of the stem's maps, the last left out, the decoder reads, counted from
         the coarse end.
-    ts_cam : number of classes C that a TS-CAM head finds: a 3 x 3 convolution of the last patch
-        tokens, whose mean is the logit (Gao et al. 2021). 0 for `vit`'s own head, on [class].
+    head : what the class logits are of.
+        "class": the [class] token, by `vit`'s own head.
+        "pooled": the mean of the last reassembled map, by a linear layer, as in GETAM's released
+        code. `vit` then needs no head, and loses its last norm, which nothing reads.
+        "ts_cam": a 3 x 3 convolution of the last patch tokens, of which the logit is the mean (Gao
+        et al. 2021).
     """
 
     def __init__(
@@ -42,12 +47,17 @@ class SegmentationTransformer(nn.Module):
         taps: Sequence[int],
         stem: Stem | None = None,
         stem_maps: int = 0,
-        ts_cam: int = 0,
+        head: str = "class",
     ):
         super().__init__()
+        classes = decoder.outputs - 1
         self.vit, self.decoder, self.stem = vit, decoder, stem
         self.normalise = normalisation(vit) if stem is None else None
-        self.class_maps = nn.Conv2d(vit.embed_dim, ts_cam, 3, padding=1) if ts_cam else None
+        self.class_maps = self.pooled = None
+        if head == "ts_cam":
+            self.class_maps = nn.Conv2d(vit.embed_dim, classes, 3, padding=1)
+        elif head == "pooled":
+            self.pooled, vit.norm = nn.Linear(decoder.width, classes), nn.Identity()
         self.taps, self.stem_maps = list(taps), stem_maps
         self.stride = vit.patch_embed.patch_size[0] * (stem.stride if stem is not None else 1)
 
@@ -76,7 +86,10 @@ class SegmentationTransformer(nn.Module):
         """Images (B, 3, H, W), RGB 0..1 -> class logits (B, C)."""
         grid = self.grid(images.shape[-2:])
         _, x = self._embed(images)
-        return self._classify(self.vit.forward_features(x), grid)
+        if self.pooled is None:
+            return self._classify(self.vit.forward_features(x), grid)
+        _, tapped = self._tokens(x, self.taps[-1:])
+        return self._classify_map(self.decoder.reassembled(tapped, grid)[-1])
 
     def classify_and_segment(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Run one forward pass for both outputs.
@@ -95,11 +108,12 @@ class SegmentationTransformer(nn.Module):
         """
         grid = self.grid(images.shape[-2:])
         stem_maps, x = self._embed(images)
-        tokens, tapped = self.vit.forward_intermediates(
-            x, indices=self.taps, return_prefix_tokens=True, output_fmt="NLC"
-        )
-        segmentation = self.decoder(stem_maps, tapped, grid)
-        return self._classify(tokens, grid), resize(segmentation, images.shape[-2:])
+        tokens, tapped = self._tokens(x, self.taps)
+        maps = self.decoder.reassembled(tapped, grid)
+        segmentation = resize(self.decoder.fusion([*stem_maps, *maps]), images.shape[-2:])
+        if self.pooled is None:
+            return self._classify(tokens, grid), segmentation
+        return self._classify_map(maps[-1]), segmentation
 
     def _embed(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """Return the stem's maps for the decoder, and what the transformer cuts into patches."""
@@ -107,6 +121,16 @@ class SegmentationTransformer(nn.Module):
             return [], self.normalise(images)
         *finer, last = self.stem(images)
         return finer[len(finer) - self.stem_maps :], last
+
+    def _tokens(self, x: Tensor, taps: Sequence[int]) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """Return the last tokens (B, T + N, E), and the tapped (patches, prefix) before norms."""
+        return self.vit.forward_intermediates(
+            x, indices=list(taps), return_prefix_tokens=True, output_fmt="NLC"
+        )
+
+    def _classify_map(self, last_map: Tensor) -> Tensor:
+        """Last reassembled map (B, F, h', w') -> class logits (B, C)."""
+        return self.pooled(last_map.mean((2, 3)))
 
     def _classify(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """Tokens (B, T + N, E) after the last norm -> class logits (B, C)."""
@@ -120,8 +144,7 @@ class SegmentationTransformer(nn.Module):
         heads = nn.ModuleList([self.decoder, self.vit.head])
         if hasattr(self.vit, "head_dist"):
             heads.append(self.vit.head_dist)
-        if self.class_maps is not None:
-            heads.append(self.class_maps)
+        heads.extend(head for head in (self.class_maps, self.pooled) if head is not None)
         in_heads = {id(p) for p in heads.parameters()}
         return {
             "backbone": [p for p in self.vit.parameters() if id(p) not in in_heads],
@@ -132,7 +155,7 @@ class SegmentationTransformer(nn.Module):
 
 def build_network(
     *,
-    name: str,
+    name: str | None,
     num_classes: int,
     image_size: int | tuple[int, int],
     options: dict[str, Any] | None = None,
@@ -144,13 +167,15 @@ def build_network(
     taps: Sequence[int] | None = None,
     readout: str = "project",
     head: str = "class",
-) -> SegmentationTransformer:
+) -> SegmentationTransformer | SegmentationCNN:
     """Assemble the network of a run.
 
     Parameters
     ----------
     name, image_size, num_classes, options, weights : see `build_vit`. timm's own hybrids
-        (vit_base_r50_s16_384) are split, so that the decoder reads the CNN's maps too.
+        (vit_base_r50_s16_384) are split, so that the decoder reads the CNN's maps too. None for
+        no transformer: the stem is the backbone, and everything else but the decoder's arguments
+        is without effect; see `build_cnn`.
     stem : arguments of `build_stem`, or None.
     decoder_width : channels inside the decoder; DPT has 256.
     decoder_stride : of the finest map that the decoder reads, where its head works; DPT has 4.
@@ -158,16 +183,24 @@ def build_network(
     decoder_kernel : side of the decoder's projections; see `FusionDecoder`.
     taps : blocks that the decoder reads; None for those of `default_taps`.
     readout : see `Reassemble`.
-    head : "class", logits of the [class] token, or "ts_cam"; see `SegmentationTransformer`.
+    head : "class", "pooled" or "ts_cam"; see `SegmentationTransformer`.
 
     Raises
     ------
     InputError
-        See `build_vit` and `build_stem`; taps that are not increasing block numbers; a
-        `decoder_stride` at which the stem has no map.
+        See `build_vit` and `build_stem`; taps that are not increasing block numbers, or leave out
+        the last block under the head "pooled"; a `decoder_stride` at which the stem has no map.
     """
     if head not in HEADS:
         raise unknown(f"head (one of {', '.join(HEADS)})", head, HEADS)
+    if name is None:
+        return build_cnn(
+            stem=stem,
+            num_classes=num_classes,
+            decoder_width=decoder_width,
+            decoder_stride=decoder_stride,
+            decoder_kernel=decoder_kernel,
+        )
     cnn = build_stem(**stem) if stem is not None else None
     vit = build_vit(
         name,
@@ -178,8 +211,10 @@ def build_network(
         stem=cnn,
     )
     cnn = cnn or split_hybrid(vit, name)
-    finer = _finer_maps(cnn, decoder_stride)
+    finer = finer_channels(cnn, decoder_stride) if cnn is not None else []
     taps = _checked_taps(taps, len(vit.blocks), count=4 - len(finer) if finer else 4)
+    if head == "pooled" and taps[-1] != len(vit.blocks) - 1:
+        raise InputError(f"taps {taps}: the head pooled needs the last, {len(vit.blocks) - 1}")
     patch_stride = vit.patch_embed.patch_size[0] * (cnn.stride if cnn is not None else 1)
     decoder = DPT(
         vit.embed_dim,
@@ -190,29 +225,8 @@ def build_network(
         readout=readout,
         kernel=decoder_kernel,
     )
-    network = SegmentationTransformer(
-        vit,
-        decoder,
-        taps,
-        cnn,
-        stem_maps=len(finer),
-        ts_cam=num_classes if head == "ts_cam" else 0,
-    )
+    network = SegmentationTransformer(vit, decoder, taps, cnn, stem_maps=len(finer), head=head)
     return network.to(memory_format=torch.channels_last)  # convolutions: a sixth faster on a CPU
-
-
-def _finer_maps(stem: Stem | None, decoder_stride: int) -> list[int]:
-    """Return the channels of the stem's maps that the decoder reads beside tokens."""
-    if stem is None:
-        return []
-    maps = zip(stem.channels[:-1], stem.strides[:-1], strict=True)
-    finer = {stride: channels for channels, stride in maps if stride >= decoder_stride}
-    if finer and decoder_stride not in finer:
-        raise InputError(
-            f"decoder_stride {decoder_stride}: the stem has maps of strides"
-            f" {', '.join(map(str, stem.strides))}; take one of these"
-        )
-    return list(finer.values())
 
 
 def _checked_taps(taps: Sequence[int] | None, depth: int, count: int) -> list[int]:

@@ -18,7 +18,14 @@ from torch.nn import functional as F
 
 from getam_core.classes import IMAGENET_MEAN, IMAGENET_STD
 from getam_core.errors import InputError
-from getam_core.vit.library import check_timm_name, from_hub, load_all, read_weights, unknown
+from getam_core.vit.library import (
+    check_timm_name,
+    from_hub,
+    load_all,
+    one_line,
+    read_weights,
+    unknown,
+)
 from getam_core.vit.probe import measure
 
 FINEST = 4  # a decoder gains little from stride 2, which costs as much as all other maps together
@@ -122,6 +129,7 @@ def build_stem(
     library: str = "timm",
     weights: Path | str | None = None,
     max_stride: int = 16,
+    dilated: bool = False,
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
     bgr: bool = False,
@@ -137,6 +145,8 @@ def build_stem(
     weights : a safetensors or torch file in the library's key names (the classifier in it is
         ignored), "hub" for the library's own download, None for random weights.
     max_stride : the coarsest map; layers beyond it are left out.
+    dilated : keep those layers instead, dilated so that they work at `max_stride`, as CAMs of CNNs
+        are usually made; timm's ResNets and their like.
     mean, std, bgr : see `Normalise`. pad, feature_scale : see `Stem`.
 
     Returns
@@ -155,10 +165,14 @@ def build_stem(
     std 1 / 255, pad 3 (without it 320 px give 19 x 19 cells at stride 16), feature_scale
     [1 / 250, 1 / 50, 1 / 20]: on photographs the maps' standard deviations are 230, 45 and 35.
     """
-    builders = {"timm": _timm_trunk, "torchvision": _torchvision_trunk}
-    if library not in builders:
-        raise unknown("library of stems", library, builders)
-    trunk = builders[library](name, weights, max_stride, pad)
+    if library not in ("timm", "torchvision"):
+        raise unknown("library of stems", library, ("timm", "torchvision"))
+    if library == "timm":
+        trunk = _timm_trunk(name, weights, max_stride, dilated)
+    elif dilated:
+        raise InputError(f"{name}: dilated stems are timm's; set library to timm")
+    else:
+        trunk = _torchvision_trunk(name, weights, max_stride, pad)
     channels, strides = measure(trunk, name, max_stride, pad)
     return Stem(
         trunk,
@@ -170,16 +184,25 @@ def build_stem(
     )
 
 
-def _timm_trunk(name: str, weights: Path | str | None, max_stride: int, pad: int) -> nn.Module:
+def _timm_trunk(name: str, weights: Path | str | None, max_stride: int, dilated: bool) -> nn.Module:
     check_timm_name(name)
-    reductions = timm.create_model(name, features_only=True).feature_info.reduction()
+    build = partial(timm.create_model, name, features_only=True)
+    if dilated:
+        build = partial(build, output_stride=max_stride)
+    try:
+        reductions = build().feature_info.reduction()
+    except (TypeError, NotImplementedError, AssertionError) as error:
+        if not dilated:
+            raise
+        raise InputError(f"{name}: cannot be dilated ({one_line(error)})") from error
     last = {stride: i for i, stride in enumerate(reductions) if FINEST <= stride <= max_stride}
     if not last:
         raise InputError(
             f"{name}: has strides {sorted(set(reductions))}, none from {FINEST} to"
             f" max_stride={max_stride}"
         )
-    return timm_features(name, weights, out_indices=tuple(last.values()))
+    options = {"output_stride": max_stride} if dilated else {}
+    return timm_features(name, weights, out_indices=tuple(last.values()), **options)
 
 
 def timm_features(name: str, weights: Path | str | None, **options: Any) -> nn.Module:
@@ -229,3 +252,21 @@ def _last_of_each_stride(layers: nn.Sequential, max_stride: int, pad: int) -> li
     layers.train()
     ends = [i for i, (a, b) in enumerate(pairwise([*strides, math.inf])) if a != b]
     return [i for i in ends if FINEST <= strides[i] <= max_stride]
+
+
+def finer_channels(stem: Stem, decoder_stride: int) -> list[int]:
+    """Return the channels of the maps before the last, from `decoder_stride` on.
+
+    Raises
+    ------
+    InputError
+        There are such maps, but none at `decoder_stride`.
+    """
+    maps = zip(stem.channels[:-1], stem.strides[:-1], strict=True)
+    finer = {stride: channels for channels, stride in maps if stride >= decoder_stride}
+    if finer and decoder_stride not in finer:
+        raise InputError(
+            f"decoder_stride {decoder_stride}: the stem has maps of strides"
+            f" {', '.join(map(str, stem.strides))}; take one of these"
+        )
+    return list(finer.values())

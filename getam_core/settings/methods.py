@@ -1,0 +1,32 @@
+"""Which method's maps a run's network can give; a stage alone, with some sections, cannot say."""
+
+from getam_core.errors import InputError
+from getam_core.settings.networks import ModelSettings
+from getam_core.settings.sections import CLASSIFIERS, Settings
+
+
+def check_methods(settings: Settings, source: str) -> None:
+    """Raise `InputError` where the network cannot give the maps that are asked of it."""
+    train, model = settings.train, settings.model
+    reason = _missing(train.maps.method, model)
+    if reason and train.classification_epochs < train.epochs:
+        raise InputError(f"{source}: train.maps.method: {train.maps.method} {reason}")
+    for name in settings.evaluate.seeds:
+        own = name not in CLASSIFIERS or name == settings.own_method
+        if own and (reason := _missing(name, model)):
+            raise InputError(f"{source}: evaluate.seeds: {name} {reason}; or leave it out")
+        if name == "ts_cam" and model.name is None:
+            raise InputError(f"{source}: evaluate.seeds: ts_cam needs a transformer; leave it out")
+
+
+def _missing(method: str, model: ModelSettings) -> str | None:
+    """Say what the run's own network lacks for a method; None where it lacks nothing."""
+    if method == "cnn_cam":
+        return None if model.name is None else "needs a CNN alone: set model.name to null"
+    if model.name is None:
+        return "needs a transformer, and model.name is null: take cnn_cam"
+    if method in ("cam_ignore", "cam_add") and model.head != "class":
+        return "needs a linear head on the tokens: set model.head to class"
+    if method == "ts_cam" and model.head != "ts_cam":
+        return "needs its own head: set model.head to ts_cam"
+    return None

@@ -1,0 +1,92 @@
+"""The states of a training on disk: the one it resumes from, and those of epochs that are kept."""
+
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from getam_core.checkpoint import load_resumable, load_same, save_checkpoint
+
+
+class States:
+    """States of one training, `path` and its neighbours `<stem>.epoch<number>` and `<stem>.best`.
+
+    Parameters
+    ----------
+    path : rewritten again and again; outside the workflow's outputs.
+    settings : plain values that identify the run: state of others is set aside, not resumed.
+    resume_from : state to start from where `path` has none; that of other settings is refused.
+    keep_last : number of epochs whose state is kept, the last ones.
+    keep_best : keep that of the epoch with the highest class mAP, of the half that was trained
+        last: the decoder of an earlier one is not trained.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        settings: dict[str, Any],
+        *,
+        resume_from: Path | None = None,
+        keep_last: int = 0,
+        keep_best: bool = False,
+    ):
+        self.path, self.settings, self.resume_from = path, settings, resume_from
+        self.keep_last, self.keep_best = keep_last, keep_best
+
+    def load(self, *, set_aside: bool = True) -> dict[str, Any] | None:
+        """Return the state to go on from, or None.
+
+        `set_aside` is for one process of several: the others read when it has.
+
+        Raises
+        ------
+        InputError
+            `resume_from` is missing, damaged, or of other settings.
+        """
+        state = load_resumable(self.path, self.settings) if set_aside else None
+        if not set_aside and self.path.exists():
+            state = load_same(self.path, self.settings)
+        if state is None and self.resume_from is not None:
+            return load_same(self.resume_from, self.settings)
+        return state
+
+    def save(self, content: dict[str, Any]) -> None:
+        """Write the state to resume from."""
+        save_checkpoint(self.path, content | {"settings": self.settings})
+
+    def keep(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Keep the saved state of an epoch's end if it is wanted; its row is the last of `rows`."""
+        epoch = rows[-1]["epoch"]
+        if self.keep_last:
+            self._copy_to(f"epoch{epoch:03d}")
+            for number, file in self._epochs():
+                if not epoch - self.keep_last < number <= epoch:
+                    file.unlink()
+        if self.keep_best and _is_best(rows):
+            self._copy_to("best")
+
+    def remove(self) -> None:
+        """Remove the state to resume from, since training is complete."""
+        self.path.unlink(missing_ok=True)
+
+    def _copy_to(self, name: str) -> None:
+        """Link the saved state to a second name, which the next save leaves as it is."""
+        copy = self.path.with_name(f"{self.path.stem}.{name}{self.path.suffix}")
+        copy.unlink(missing_ok=True)
+        try:
+            os.link(self.path, copy)
+        except OSError:  # a file system without links
+            shutil.copy2(self.path, copy)
+
+    def _epochs(self) -> list[tuple[int, Path]]:
+        pattern = re.compile(rf"{re.escape(self.path.stem)}\.epoch(\d+){self.path.suffix}")
+        named = [(pattern.fullmatch(file.name), file) for file in self.path.parent.iterdir()]
+        return [(int(match[1]), file) for match, file in named if match]
+
+
+def _is_best(rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether the last row has the highest class mAP of its half."""
+    *earlier, last = [row["val_class_map"] for row in rows if row["phase"] == rows[-1]["phase"]]
+    return last is not None and all(value is None or last > value for value in earlier)

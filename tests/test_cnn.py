@@ -1,0 +1,66 @@
+"""A CNN as the whole backbone, with the decoder on its own maps."""
+
+import pytest
+import torch
+
+from getam_core.activation import cnn_cam
+from getam_core.errors import InputError
+from getam_core.training import load_network, save_network
+from getam_core.vit import SegmentationCNN, build_stem
+from tests.networks import network_of, random_images
+
+STEM = {"name": "test_resnet", "max_stride": 16}
+
+
+@pytest.fixture(scope="module")
+def network():
+    return network_of("vit", name=None, stem=STEM).eval()
+
+
+@torch.no_grad()
+def test_it_gives_logits_and_a_segmentation_of_the_images_size(network):
+    assert isinstance(network, SegmentationCNN)
+    images = random_images(2, 3, 64, 96)
+    logits, segmentation = network.classify_and_segment(images)
+    torch.testing.assert_close(logits, network(images))
+    assert logits.shape == (2, 3) and segmentation.shape == (2, 4, 64, 96)
+    assert cnn_cam(network, images, torch.ones(2, 3, dtype=torch.bool))[0].shape == (6, 4, 6)
+
+
+def test_every_parameter_gets_a_gradient_and_belongs_to_one_group(network):
+    for parameter in network.parameters():
+        if not parameter.any():  # a ResNet's branches begin at zero, and then pass no gradient
+            torch.nn.init.normal_(parameter)
+    logits, segmentation = network.classify_and_segment(random_images(2, 3, 64, 64))
+    (logits.square().sum() + segmentation.square().sum()).backward()
+    assert [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
+    grouped = [id(p) for group in network.parameter_groups().values() for p in group]
+    assert sorted(grouped) == sorted(id(p) for p in network.parameters())
+
+
+@torch.no_grad()
+def test_the_decoder_may_begin_at_a_coarser_map_and_a_checkpoint_knows(tmp_path):
+    built_by = {"name": None, "stem": STEM, "num_classes": 3, "image_size": 64}
+    built_by |= {"decoder_width": 8, "decoder_stride": 8}
+    network = network_of("vit", **built_by).eval()
+    assert len(network.decoder.stages) == 2
+    save_network(tmp_path / "n.pt", network, built_by, ["a", "b", "c"])
+    images = random_images(1, 3, 64, 64)
+    again = load_network(tmp_path / "n.pt").classify_and_segment(images)
+    assert torch.equal(again[1], network.classify_and_segment(images)[1])
+
+
+@torch.no_grad()
+def test_a_dilated_stem_keeps_its_last_layers_at_the_stride_asked_for():
+    plain = build_stem("resnet10t", max_stride=16)
+    dilated = build_stem("resnet10t", max_stride=16, dilated=True)
+    assert plain.channels[-1] == 256 and dilated.channels[-1] == 512
+    assert dilated(random_images(1, 3, 64, 64))[-1].shape == (1, 512, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "library"), [("squeezenet1_1", "torchvision"), ("vit_tiny_patch16_224", "timm")]
+)
+def test_a_network_that_cannot_be_dilated_is_refused(name, library):
+    with pytest.raises(InputError, match=f"{name}: (cannot be dilated|dilated stems are timm)"):
+        build_stem(name, library=library, dilated=True)

@@ -1,0 +1,132 @@
+"""One step of the second half, against the same step with a forward pass for each of its parts."""
+
+import pytest
+import torch
+
+from getam_core.activation import METHODS, maps_from, record
+from getam_core.training import Batch, Labelling, compile_parts, double_backward_step
+from getam_core.training.losses import (
+    Terms,
+    classification_loss,
+    saliency_loss,
+    segmentation_losses,
+)
+from getam_core.training.objective import label_batch
+from tests.networks import network_of, random_images
+
+WEIGHTS = {
+    "classification": 1.0,
+    "foreground": 1.0,
+    "background": 1.0,
+    "saliency": 1.0,
+    "dense_energy": 0.0,
+}
+CNN = {"name": None, "stem": {"name": "test_resnet", "max_stride": 16}}
+LABELS = {"gamma": 8.0, "alpha": 0.8}
+
+
+def batch():
+    valid = torch.ones(3, 64, 64, dtype=torch.bool)
+    valid[:, :, 56:] = False
+    return Batch(
+        images=random_images(3, 3, 64, 64).double(),
+        targets=torch.tensor([[1, 0, 1], [0, 0, 0], [0, 1, 0]], dtype=torch.bool),
+        valid=valid,
+        saliency=random_images(3, 64, 64) > 0.5,
+    )
+
+
+def gradients(model, total):
+    model.zero_grad()
+    total.backward()
+    return {name: parameter.grad for name, parameter in model.named_parameters()}
+
+
+def stepwise(model, data, labelling):
+    """The step by definition: maps of one forward pass, the losses of another."""
+    maps, _ = METHODS[labelling.method](model, data.images, data.targets, **labelling.maps)
+    labels = label_batch(data, maps, labelling.labels)
+    logits, segmentation = model.classify_and_segment(data.images)
+    return labels, Terms(
+        classification_loss(logits, data.targets, data.counted),
+        *segmentation_losses(segmentation, labels),
+        saliency_loss(segmentation, labels, data.saliency, data.valid),
+        torch.zeros(()),
+    )
+
+
+def assert_same_step(model, labelling):
+    data = batch()
+    outputs = double_backward_step(model, data, labelling)
+    found = gradients(model, outputs.terms.total(WEIGHTS))
+    labels, terms = stepwise(model, data, labelling)
+    assert torch.equal(outputs.labels, labels)
+    assert set(labels.unique().tolist()) > {0, 255}
+    for name, gradient in gradients(model, terms.total(WEIGHTS)).items():
+        assert gradient is not None and found[name] is not None, name
+        torch.testing.assert_close(found[name], gradient, rtol=1e-5, atol=1e-12, msg=name)
+
+
+@pytest.mark.parametrize("head", ["class", "pooled", "ts_cam"])
+@pytest.mark.parametrize("readout", ["project", "add", "ignore"])
+@pytest.mark.parametrize("kind", ["vit", "distilled", "stem"])
+def test_one_forward_pass_gives_the_step_of_two(kind, readout, head):
+    model = network_of(kind, readout=readout, head=head).double().train()
+    assert_same_step(model, Labelling({"coupling": "head_mean"}, LABELS))
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [
+        ("attention_gradient", {}),
+        ("grad_cam", {}),
+        ("grad_cam", {"head": "pooled"}),
+        ("cam_ignore", {}),
+        ("cam_add", {}),
+        ("ts_cam", {"head": "ts_cam"}),
+        ("cnn_cam", CNN),
+    ],
+)
+def test_any_method_gives_the_maps_of_the_second_half(method, changes):
+    model = network_of("vit", **changes).double().train()
+    for module in model.modules():  # batch statistics would tell the two forward passes apart
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eval()
+    assert_same_step(model, Labelling({}, LABELS, method))
+
+
+@pytest.mark.parametrize("labels", [{"method": "crf"}, {"refinement": "none"}])
+def test_labels_of_every_kind_train(labels):
+    assert_same_step(network_of("vit").double().train(), Labelling({}, LABELS | labels))
+
+
+@pytest.mark.parametrize("kind", ["vit", "stem"])
+def test_a_compiled_network_takes_the_same_step(kind):
+    data, labelling, found = batch(), Labelling({}, LABELS), []
+    for prepare in (lambda model: model, lambda model: compile_parts(model, "aot_eager")):
+        model = prepare(network_of(kind).double().train())
+        outputs = double_backward_step(model, data, labelling)
+        found.append((outputs.labels, gradients(model, outputs.terms.total(WEIGHTS))))
+    assert torch.equal(found[0][0], found[1][0])
+    torch.testing.assert_close(found[0][1], found[1][1])
+
+
+def test_the_pooled_logit_is_linear_in_the_mean_of_the_last_reassembled_map():
+    model, images, seen = network_of("vit", head="pooled").eval(), random_images(2, 3, 64, 64), []
+    model.decoder.reassemble[-1].register_forward_hook(lambda _m, _i, out: seen.append(out))
+    logits = model(images)
+    assert seen[0].shape == (2, 8, 2, 2)  # a stride-2 convolution of the 4 x 4 patches
+    pooled = seen[0].mean((2, 3)) @ model.pooled.weight.T + model.pooled.bias
+    torch.testing.assert_close(logits, pooled)
+    torch.testing.assert_close(model.classify_and_segment(images)[0], logits)
+
+
+def test_the_class_row_reaches_a_pooled_logit_where_the_readout_reads_the_class_token():
+    last = {}
+    for readout in ("project", "ignore"):
+        model = network_of("vit", head="pooled", readout=readout).eval()
+        images, targets = random_images(1, 3, 64, 64), torch.tensor([[True, False, False]])
+        with record(model) as tape:
+            logits = model(images)
+        last[readout] = maps_from(tape, logits, targets, blocks=1)
+    assert last["project"].any() and not last["ignore"].any()

@@ -1,0 +1,87 @@
+"""A training of seconds: made scenes, a tiny network, three epochs."""
+
+import signal
+
+import numpy as np
+import torch
+
+from getam_core.data import SCENE_CLASSES, TrainingSet, of_split, read_voc, write_scenes
+from getam_core.stores import StoreWriter
+from getam_core.training import Labelling, Plan, States, Trainer, class_map
+from tests.networks import tiny_network
+
+CPU = torch.device("cpu")
+LOSSES = ("classification", "foreground", "background", "saliency")
+WEIGHTS = dict.fromkeys(LOSSES, 1.0) | {"dense_energy": 0.0}
+
+
+def make_scenes(root):
+    """Forty images to train on, twelve to validate, and saliency; returns (root, entries)."""
+    write_scenes(root, train=40, val=12, size=32, seed=0)
+    entries = read_voc(root, {"train": "train", "val": "val"}, SCENE_CLASSES)
+    with StoreWriter(root / "saliency.h5", "saliency", SCENE_CLASSES, {}) as writer:
+        for entry in of_split(entries, "train"):
+            writer.write(entry.image_id, np.tile(np.uint8([30, 200]).repeat(16), (32, 1)))
+    return root, entries
+
+
+PLAN = Plan(
+    epochs=3,
+    classification_epochs=2,
+    batch_size=8,
+    optimizer="adamw",
+    learning_rate=dict.fromkeys(("stem", "backbone", "heads"), 3e-3),
+    second_half_scale=dict.fromkeys(("stem", "backbone", "heads"), 1.0),
+    schedule="cosine",
+    warmup=0.1,
+    weight_decay=0.05,
+    gradient_clip=1.0,
+    precision="float32",
+    loss_weights=WEIGHTS,
+    labelling=Labelling({}, {"gamma": 8.0}),
+    saliency_threshold=0.5,
+)
+
+
+class StopAt(TrainingSet):
+    """Raises a signal when its n-th item is asked for."""
+
+    left: int = -1
+    number = signal.SIGTERM
+
+    def __getitem__(self, index):
+        self.left -= 1
+        if self.left == 0:
+            signal.raise_signal(self.number)
+        return super().__getitem__(index)
+
+
+def trainer(
+    scenes,
+    folder,
+    *,
+    model=None,
+    settings=None,
+    plan=PLAN,
+    processes=None,
+    images=None,
+    **keeping,
+):
+    root, entries = scenes
+    training = of_split(entries, "train")[:images]
+    return Trainer(
+        model or tiny_network(drop_path_rate=0.2),
+        StopAt(training, SCENE_CLASSES, 32, (32, 40), 0, root / "saliency.h5"),
+        plan,
+        validate=lambda net: class_map(
+            net, entries=of_split(entries, "val"), classes=SCENE_CLASSES, size=32, device=CPU
+        ),
+        states=States(folder / "state.pt", settings or {"seed": 0}, **keeping),
+        events=folder / "events",
+        device=CPU,
+        processes=processes,
+    )
+
+
+def same_but_for_speed(rows):
+    return [{k: v for k, v in row.items() if k != "images_per_second"} for row in rows]
