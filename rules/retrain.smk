@@ -92,6 +92,7 @@ rule evaluate_deeplab:
 
 rule merge_deeplab_entries:
     input:
+        index="results/{run}/index.csv",
         entries=entries_of_retraining,
     output:
         miou="results/{run}/deeplabv2/miou.json",
@@ -102,5 +103,5 @@ rule merge_deeplab_entries:
     params:
         settings=stage_settings("data", "title"),
     shell:
-        "python -m workflow_scripts.merge_entries --run {wildcards.run} --entries {input.entries}"
-        " --settings {params.settings:q} --out {output.miou} --log {log}"
+        "python -m workflow_scripts.merge_entries --run {wildcards.run} --index {input.index}"
+        " --entries {input.entries} --settings {params.settings:q} --out {output.miou} --log {log}"

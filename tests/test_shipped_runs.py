@@ -21,6 +21,11 @@ def different(*sections):
     return [pytest.param(run, id=name) for name, run in first.values()]
 
 
+def classes_of(settings):
+    """How many; where the data says it, two."""
+    return len(settings.data.classes or ("cat", "dog"))
+
+
 @pytest.mark.parametrize("settings", different("saliency"))
 def test_the_saliency_network_is_built_and_runs(settings):
     network = build_saliency_network(settings, initial_weights=False).eval()
@@ -34,7 +39,7 @@ def test_the_network_is_built_and_runs(settings):
     model = settings.model.model_dump() | {"weights": None}
     if model["stem"]:
         model["stem"]["weights"] = None
-    classes = len(settings.data.classes or ("found", "in the data"))
+    classes = classes_of(settings)
     network = build_network(**model, num_classes=classes).eval()
     side = settings.train.crop_size
     with torch.inference_mode():
@@ -43,9 +48,10 @@ def test_the_network_is_built_and_runs(settings):
     assert segmentation.shape == (1, classes + 1, side, side)
 
 
+@pytest.mark.parametrize("settings", different("data", "deeplab"))
 def test_the_network_that_is_retrained_is_built_and_runs(settings):
-    network = build_deeplab(**network_of(settings)).eval()
+    network = build_deeplab(**network_of(settings, classes_of(settings))).eval()
     side = settings.deeplab.crop_size
     with torch.inference_mode():
         logits = network.decode_head(network.extract_feat(torch.rand(1, 3, side, side)))
-    assert logits.shape == (1, len(settings.data.classes) + 1, side // 8 + 1, side // 8 + 1)
+    assert logits.shape == (1, classes_of(settings) + 1, side // 8 + 1, side // 8 + 1)

@@ -91,6 +91,8 @@ def torch_device(arguments: argparse.Namespace) -> "torch.device":  # noqa: F821
     """
     import torch  # only the stages that compute pay for the import
 
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # that torchrun started here
+    arguments.threads = max(1, arguments.threads // processes)
     torch.set_num_threads(arguments.threads)
     has_gpu = torch.cuda.is_available()
     if arguments.device == "cuda" and not has_gpu:

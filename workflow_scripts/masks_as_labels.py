@@ -2,15 +2,16 @@
 
 import argparse
 
-from getam_core.data import of_split, read_index
+from getam_core.data import class_names, of_split, read_index
 from getam_core.evaluation import masks_of, read_mask_index
 from getam_core.stores import StoreWriter, import_png
 from workflow_scripts import command
 
 
 def main(arguments: argparse.Namespace) -> None:
-    classes = command.settings_of(arguments).data.classes
-    entries = of_split(read_index(arguments.index), "train")
+    index = read_index(arguments.index)
+    classes = class_names(command.settings_of(arguments).data.classes, index)
+    entries = of_split(index, "train")
     masks = masks_of(entries, read_mask_index(arguments.masks))
     with StoreWriter(arguments.out, "labels", classes, {"supervision": "masks"}) as writer:
         import_png(masks, writer, len(classes))

@@ -7,22 +7,32 @@ from typing import Any
 
 import torch
 
+from getam_core.data import class_names, read_index
 from getam_core.errors import InputError
 from getam_core.files import digest
 from getam_core.settings import Settings
 from getam_core.stores import open_store
-from getam_core.training.precision import uses_bfloat16
+from getam_core.training import Processes, joined
+from getam_core.training.precision import number_format
 from workflow_scripts import command
 
 
 def main(arguments: argparse.Namespace) -> None:
-    device = join_group(arguments)
-    from getam_core import deeplab  # after the device: mmengine takes any GPU that it can see
+    if arguments.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # mmengine takes any GPU that it can see
+    with joined(command.torch_device(arguments)) as (processes, device):
+        retrain(arguments, processes, device)
+
+
+def retrain(arguments: argparse.Namespace, processes: Processes, device: torch.device) -> None:
+    """Train, and let the first process write what it made."""
+    from getam_core import deeplab  # after the device: see above
 
     settings = command.settings_of(arguments)
+    classes = class_names(settings.data.classes, read_index(arguments.index))
     labels = labels_of(arguments, settings)
     torch.manual_seed(settings.seed)
-    built_by = network_of(settings)
+    built_by = network_of(settings, len(classes))
     network = deeplab.build_deeplab(**built_by)
     asked = settings.deeplab
     if asked.weights is not None:
@@ -37,7 +47,7 @@ def main(arguments: argparse.Namespace) -> None:
         learning_rate=asked.learning_rate,
         head_rate=asked.head_rate,
         weight_decay=asked.weight_decay,
-        bfloat16=uses_bfloat16(asked.precision, device),
+        bfloat16=number_format(asked.precision, device) == torch.bfloat16,
         seed=settings.seed,
         checkpoint_minutes=asked.checkpoint_minutes,
     )
@@ -46,40 +56,24 @@ def main(arguments: argparse.Namespace) -> None:
         plan,
         index=arguments.index,
         labels=arguments.labels,
-        classes=settings.data.classes,
+        classes=classes,
         state=arguments.state,
         settings=identity(arguments),
         events=arguments.events,
         device=device,
         workers=arguments.threads if device.type == "cuda" else 0,
     )
-    if command.rank() == 0:
+    if processes.is_first:
         deeplab.write_rows(arguments.metrics, rows)
         deeplab.save_deeplab(
             arguments.out,
             network,
             built_by,
-            classes=settings.data.classes,
+            classes=classes,
             settings=json.loads(arguments.settings),
             labels=labels,
         )
         arguments.state.unlink(missing_ok=True)
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
-
-
-def join_group(arguments: argparse.Namespace) -> torch.device:
-    """Choose the device, and join the other processes if there are any."""
-    if arguments.device == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    arguments.threads = max(1, arguments.threads // processes)
-    device = command.torch_device(arguments)
-    if processes > 1:
-        if device.type == "cuda":
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    return device
 
 
 def labels_of(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
@@ -94,12 +88,10 @@ def labels_of(arguments: argparse.Namespace, settings: Settings) -> dict[str, An
     return labels.settings
 
 
-def network_of(settings: Settings) -> dict[str, Any]:
-    """Unpack the settings into the arguments of `build_deeplab`."""
+def network_of(settings: Settings, num_classes: int) -> dict[str, Any]:
+    """Unpack the settings into the arguments of `build_deeplab`; the background is a class more."""
     keys = {"depth", "width", "dilations", "batch_norm", "crop_size"}
-    return settings.deeplab.model_dump(include=keys) | {
-        "num_classes": len(settings.data.classes) + 1
-    }
+    return settings.deeplab.model_dump(include=keys) | {"num_classes": num_classes + 1}
 
 
 def identity(arguments: argparse.Namespace) -> dict[str, Any]:

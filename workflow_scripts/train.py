@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -36,8 +35,6 @@ NOT_IDENTITY = ("checkpoint_minutes", "keep_last", "keep_best", "resume_from")
 
 
 def main(arguments: argparse.Namespace) -> None:
-    # torchrun starts several processes on a machine: they share its threads
-    arguments.threads = max(1, arguments.threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     with joined(command.torch_device(arguments)) as (processes, device):
         trainer, write = prepare(arguments, processes, device)
         rows = trainer.run()
