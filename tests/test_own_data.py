@@ -67,7 +67,7 @@ def test_two_folders_of_pictures_become_labels_and_figures(tmp_path):
         masks = index | {"root": "pictures", "out": f"masks_{split}.csv"}
         stage("check_masks", files=masks, split=split)
         scored = index | {"masks": f"masks_{split}.csv", "labels": store, "out": f"{split}.json"}
-        stage("evaluate_labels", files=scored, split=split)
+        stage("evaluate_labels", files=scored, split=split, method="getam")
         assert open_store(tmp_path / store).classes == ("cat", "dog")
     entries = [tmp_path / "train.json", tmp_path / "val.json"]
     stage("merge_entries", files=index | {"out": "miou.json"}, run="tiny", entries=entries)
