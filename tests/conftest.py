@@ -12,6 +12,14 @@ from tests.voc_kit import add_image, write_list
 REPOSITORY = Path(__file__).parents[1]
 
 
+LONGEST = ("test_workflow", "test_retraining")  # runs of the whole workflow
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, lest one process works on them alone at the end."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     return REPOSITORY

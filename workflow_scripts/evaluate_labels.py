@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 def described(store: Store, split: str, method: str, matrix: ConfusionMatrix) -> dict[str, Any]:
     """The entry of pseudo labels, or of the predictions of the trained or retrained network."""
-    if "deeplab" in store.settings:
+    if "labels" in store.settings:  # those that DeepLabv2 was trained on
         return retrained_entry(split, matrix, store.classes, store.settings)
     what = {"labels": "pseudo_labels", "predictions": "segmentation"}[store.kind]
     stage = {"labels": "pseudo_labels", "predictions": "predict"}[store.kind]
