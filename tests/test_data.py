@@ -16,11 +16,10 @@ from getam_core.data import (
     read_image,
     read_index,
     read_voc,
-    to_tensor,
-    to_uint8,
     voc_folder,
     write_index,
 )
+from getam_core.data.tensors import to_tensor, to_uint8
 from getam_core.errors import InputError
 from tests.voc_kit import CLASSES, SPLITS, annotation, write_list
 

@@ -19,16 +19,15 @@ from getam_core.evaluation import (
     evaluate_label_maps,
     find_masks,
     label_entry,
-    label_map,
     mean_average_precision,
     merge_entries,
-    predict_split,
     read_mask,
     read_mask_index,
     seed_entry,
-    segment_image,
     write_mask_index,
 )
+from getam_core.evaluation.inference import label_map, segment_image
+from getam_core.evaluation.predict import predict_split
 from getam_core.stores import StoreWriter, open_store
 
 CLASSES = ("circle", "square")

@@ -3,7 +3,7 @@
 import pytest
 
 from getam_core.errors import InputError
-from getam_core.evaluation import sweep_variants
+from getam_core.evaluation.ablation import sweep_variants
 from getam_core.settings import SWEEPS, Settings
 
 GRIDS = {"alpha": (0.5, 1.0), "gamma": (2.0, 32.0)}

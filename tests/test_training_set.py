@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from getam_core.data import (
-    TrainingSet,
-    image_loader,
     of_split,
     read_voc,
 )
+from getam_core.data.training_set import TrainingSet, image_loader
 from getam_core.errors import InputError
 from getam_core.stores import StoreWriter
 from tests.voc_kit import CLASSES, SPLITS

@@ -5,7 +5,8 @@ import signal
 import numpy as np
 import torch
 
-from getam_core.data import SCENE_CLASSES, TrainingSet, of_split, read_voc, write_scenes
+from getam_core.data import SCENE_CLASSES, of_split, read_voc, write_scenes
+from getam_core.data.training_set import TrainingSet
 from getam_core.stores import StoreWriter
 from getam_core.training import Labelling, Plan, States, Trainer, class_map
 from tests.networks import tiny_network

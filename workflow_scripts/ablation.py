@@ -7,12 +7,11 @@ import numpy as np
 
 from getam_core.data import of_split, read_index
 from getam_core.evaluation import (
-    evaluate_variants,
     label_entry,
     masks_of,
     read_mask_index,
-    sweep_variants,
 )
+from getam_core.evaluation.ablation import evaluate_variants, sweep_variants
 from getam_core.files import atomic_path, write_json
 from getam_core.report import sweep_figure
 from getam_core.settings import SWEEPS

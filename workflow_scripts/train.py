@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from getam_core.data import TrainingSet, class_names, of_split, read_index
+from getam_core.data import class_names, of_split, read_index
+from getam_core.data.training_set import TrainingSet
 from getam_core.errors import InputError
 from getam_core.files import digest
 from getam_core.settings import CLASSIFIERS, Settings

@@ -3,16 +3,18 @@
 Reading order: `index` (what a run knows of an image), `listing` (what a reader finds, and all that
 is wrong with it), `check` (does every image open), `problems` (one message). The readers: `voc`
 with `augmented`, `coco`, `folder` with `class_folders`, `label_file` and `splits`. Then `images`
-(file to array to tensor), `geometry` (crops, sides), `training_set` (samples), `batches` (whole
-images, for inference). Beside them `scenes`, with `shapes` and `textures`: a made data set for the
-demo.
+(file to array) and `geometry` (crops, sides). Beside them `scenes`, with `shapes` and `textures`: a
+made data set for the demo.
+
+`tensors` (array to tensor), `training_set` (samples) and `batches` (whole images, for inference)
+are imported by name: importing torch takes longer than many stages do.
 """
 
 from getam_core.data.check import check_images
 from getam_core.data.coco import list_coco
 from getam_core.data.folder import list_folder
 from getam_core.data.geometry import random_crop, resize, resize_to_stride
-from getam_core.data.images import read_image, to_tensor, to_uint8
+from getam_core.data.images import read_image
 from getam_core.data.index import (
     Entry,
     class_names,
@@ -30,7 +32,6 @@ from getam_core.data.scenes import (
     write_salient_scenes,
     write_scenes,
 )
-from getam_core.data.training_set import TrainingSet, image_loader
 from getam_core.data.voc import list_voc, read_voc, voc_folder
 
 __all__ = [
@@ -38,12 +39,10 @@ __all__ = [
     "Entry",
     "Listing",
     "Scene",
-    "TrainingSet",
     "check_images",
     "class_names",
     "class_targets",
     "draw_scene",
-    "image_loader",
     "list_coco",
     "list_folder",
     "list_voc",
@@ -55,8 +54,6 @@ __all__ = [
     "read_voc",
     "resize",
     "resize_to_stride",
-    "to_tensor",
-    "to_uint8",
     "voc_folder",
     "write_index",
     "write_salient_scenes",

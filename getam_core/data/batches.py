@@ -8,8 +8,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from getam_core.data.geometry import resize_to_stride
-from getam_core.data.images import read_image, to_tensor
+from getam_core.data.images import read_image
 from getam_core.data.index import Entry
+from getam_core.data.tensors import to_tensor
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,9 @@
-"""Images at the door: files to RGB arrays, arrays to tensors and back."""
+"""Images at the door: files to RGB arrays."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
 
 from getam_core.errors import InputError
 
@@ -38,14 +36,3 @@ def read_image(path: Path | str) -> np.ndarray:
     if image is None:
         raise InputError(f"{path}: not an image that can be decoded")
     return image
-
-
-def to_tensor(image: np.ndarray) -> Tensor:
-    """Turn (H, W, 3) uint8 RGB into (3, H, W) float32, 0..1."""
-    return torch.from_numpy(image).permute(2, 0, 1).contiguous().float().div_(255)
-
-
-def to_uint8(image: Tensor) -> np.ndarray:
-    """Turn (3, H, W) float RGB, 0..1, into (H, W, 3) uint8; values outside are clipped."""
-    scaled = image.detach().clamp(0, 1).mul(255).round().to(torch.uint8)
-    return scaled.permute(1, 2, 0).contiguous().cpu().numpy()

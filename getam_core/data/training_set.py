@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from getam_core.data.geometry import random_crop
-from getam_core.data.images import read_image, to_tensor
+from getam_core.data.images import read_image
 from getam_core.data.index import Entry, class_targets
 from getam_core.data.problems import raise_problems
+from getam_core.data.tensors import to_tensor
 from getam_core.errors import InputError
 from getam_core.stores import Store, open_store
 

@@ -2,12 +2,13 @@
 
 Reading order: `masks` (ground truth; with `coco_masks`, which are rendered, and `mask_labels`),
 `confusion` (the figure: one matrix over the set), `label_maps` and `seeds` (stores against masks),
-`inference` and `predict` (the segmentation of one image, of a split), `ablation` (label settings
-against each other), `entries` (what miou.json says).
+`entries` (what miou.json says).
+
+`inference` and `predict` (the segmentation of one image, of a split) and `ablation` (label settings
+against each other) are imported by name: importing torch takes longer than many stages do.
 """
 
 from getam_core.average_precision import average_precision, mean_average_precision
-from getam_core.evaluation.ablation import evaluate_variants, sweep_variants
 from getam_core.evaluation.coco_masks import coco_masks
 from getam_core.evaluation.confusion import ConfusionMatrix
 from getam_core.evaluation.entries import (
@@ -17,7 +18,6 @@ from getam_core.evaluation.entries import (
     retrained_entry,
     seed_entry,
 )
-from getam_core.evaluation.inference import label_map, segment_image
 from getam_core.evaluation.label_maps import evaluate_label_maps
 from getam_core.evaluation.mask_labels import voc_mask_labels
 from getam_core.evaluation.masks import (
@@ -29,7 +29,6 @@ from getam_core.evaluation.masks import (
     read_mask_index,
     write_mask_index,
 )
-from getam_core.evaluation.predict import predict_split
 from getam_core.evaluation.seeds import THRESHOLDS, seed_curve
 
 __all__ = [
@@ -39,23 +38,18 @@ __all__ = [
     "check_masks",
     "coco_masks",
     "evaluate_label_maps",
-    "evaluate_variants",
     "find_masks",
     "folder_masks",
     "label_entry",
-    "label_map",
     "masks_of",
     "mean_average_precision",
     "merge_entries",
-    "predict_split",
     "rank_maps",
     "read_mask",
     "read_mask_index",
     "retrained_entry",
     "seed_curve",
     "seed_entry",
-    "segment_image",
-    "sweep_variants",
     "voc_mask_labels",
     "write_mask_index",
 ]

@@ -4,11 +4,15 @@ The mean of per-image scores is another figure: this is the one of PASCAL VOC. S
 so matrices of shards add up.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from torch import Tensor
 
 from getam_core.classes import IGNORE
 from getam_core.errors import InputError
+
+if TYPE_CHECKING:  # its import takes longer than many an evaluation
+    from torch import Tensor
 
 
 class ConfusionMatrix:
@@ -33,7 +37,7 @@ class ConfusionMatrix:
         self.counts = np.zeros((num_classes, num_classes + 1), np.int64)
         self.images = 0
 
-    def update(self, prediction: np.ndarray | Tensor, mask: np.ndarray | Tensor) -> None:
+    def update(self, prediction: "np.ndarray | Tensor", mask: "np.ndarray | Tensor") -> None:
         """Count one image, or a batch of them.
 
         Parameters
@@ -95,8 +99,8 @@ class ConfusionMatrix:
         return float(self.counts[:, :-1].sum() / total) if total else float("nan")
 
 
-def _labels(values: np.ndarray | Tensor) -> np.ndarray:
-    values = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+def _labels(values: "np.ndarray | Tensor") -> np.ndarray:
+    values = np.asarray(values.cpu() if hasattr(values, "cpu") else values)
     if values.dtype != np.uint8:
         if values.size and (values.min() < 0 or values.max() > IGNORE):
             raise InputError(f"labels must be 0..{IGNORE}, found {values.min()}..{values.max()}")

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from getam_core.data.geometry import resize_to_stride
-from getam_core.data.images import to_tensor
+from getam_core.data.tensors import to_tensor
 from getam_core.refine import dense_crf
 
 

@@ -11,7 +11,7 @@ from timm.data import ImageNetInfo, infer_imagenet_subset, resolve_model_data_co
 from torch import Tensor, nn
 
 from getam_core.data.geometry import resize, resize_to_stride
-from getam_core.data.images import to_tensor
+from getam_core.data.tensors import to_tensor
 from getam_core.errors import InputError
 from getam_core.training import load_network
 from getam_core.training.network_file import read_classes

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from getam_core.data import Entry, read_image
-from getam_core.data.images import to_tensor
+from getam_core.data.tensors import to_tensor
 from getam_core.errors import InputError
 from getam_core.stores import Store, read_maps
 

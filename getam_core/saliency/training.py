@@ -13,7 +13,9 @@ import torch
 from tqdm import tqdm
 
 from getam_core.checkpoint import load_resumable, save_checkpoint
-from getam_core.data import image_loader, resize, resize_to_stride, to_tensor
+from getam_core.data import resize, resize_to_stride
+from getam_core.data.tensors import to_tensor
+from getam_core.data.training_set import image_loader
 from getam_core.errors import InputError
 from getam_core.saliency.loss import structure_loss
 from getam_core.saliency.network import SaliencyNetwork, predict_saliency

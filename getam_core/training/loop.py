@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from getam_core.data import TrainingSet
+from getam_core.data.training_set import TrainingSet
 from getam_core.errors import InputError, Interrupted
 from getam_core.training.batches import Order, load_parts
 from getam_core.training.dense_energy import DenseEnergy

@@ -1,0 +1,23 @@
+"""What stages import: torch alone takes longer than many of them."""
+
+import subprocess
+import sys
+
+import pytest
+
+WITHOUT_TORCH = (
+    "check_masks",
+    "evaluate_labels",
+    "evaluate_seed",
+    "make_scenes",
+    "merge_entries",
+    "merge_shards",
+    "prepare_data",
+    "report",
+)
+
+
+@pytest.mark.parametrize("script", WITHOUT_TORCH)
+def test_a_stage_that_computes_without_torch_does_not_import_it(script, repository):
+    code = f"import sys, workflow_scripts.{script}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=repository)
