@@ -3,7 +3,7 @@
 Reading order: `masks` (ground truth; with `coco_masks`, which are rendered, and `mask_labels`),
 `confusion` (the figure: one matrix over the set), `label_maps` and `seeds` (stores against masks),
 `inference` and `predict` (the segmentation of one image, of a split), `ablation` (label settings
-against each other), `entries` (what miou.json says).
+against each other), `entries` (what miou.json says), `submission` (for VOC's evaluation server).
 """
 
 from getam_core.average_precision import average_precision, mean_average_precision
@@ -31,6 +31,7 @@ from getam_core.evaluation.masks import (
 )
 from getam_core.evaluation.predict import predict_split
 from getam_core.evaluation.seeds import THRESHOLDS, seed_curve
+from getam_core.evaluation.submission import write_submission
 
 __all__ = [
     "THRESHOLDS",
@@ -58,4 +59,5 @@ __all__ = [
     "sweep_variants",
     "voc_mask_labels",
     "write_mask_index",
+    "write_submission",
 ]
