@@ -18,7 +18,13 @@ from getam_core.training.network_file import (
     read_classes,
     save_network,
 )
-from getam_core.training.objective import Batch, Labelling, double_backward_step
+from getam_core.training.objective import (
+    Batch,
+    Labelling,
+    double_backward_step,
+    label_batch,
+    map_pass,
+)
 from getam_core.training.states import States
 from getam_core.training.validation import class_map
 
@@ -35,7 +41,9 @@ __all__ = [
     "compile_parts",
     "double_backward_step",
     "joined",
+    "label_batch",
     "load_network",
+    "map_pass",
     "read_classes",
     "save_network",
     "write_metrics",
