@@ -3,9 +3,9 @@
 Reading order: `index` (what a run knows of an image), `listing` (what a reader finds, and all that
 is wrong with it), `check` (does every image open), `problems` (one message). The readers: `voc`
 with `augmented`, `coco`, `folder` with `class_folders`, `label_file` and `splits`. Then `images`
-(file to array to tensor), `geometry` (crops, sides), `training_set` (samples), `batches` (whole
-images, for inference). Beside them `scenes`, with `shapes` and `textures`: a made data set for the
-demo.
+(file to array to tensor), `geometry` (crops, sides), `cache` (decoded images, kept), `training_set`
+(samples), `batches` (whole images, for inference). Beside them `scenes`, with `shapes` and
+`textures`: a made data set for the demo.
 """
 
 from getam_core.data.check import check_images
