@@ -30,6 +30,7 @@ include: "rules/getam.smk"
 include: "rules/pseudo_labels.smk"
 include: "rules/retrain.smk"
 include: "rules/evaluate.smk"
+include: "rules/submission.smk"
 include: "rules/ablation.smk"
 include: "rules/report.smk"
 

@@ -193,6 +193,17 @@ def swept_saliency(wildcards):
     return rules.merge_saliency.output.saliency if used else []
 
 
+def test_folder(wildcards) -> str:
+    """The devkit with the test images: the data set's own, unless they are elsewhere."""
+    return run_settings(wildcards.run).submission.root or data_folder(wildcards)
+
+
+def index_of_split(wildcards) -> str:
+    """Where the images of a split are listed."""
+    own = "submission/" if wildcards.split == "test" else ""
+    return f"results/{wildcards.run}/{own}index.csv"
+
+
 def entries_of_run(wildcards):
     """What miou.json holds."""
     folder = f"results/{wildcards.run}/evaluation"

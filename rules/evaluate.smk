@@ -3,7 +3,7 @@
 
 rule predict:
     input:
-        index="results/{run}/index.csv",
+        index=index_of_split,
         checkpoint="results/{run}/train/checkpoint.pt",
     output:
         predictions="results/{run}/predictions/{split}.h5",
@@ -11,6 +11,8 @@ rule predict:
         "results/{run}/logs/predict_{split}.log",
     benchmark:
         "results/{run}/benchmarks/predict_{split}.tsv"
+    wildcard_constraints:
+        split="train|val|test",
     conda:
         "../envs/getam.yaml"
     threads: 8

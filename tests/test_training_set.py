@@ -90,6 +90,19 @@ def test_the_cache_stays_within_its_bytes(voc):
     dataset = training_set(voc, cache_bytes=one_image)
     for i in (0, 1):
         dataset[i]
-    assert list(dataset._cache) == [0]
+    assert 0 in dataset._cache and 1 not in dataset._cache
     dataset.entries[0].image.unlink()
     assert dataset[0]["image"].shape == (3, 16, 16)
+
+
+@pytest.mark.parametrize("salient", [True, False])
+def test_what_a_worker_decoded_is_there_for_others_and_for_the_next_epoch(voc, salient):
+    saliency = write_saliency(voc, "a", "bb") if salient else None
+    dataset, alone = (training_set(voc, saliency=saliency) for _ in range(2))
+    list(image_loader(dataset, batch_size=None, num_workers=1, timeout=60))
+    wanted = [alone[i] for i in (0, 1)]
+    for entry in dataset.entries:
+        entry.image.unlink()
+    for workers in (0, 1):
+        again = image_loader(dataset, batch_size=None, num_workers=workers)
+        assert all(equal(item, wanted[i]) for i, item in enumerate(again))

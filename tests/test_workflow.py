@@ -68,6 +68,13 @@ def test_a_finished_run_plans_nothing(finished):
     assert finished.planned() == set()
 
 
+def test_a_submission_trains_nothing_whatever_its_list(finished):
+    finished.configure(submission={"list": "val"})
+    assert finished.planned() <= {"report"}
+    planned = finished.planned(targets=["results/tiny/submission.tar.gz"])
+    assert planned == {"list_test", "predict", "make_submission"}
+
+
 @pytest.mark.parametrize("by", ["file", "command line"])
 def test_alpha_replans_the_labels_and_what_follows_alone(finished, by):
     if by == "file":

@@ -3,18 +3,17 @@
 import argparse
 import json
 
-from getam_core.data import class_names, of_split, read_index
+from getam_core.data import of_split, read_index
 from getam_core.evaluation.predict import predict_split
 from getam_core.stores import StoreWriter
-from getam_core.training import load_network
+from getam_core.training import load_network, read_classes
 from workflow_scripts import command
 
 
 def main(arguments: argparse.Namespace) -> None:
     settings = command.settings_of(arguments)
-    index = read_index(arguments.index)
-    classes = class_names(settings.data.classes, index)
-    entries = of_split(index, arguments.split)
+    entries = of_split(read_index(arguments.index), arguments.split)
+    classes = read_classes(arguments.checkpoint)
     device = command.torch_device(arguments)
     predict = settings.predict
     header = json.loads(arguments.settings)
@@ -34,5 +33,5 @@ if __name__ == "__main__":
     arguments_parser = command.parser(
         __doc__, index="index.csv", checkpoint="checkpoint.pt", out="predictions.h5"
     )
-    arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
+    arguments_parser.add_argument("--split", required=True, choices=("train", "val", "test"))
     command.run(main, arguments_parser)

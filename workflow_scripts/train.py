@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from getam_core.data import class_names, of_split, read_index
+from getam_core.data import Entry, class_names, of_split, read_index
 from getam_core.data.training_set import TrainingSet
 from getam_core.errors import InputError
 from getam_core.files import digest
+from getam_core.report import TrainingPicture, spread
 from getam_core.settings import CLASSIFIERS, Settings
 from getam_core.training import (
     BUILDERS,
@@ -30,6 +31,8 @@ from getam_core.training import (
     write_metrics,
 )
 from workflow_scripts import command
+
+PICTURED = 4  # training images in TensorBoard
 
 # Of `train`: what says when states are kept, not what is trained.
 NOT_IDENTITY = ("checkpoint_minutes", "keep_last", "keep_best", "resume_from")
@@ -74,6 +77,7 @@ def prepare(
             size=train.crop_size,
             device=device,
         ),
+        draw=picture(arguments, settings, entries, classes),
         states=states_of(arguments, settings),
         events=arguments.events,
         device=device,
@@ -85,6 +89,23 @@ def prepare(
         save_network(arguments.out, network, built_by, classes, kind)
 
     return trainer, write
+
+
+def picture(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    entries: Sequence[Entry],
+    classes: Sequence[str],
+) -> TrainingPicture | None:
+    """Return what draws a few whole training images; None for a network that only classifies."""
+    train = settings.train
+    if arguments.classifier is not None or train.classification_epochs == train.epochs:
+        return None
+    chosen, size = spread(of_split(entries, "train"), PICTURED), train.crop_size
+    whole = (size, size)
+    samples = TrainingSet(chosen, classes, size, whole, settings.seed, arguments.saliency)
+    planned = plan(settings)
+    return TrainingPicture(samples, planned.labelling, planned.saliency_threshold)
 
 
 def states_of(arguments: argparse.Namespace, settings: Settings) -> States:

@@ -6,8 +6,8 @@ with `augmented`, `coco`, `folder` with `class_folders`, `label_file` and `split
 (file to array) and `geometry` (crops, sides). Beside them `scenes`, with `shapes` and `textures`: a
 made data set for the demo.
 
-`tensors` (array to tensor), `training_set` (samples) and `batches` (whole images, for inference)
-are imported by name: importing torch takes longer than many stages do.
+`tensors` (array to tensor), `cache` (decoded images, kept), `training_set` (samples) and `batches`
+(whole images, for inference) are imported by name: importing torch takes longer than many stages do.
 """
 
 from getam_core.data.check import check_images

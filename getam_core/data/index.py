@@ -25,7 +25,7 @@ class Entry:
     image : Path
         Absolute path of the image file.
     split : str
-        "train" or "val".
+        "train" or "val"; of an index of its own, "test".
     classes : tuple of str
         Names of the foreground classes present; may be empty.
     """

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, get_worker_info
+from torch.utils.data import DataLoader, Dataset
 
+from getam_core.data.cache import ImageCache
 from getam_core.data.geometry import random_crop
 from getam_core.data.images import read_image
 from getam_core.data.index import Entry, class_targets
@@ -45,8 +46,8 @@ class TrainingSet(Dataset):
         The random numbers of an item depend on (seed, epoch, index) alone, whatever the workers.
     saliency : Path or None
         A store of kind "saliency" that holds every entry, in the image's size.
-    cache_bytes : int
-        Decoded images are kept in memory up to this sum over all workers.
+    cache_bytes : int, optional
+        Decoded images are kept in memory up to this sum, for all workers; see `ImageCache`.
 
     Raises
     ------
@@ -62,16 +63,16 @@ class TrainingSet(Dataset):
         scale_range: tuple[int, int],
         seed: int,
         saliency: Path | str | None = None,
-        cache_bytes: int = 2 << 30,
+        cache_bytes: int | None = None,
     ):
         self.entries = list(entries)
         self.targets = torch.from_numpy(class_targets(entries, classes))
         self.size = size
         self.scale_range = scale_range
         self.seed = seed
-        self.cache_bytes = cache_bytes
-        self._cache: dict[int, Pair] = {}
-        self._cached_bytes = 0
+        self._cache = ImageCache(
+            len(self.entries), planes=saliency is not None, capacity=cache_bytes
+        )
         self._saliency = None if saliency is None else _open_saliency(saliency, self.entries)
         # In shared memory: workers that outlive an epoch hold a copy of this object.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
@@ -107,17 +108,8 @@ class TrainingSet(Dataset):
                     f"{entry.image_id}: saliency of {saliency.shape} pixels for an image of"
                     f" {image.shape[:2]}; compute the saliency again"
                 )
-        self._keep(index, (image, saliency))
+        self._cache.put(index, [image] if saliency is None else [image, saliency])
         return image, saliency
-
-    def _keep(self, index: int, pair: Pair) -> None:
-        """Cache a pair while it fits this process's share; nothing is ever thrown out."""
-        worker = get_worker_info()
-        size = sum(array.nbytes for array in pair if array is not None)
-        share = self.cache_bytes // (worker.num_workers if worker else 1)
-        if self._cached_bytes + size <= share:
-            self._cache[index] = pair
-            self._cached_bytes += size
 
 
 def image_loader(dataset: Dataset, **options: Any) -> DataLoader:

@@ -2,7 +2,7 @@
 
 Reading order: `masks` (ground truth; with `coco_masks`, which are rendered, and `mask_labels`),
 `confusion` (the figure: one matrix over the set), `label_maps` and `seeds` (stores against masks),
-`entries` (what miou.json says).
+`entries` (what miou.json says), `submission` (for VOC's evaluation server).
 
 `inference` and `predict` (the segmentation of one image, of a split) and `ablation` (label settings
 against each other) are imported by name: importing torch takes longer than many stages do.
@@ -30,6 +30,7 @@ from getam_core.evaluation.masks import (
     write_mask_index,
 )
 from getam_core.evaluation.seeds import THRESHOLDS, seed_curve
+from getam_core.evaluation.submission import write_submission
 
 __all__ = [
     "THRESHOLDS",
@@ -52,4 +53,5 @@ __all__ = [
     "seed_entry",
     "voc_mask_labels",
     "write_mask_index",
+    "write_submission",
 ]

@@ -74,5 +74,12 @@ class DataSettings(Section):
         return self
 
 
+class SubmissionSettings(Section):
+    """The test images of PASCAL VOC: a list of a devkit, without labels."""
+
+    list: str = "test"
+    root: str | None = None
+
+
 def _same(value: Any, own: Any) -> bool:
     return value == own or (isinstance(value, list) and tuple(value) == own)

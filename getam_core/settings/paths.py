@@ -39,6 +39,7 @@ def _named_paths(settings: Settings) -> list[tuple[str, str]]:
     source = settings.saliency.source if _uses_saliency(settings) else None
     named = {
         "data.sbd": settings.data.sbd,
+        "submission.root": settings.submission.root,
         "model.weights": settings.model.weights,
         "model.stem.weights": stem.weights if stem else None,
         "train.resume_from": settings.train.resume_from,

@@ -19,7 +19,7 @@ from getam_core.settings.base import (
     ScaleRange,
     Section,
 )
-from getam_core.settings.data import DataSettings
+from getam_core.settings.data import DataSettings, SubmissionSettings
 from getam_core.settings.deeplab import DeepLabSettings, DeepLabTestSettings
 from getam_core.settings.networks import ClassifierSettings, EncoderSettings, ModelSettings
 
@@ -237,6 +237,7 @@ class Settings(Section):
     getam: ExportedGetamSettings = ExportedGetamSettings()
     pseudo_labels: LabelSettings = LabelSettings()
     predict: PredictSettings = PredictSettings()
+    submission: SubmissionSettings = SubmissionSettings()
     deeplab: DeepLabSettings = DeepLabSettings()
     deeplab_test: DeepLabTestSettings = DeepLabTestSettings()
     evaluate: EvaluateSettings = EvaluateSettings()

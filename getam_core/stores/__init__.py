@@ -7,7 +7,7 @@ other programs; `python -m getam_core.stores verify FILE` says whether one is wh
 """
 
 from getam_core.stores.coco import export_coco
-from getam_core.stores.export import export_png
+from getam_core.stores.export import export_png, index_png
 from getam_core.stores.importing import import_png, label_pngs, read_label_png
 from getam_core.stores.layout import SCHEMA
 from getam_core.stores.maps import StoredMaps, read_maps, write_maps
@@ -24,6 +24,7 @@ __all__ = [
     "export_coco",
     "export_png",
     "import_png",
+    "index_png",
     "label_pngs",
     "merge_stores",
     "open_store",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
@@ -24,11 +25,16 @@ def export_png(store: Store, folder: Path | str) -> int:
     """
     if store.kind == "maps":
         raise InputError(f"{store.path}: maps cannot be PNG files; export labels or predictions")
-    colours = None if store.kind == "saliency" else palette().tobytes()
+    picture = Image.fromarray if store.kind == "saliency" else index_png
     for image_id in tqdm(store.ids(), desc="export", unit="image"):
-        image = Image.fromarray(store[image_id])
-        if colours is not None:
-            image.putpalette(colours)
+        image = picture(store[image_id])
         with atomic_path(Path(folder) / f"{image_id}.png") as temporary:
             image.save(temporary)
     return len(store)
+
+
+def index_png(labels: np.ndarray) -> Image.Image:
+    """Turn a label map (H, W), uint8, into a picture: indices are its values, colours are VOC's."""
+    picture = Image.fromarray(labels)
+    picture.putpalette(palette().tobytes())
+    return picture

@@ -12,8 +12,19 @@ from getam_core.training.dense_energy import DenseEnergy
 from getam_core.training.distributed import Processes, joined
 from getam_core.training.loop import Plan, Trainer
 from getam_core.training.metrics import write_metrics
-from getam_core.training.network_file import BUILDERS, load_network, save_network
-from getam_core.training.objective import Batch, Labelling, double_backward_step
+from getam_core.training.network_file import (
+    BUILDERS,
+    load_network,
+    read_classes,
+    save_network,
+)
+from getam_core.training.objective import (
+    Batch,
+    Labelling,
+    double_backward_step,
+    label_batch,
+    map_pass,
+)
 from getam_core.training.states import States
 from getam_core.training.validation import class_map
 
@@ -30,7 +41,10 @@ __all__ = [
     "compile_parts",
     "double_backward_step",
     "joined",
+    "label_batch",
     "load_network",
+    "map_pass",
+    "read_classes",
     "save_network",
     "write_metrics",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -60,6 +61,9 @@ class Trainer:
     ----------
     validate : callable, optional
         Called with the network in evaluation mode; returns class mAP in percent, or None.
+    draw : callable, optional
+        Called with the network after every epoch; returns a picture of training images, (H, W, 3)
+        uint8 RGB, for TensorBoard. It draws no random number.
     states : States
         Saved every epoch, every `plan.checkpoint_minutes` and on SIGINT or SIGTERM.
     events : Path
@@ -78,6 +82,7 @@ class Trainer:
         plan: Plan,
         *,
         validate: Callable[[nn.Module], float | None] | None,
+        draw: Callable[[nn.Module], np.ndarray] | None = None,
         states: States,
         events: Path,
         device: torch.device,
@@ -87,7 +92,7 @@ class Trainer:
         self.processes = processes or Processes()
         self.network = network = self.processes.share_statistics(network.to(device), device)
         self.training_set, self.plan = training_set, plan
-        self.validate, self.states, self.events = validate, states, events
+        self.validate, self.draw, self.states, self.events = validate, draw, states, events
         self.device, self.workers = device, workers
         self.steps_per_epoch = -(-len(training_set) // plan.batch_size)
         self.updater = Updater(
@@ -130,6 +135,8 @@ class Trainer:
                 row = self._run_epoch(objective, requests)
                 self.rows.append(row)
                 events.write(row)
+                if self.draw is not None and self.processes.is_first:
+                    events.show(self.draw(self.network), row["step"])
                 self.epoch, self.step = self.epoch + 1, 0
                 self.sums.zero_()
                 self._save(end_of_epoch=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
 from getam_core.files import atomic_path
@@ -33,7 +34,7 @@ def shown(value: Any) -> Any:
 
 
 class EventLog:
-    """Rows as scalars for TensorBoard, in `folder`; nothing at all without one.
+    """Rows as scalars, and pictures, for TensorBoard, in `folder`; nothing at all without one.
 
     `step` is where training goes on: what an interrupted one logged after it is not shown.
     """
@@ -58,3 +59,8 @@ class EventLog:
         for key, value in row.items():
             if self._writer is not None and isinstance(value, float):
                 self._writer.add_scalar(key.replace("loss_", "loss/"), value, row["step"])
+
+    def show(self, picture: np.ndarray, step: int) -> None:
+        """Log a picture of training images, (H, W, 3) uint8 RGB."""
+        if self._writer is not None:
+            self._writer.add_image("training images", picture, step, dataformats="HWC")

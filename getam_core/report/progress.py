@@ -1,0 +1,78 @@
+"""What training makes of a few images, drawn after every epoch: input, map, label, prediction.
+
+Shapes: B images, M (image, class) pairs, S side of the crops, pixels.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import default_collate
+
+from getam_core.data import TrainingSet, to_uint8
+from getam_core.report.pictures import colour_labels, overlay
+from getam_core.training import Batch, Labelling, label_batch, map_pass
+
+GAP = 4  # white pixels between panels
+
+
+class TrainingPicture:
+    """A picture of the first samples of a training set, in which there are no masks.
+
+    Parameters
+    ----------
+    samples : TrainingSet
+        All of it is shown, the same crops every time.
+    labelling : Labelling
+        How the second half labels; in the first half it shows what that would make of the maps.
+    saliency_threshold : float or None
+        What is above it is salient; None for labels without saliency.
+    """
+
+    def __init__(
+        self, samples: TrainingSet, labelling: Labelling, saliency_threshold: float | None
+    ):
+        self.samples, self.labelling = samples, labelling
+        self.threshold = saliency_threshold
+
+    @torch.no_grad()
+    def __call__(self, network: nn.Module) -> np.ndarray:
+        """Return RGB rows of panels, a row an image, (B * (S + 4) - 4, 4 * (S + 4) - 4, 3) uint8.
+
+        The network's mode and gradients stay as they are, and no random number is drawn.
+        """
+        batch = self._batch(next(network.parameters()).device)
+        training = [module for module in network.modules() if module.training]
+        network.eval()
+        try:
+            maps = map_pass(network, batch, self.labelling)
+            labels = label_batch(batch, maps, self.labelling.labels)
+            prediction = network.classify_and_segment(batch.images)[1].argmax(1)
+        finally:
+            for module in training:
+                module.training = True
+        predicted = prediction.to(torch.uint8).cpu().numpy()
+        owner, classes = (index.cpu().numpy() for index in batch.targets.nonzero(as_tuple=True))
+        planes, labelled = maps.cpu().numpy(), labels.cpu().numpy()
+        rows = []
+        for b, tensor in enumerate(batch.images):
+            image, own = to_uint8(tensor), owner == b
+            glow = overlay(image, planes[own], classes[own] + 1)
+            label, guess = (colour_labels(each[b], image) for each in (labelled, predicted))
+            rows.append(_joined([image, glow, label, guess], axis=1))
+        return _joined(rows, axis=0)
+
+    def _batch(self, device: torch.device) -> Batch:
+        items = default_collate([self.samples[i] for i in range(len(self.samples))])
+        items = {key: value.to(device) for key, value in items.items()}
+        salient = None if self.threshold is None else items["saliency"] > self.threshold
+        return Batch(items["image"], items["target"], items["valid"], salient)
+
+
+def _joined(panels: Sequence[np.ndarray], axis: int) -> np.ndarray:
+    """Put panels of one size beside (axis 1) or below (0) each other, white between them."""
+    shape = list(panels[0].shape)
+    shape[axis] = GAP
+    white = np.full(shape, 255, np.uint8)
+    return np.concatenate([part for panel in panels for part in (white, panel)][1:], axis)

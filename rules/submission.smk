@@ -1,0 +1,37 @@
+# Predictions of PASCAL VOC's test images, packed for its evaluation server. The list of these images
+# has an index of its own: nothing is trained again because of it.
+
+
+rule list_test:
+    output:
+        index="results/{run}/submission/index.csv",
+    log:
+        "results/{run}/logs/list_test.log",
+    conda:
+        "../envs/getam.yaml"
+    threads: 8
+    params:
+        settings=stage_settings("submission"),
+        root=test_folder,
+    shell:
+        "python -m workflow_scripts.list_test --root {params.root:q} --settings {params.settings:q}"
+        " --threads {threads} --out {output.index} --log {log}"
+
+
+rule make_submission:
+    input:
+        index=rules.list_test.output.index,
+        predictions="results/{run}/predictions/test.h5",
+    output:
+        archive="results/{run}/submission.tar.gz",
+        record="results/{run}/submission.json",
+    log:
+        "results/{run}/logs/make_submission.log",
+    conda:
+        "../envs/getam.yaml"
+    params:
+        method=lambda wildcards: run_settings(wildcards.run).train.maps.method,
+    shell:
+        "python -m workflow_scripts.make_submission --run {wildcards.run} --method {params.method}"
+        " --index {input.index} --predictions {input.predictions} --record {output.record}"
+        " --out {output.archive} --log {log}"
