@@ -7,8 +7,11 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from getam_core.data import SCENE_CLASSES, TrainingSet, of_split, to_uint8
-from getam_core.report import TrainingPicture, colour_labels
+from getam_core.data import SCENE_CLASSES, of_split
+from getam_core.data.tensors import to_uint8
+from getam_core.data.training_set import TrainingSet
+from getam_core.report import colour_labels
+from getam_core.report.progress import TrainingPicture
 from getam_core.training import Labelling
 from tests.networks import tiny_network
 from tests.training_kit import PLAN, make_scenes, same_but_for_speed, trainer

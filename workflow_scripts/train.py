@@ -14,7 +14,8 @@ from getam_core.data import Entry, class_names, of_split, read_index
 from getam_core.data.training_set import TrainingSet
 from getam_core.errors import InputError
 from getam_core.files import digest
-from getam_core.report import TrainingPicture, spread
+from getam_core.report import spread
+from getam_core.report.progress import TrainingPicture
 from getam_core.settings import CLASSIFIERS, Settings
 from getam_core.training import (
     BUILDERS,

@@ -7,7 +7,7 @@ with `augmented`, `coco`, `folder` with `class_folders`, `label_file` and `split
 made data set for the demo.
 
 `tensors` (array to tensor), `cache` (decoded images, kept), `training_set` (samples) and `batches`
-(whole images, for inference) are imported by name: importing torch takes longer than many stages do.
+(whole images, for inference) are imported by name: to import torch takes longer than many stages.
 """
 
 from getam_core.data.check import check_images

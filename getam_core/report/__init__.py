@@ -3,7 +3,9 @@
 Reading order: `examples` (which images are shown, and what a run made of them), `pictures` (arrays
 to RGB panels, the gallery), `hero` (the README's picture), `tables` (entries of miou.json to rows
 of text), `figures` (plots of numbers), `html` (all of it in one file). Stores and masks come in
-from the caller: nothing here opens one. `progress` is for TensorBoard, while a network is trained.
+from the caller: nothing here opens one.
+
+`progress` (for TensorBoard, while a network is trained) is imported by name, since it needs torch.
 """
 
 from getam_core.report.examples import predicted_example, spread, training_example
@@ -11,12 +13,10 @@ from getam_core.report.figures import class_bars, seed_curves, sweep_figure, tra
 from getam_core.report.hero import hero
 from getam_core.report.html import write_report
 from getam_core.report.pictures import Example, colour_labels, gallery, overlay
-from getam_core.report.progress import TrainingPicture
 from getam_core.report.tables import class_table, entry_table, markdown, read_metrics
 
 __all__ = [
     "Example",
-    "TrainingPicture",
     "class_bars",
     "class_table",
     "colour_labels",

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.utils.data import default_collate
 
-from getam_core.data import TrainingSet, to_uint8
+from getam_core.data.tensors import to_uint8
+from getam_core.data.training_set import TrainingSet
 from getam_core.report.pictures import colour_labels, overlay
 from getam_core.training import Batch, Labelling, label_batch, map_pass
 
