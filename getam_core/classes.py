@@ -1,9 +1,12 @@
 """Names, labels, colours: constants that every stage shares."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 BACKGROUND = 0
 IGNORE = 255
+MOST_CLASSES = 253  # with the background they are fewer than 255, which is no class
 
 VOC_CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -28,6 +31,11 @@ SCENE_CLASSES = ("circle", "square", "triangle", "star", "cross", "ring")  # of 
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB, of values 0..1
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def unusable_names(names: Iterable[str]) -> list[str]:
+    """Return the names that cannot be a class's: of the background, or such as index.csv loses."""
+    return [n for n in names if n == "background" or ";" in n or n != n.strip() or not n]
 
 
 def palette() -> np.ndarray:

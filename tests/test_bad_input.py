@@ -9,6 +9,7 @@ from PIL import Image
 
 from getam_core.data import (
     Entry,
+    Listing,
     check_images,
     list_coco,
     list_folder,
@@ -169,6 +170,23 @@ FOLDERS = {
         "same: the same image is in train and in val",
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("found", "line"),
+    [
+        (["cat", ""], "class '': not usable as a class name"),
+        (["cat", "a;b"], "class 'a;b': not usable as a class name"),
+        (["cat", "background"], "class 'background': not usable as a class name"),
+        ([f"c{k:03}" for k in range(254)], "254 classes; label maps have room for 253"),
+    ],
+)
+def test_found_classes_are_as_good_as_given_ones(tmp_path, found, line):
+    entries = [Entry(f"i{k}", Path(f"i{k}.jpg"), "train", (n,)) for k, n in enumerate(found)]
+    entries.append(Entry("v", Path("v.jpg"), "val", ()))
+    with pytest.raises(InputError, match="1 problem") as raised:
+        Listing(tmp_path, entries).checked(None)
+    assert line in str(raised.value)
 
 
 @pytest.mark.parametrize("kind", FOLDERS)

@@ -118,6 +118,16 @@ def test_categories_are_found_where_none_are_given(root):
     assert class_names(None, entries) == CLASSES
 
 
+def test_names_of_categories_may_be_numbers(root, tmp_path):
+    for name in SPLITS.values():
+        change(root, "categories", lambda c: [k | {"name": k["id"]} for k in c], name)
+    entries = list_coco(root, SPLITS, None).checked(None)
+    classes = class_names(None, entries)
+    assert classes == ("3", "7", "90")
+    masks = coco_masks(root, "train2014", entries[:1], classes, tmp_path / "masks")
+    assert set(np.unique(read_mask(masks[entries[0].image_id]))) == {0, 1}
+
+
 def test_images_may_lie_in_a_folder_of_their_own(root):
     (root / "images").mkdir()
     for name in SPLITS.values():

@@ -76,8 +76,6 @@ def _check_class(label: Path, classes: Sequence[str] | None, listing: Listing) -
     name = label.name
     if classes is not None and name not in (*classes, BACKGROUND_FOLDER):
         listing.problems.append(f"{name}/: {unknown_class(name, classes)}")
-    if ";" in name or name != name.strip():
-        listing.problems.append(f"{name!r}: not usable as a class name (';', or spaces around it)")
 
 
 def _images(label: Path, base: Path, split: str | None, listing: Listing) -> list[_Found]:

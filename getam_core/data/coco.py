@@ -172,7 +172,7 @@ def _category_names(
 ) -> dict[int, str]:
     """Map the ids of categories that occur to names; those that are unknown are problems."""
     used = {annotation["category_id"] for annotation in coco.dataset["annotations"]}
-    names = {k: category["name"] for k, category in coco.cats.items() if k in used}
+    names = {k: str(category["name"]) for k, category in coco.cats.items() if k in used}
     if classes is not None:
         unknown = sorted(set(names.values()) - set(classes))
         problems += [f"instances_{name}.json: {unknown_class(n, classes)}" for n in unknown]

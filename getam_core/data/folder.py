@@ -148,7 +148,7 @@ def _unknown(row: LabelRow, classes: Sequence[str]) -> list[str]:
 
 def _ordered(names: Iterable[str], classes: Sequence[str] | None) -> tuple[str, ...]:
     """Return names in the order of the run's classes; found ones have the alphabet's."""
-    names = set(names)
+    names = set(names) - {"background"}  # it is a problem already
     return tuple(n for n in (sorted(names) if classes is None else classes) if n in names)
 
 

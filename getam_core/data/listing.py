@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from getam_core.classes import MOST_CLASSES, unusable_names
 from getam_core.data.check import image_problems
 from getam_core.data.index import Entry, class_names
 from getam_core.data.problems import raise_problems
@@ -125,7 +126,18 @@ def _class_problems(
         return []
     shown = set(class_names(None, entries))
     if classes is None:
-        unseen = {name for entry in entries for name in entry.classes} - shown
-        none = [] if shown or unseen or not entries else ["no training image shows any class"]
-        return none + [f"class '{n}': val shows it, no training image does" for n in sorted(unseen)]
+        return _found_class_problems(entries, shown)
     return [f"class '{name}': no training image shows it" for name in classes if name not in shown]
+
+
+def _found_class_problems(entries: Sequence[Entry], shown: set[str]) -> list[str]:
+    """Say what the settings would refuse, had they named the classes that training images show."""
+    unseen = {name for entry in entries for name in entry.classes} - shown
+    problems = [] if shown or unseen or not entries else ["no training image shows any class"]
+    problems += [f"class {n!r}: not usable as a class name" for n in unusable_names(sorted(shown))]
+    if len(shown) > MOST_CLASSES:
+        problems.append(
+            f"{len(shown)} classes; label maps have room for {MOST_CLASSES}: name those that you"
+            " want in data.classes, and leave the others out of the labels"
+        )
+    return problems + [f"class '{n}': val shows it, no training image does" for n in sorted(unseen)]

@@ -54,7 +54,8 @@ def coco_masks(
     """
     coco = load_instances(instances_path(coco_folder(root), name))
     images = {Path(image["file_name"]).stem: image for image in coco.dataset["images"]}
-    value = {k: classes.index(c["name"]) + 1 for k, c in coco.cats.items() if c["name"] in classes}
+    label = {name: k for k, name in enumerate(classes, start=1)}
+    value = {k: label[str(c["name"])] for k, c in coco.cats.items() if str(c["name"]) in label}
     absent = [entry.image_id for entry in entries if entry.image_id not in images]
     if absent:
         raise InputError(f"instances_{name}.json: lists no image {absent[0]}")

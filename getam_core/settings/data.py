@@ -4,10 +4,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from getam_core.classes import COCO_CLASSES, SCENE_CLASSES, VOC_CLASSES
+from getam_core.classes import (
+    COCO_CLASSES,
+    MOST_CLASSES,
+    SCENE_CLASSES,
+    VOC_CLASSES,
+    unusable_names,
+)
 from getam_core.settings.base import Count, Distinct, Section
 
-Names = Annotated[tuple[str, ...], Field(min_length=1, max_length=253), Distinct]
+Names = Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST_CLASSES), Distinct]
 
 # What a layout has where the settings do not say it. `classes` None: those found in the data.
 LAYOUT_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -44,8 +50,7 @@ class DataSettings(Section):
     @field_validator("classes")
     @classmethod
     def _usable(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        wrong = [n for n in names or () if n == "background" or ";" in n or n != n.strip() or not n]
-        if wrong:
+        if wrong := unusable_names(names or ()):
             raise ValueError(f"not usable as a class name: {', '.join(map(repr, wrong))}")
         return names
 
