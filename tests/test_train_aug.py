@@ -1,16 +1,20 @@
 """The augmented training set of PASCAL VOC, labels.csv beside a devkit, labels from masks."""
 
+import argparse
+
 import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import savemat
 
 from getam_core.classes import VOC_CLASSES
-from getam_core.data import list_voc
+from getam_core.data import list_voc, write_index
 from getam_core.errors import InputError
-from getam_core.evaluation import find_masks, read_mask, voc_mask_labels
+from getam_core.evaluation import find_masks, read_mask, voc_mask_labels, write_mask_index
 from getam_core.settings import Settings
+from getam_core.stores import open_store
 from tests.voc_kit import CLASSES, add_image, write_list
+from workflow_scripts import masks_as_labels
 from workflow_scripts.data_set import list_data_set
 
 SPLITS = {"train": "train_aug", "val": "val"}
@@ -94,6 +98,18 @@ def test_masks_are_the_devkit_s_then_augmented_then_sbd_s(augmented):
         "e": 2,
     }
     np.testing.assert_array_equal(masks["e"], segmentation(2))
+
+
+def test_masks_of_sbd_become_label_maps_for_the_supervised_ceiling(augmented):
+    write_sbd(augmented / "cls", "a", "bb", "d", "e")
+    entries = list_voc(augmented, SPLITS, CLASSES).entries[:-1]
+    write_index(augmented / "index.csv", entries)
+    write_mask_index(augmented / "masks.csv", find_masks(augmented, entries))
+    files = {"index": "index.csv", "masks": "masks.csv", "out": "masks.h5"}
+    settings = Settings.model_validate({"data": {"classes": CLASSES}}).select("data")
+    paths = {name: augmented / file for name, file in files.items()}
+    masks_as_labels.main(argparse.Namespace(**paths, settings=settings))
+    np.testing.assert_array_equal(open_store(augmented / "masks.h5")["d"], segmentation(2))
 
 
 def test_a_damaged_mask_of_sbd_is_named(tmp_path):

@@ -3,7 +3,7 @@
 import argparse
 
 from getam_core.data import class_names, of_split, read_index
-from getam_core.evaluation import masks_of, read_mask_index
+from getam_core.evaluation import masks_of, read_mask, read_mask_index
 from getam_core.stores import StoreWriter, import_png
 from workflow_scripts import command
 
@@ -14,7 +14,7 @@ def main(arguments: argparse.Namespace) -> None:
     entries = of_split(index, "train")
     masks = masks_of(entries, read_mask_index(arguments.masks))
     with StoreWriter(arguments.out, "labels", classes, {"supervision": "masks"}) as writer:
-        import_png(masks, writer, len(classes))
+        import_png(masks, writer, len(classes), read_mask)  # SBD's are no PNGs
 
 
 if __name__ == "__main__":

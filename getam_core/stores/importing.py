@@ -1,6 +1,6 @@
 """Label maps that somebody else made: a folder of PNG files as a store."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +52,12 @@ def label_pngs(folder: Path | str) -> dict[str, Path]:
     return found
 
 
-def import_png(files: Mapping[str, Path], writer: StoreWriter, classes: int) -> int:
+def import_png(
+    files: Mapping[str, Path],
+    writer: StoreWriter,
+    classes: int,
+    read: Callable[[Path], np.ndarray] = read_label_png,
+) -> int:
     """Write label PNGs into a store of kind "labels"; return how many.
 
     Parameters
@@ -60,6 +65,8 @@ def import_png(files: Mapping[str, Path], writer: StoreWriter, classes: int) -> 
     files : mapping of image_id to Path
     classes : int
         C, the number of foreground classes.
+    read : callable
+        Of a file, (H, W) uint8; another one where not all files are PNGs.
 
     Raises
     ------
@@ -67,7 +74,7 @@ def import_png(files: Mapping[str, Path], writer: StoreWriter, classes: int) -> 
         A file cannot be read, or holds a value that is neither 0..C nor 255.
     """
     for image_id, path in tqdm(files.items(), desc="import", unit="image"):
-        labels = read_label_png(path)
+        labels = read(path)
         values = np.unique(labels)
         strange = values[(values > classes) & (values != IGNORE)].tolist()
         if strange:
