@@ -10,6 +10,7 @@ from torch import nn
 from torchmetrics.functional.classification import multilabel_average_precision
 
 from getam_core.classes import palette
+from getam_core.data import read_image
 from getam_core.data.index import Entry
 from getam_core.errors import InputError
 from getam_core.evaluation import (
@@ -85,13 +86,15 @@ def test_all_problems_of_masks_are_reported_at_once(voc):
         assert part in text
 
 
-def test_a_photograph_turned_by_exif_fits_its_upright_mask(tmp_path):
+@pytest.mark.parametrize("name", ["x.jpg", "x.tif", "x.webp"])
+def test_a_photograph_turned_by_exif_fits_its_upright_mask(tmp_path, name):
     image = Image.fromarray(np.zeros((3, 2, 3), np.uint8))
     exif = image.getexif()
     exif[0x0112] = 6  # a quarter turn: 3 x 2 as stored, 2 x 3 upright
-    image.save(tmp_path / "x.jpg", exif=exif)
+    image.save(tmp_path / name, exif=exif)
     save_palette_png(tmp_path / "x.png", MASK)
-    entry = Entry("x", tmp_path / "x.jpg", "val", ())
+    assert read_image(tmp_path / name).shape[:2] == MASK.shape
+    entry = Entry("x", tmp_path / name, "val", ())
     check_masks({"x": tmp_path / "x.png"}, [entry], num_classes=3)
 
 

@@ -134,6 +134,7 @@ def _image_size(path: Path) -> tuple[int, int]:
         with Image.open(path) as image:
             width, height = image.size
             lies = image.getexif().get(EXIF_ORIENTATION, 1) >= 5  # turned by a quarter
+            lies = lies and image.format != "TIFF"  # whose size Pillow has turned already
     except (OSError, SyntaxError) as error:
         raise InputError(f"{path}: cannot be opened ({error})") from None
     return (width, height) if lies else (height, width)
