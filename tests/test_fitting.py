@@ -42,7 +42,7 @@ def test_saliency_that_is_missing_for_three_images(tmp_path):
     for entry in entries[3:]:
         picture(tmp_path / "maps" / f"{entry.image_id}.png")
     with pytest.raises(InputError, match=r"the saliency maps of .*: 3 problems"):
-        precomputed_saliency(tmp_path / "maps", entries, None)
+        precomputed_saliency(tmp_path / "maps", entries)
 
 
 # --- what looks bad and is not ------------------------------------------------------------------

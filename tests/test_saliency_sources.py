@@ -20,7 +20,6 @@ from getam_core.saliency import (
     build_encoder,
     precomputed_saliency,
     rembg_saliency,
-    structure_measure,
 )
 from getam_core.settings import Settings, load_settings
 from getam_core.stores import StoreWriter, open_store, write_in_parts
@@ -56,7 +55,7 @@ def test_maps_may_have_any_suffix_size_and_depth(tmp_path):
     cv2.imwrite(str(maps / "p2.webp"), cv2.cvtColor(half, cv2.COLOR_GRAY2RGB))
     cv2.imwrite(str(maps / "p3.tif"), half)
     (maps / "readme.txt").write_text("not a map")
-    store = stored(tmp_path, lambda writer: precomputed_saliency(maps, entries, writer))
+    store = stored(tmp_path, partial(precomputed_saliency(maps, entries), entries))
     assert [store[e.image_id].shape for e in entries] == [(12, 16), (20, 10), (8, 8), (9, 9)]
     for entry in entries:
         saliency = store[entry.image_id]
@@ -68,7 +67,19 @@ def test_two_maps_of_one_image_are_refused(tmp_path):
     for suffix in ("png", "jpg"):
         picture(tmp_path / "maps" / f"p0.{suffix}")
     with pytest.raises(InputError, match=r"p0\.png: p0\.jpg has the same name; keep one"):
-        precomputed_saliency(tmp_path / "maps", entries, None)
+        precomputed_saliency(tmp_path / "maps", entries)
+
+
+def test_maps_of_0_and_1_are_refused_before_labels_see_nothing_salient(tmp_path):
+    entries = entries_in(tmp_path, (8, 8), (8, 8))
+    (tmp_path / "maps").mkdir()
+    for entry, value in zip(entries, (0, 1), strict=True):
+        cv2.imwrite(str(tmp_path / "maps" / entry.image.name), np.full((8, 8), value, np.uint8))
+    provide = precomputed_saliency(tmp_path / "maps", entries)
+    with pytest.raises(InputError, match=r"p0 and 1 others hold 0 and 1 alone; .*multiply by 255"):
+        stored(tmp_path, partial(provide, entries))
+    cv2.imwrite(str(tmp_path / "maps" / "p0.png"), np.full((8, 8), 255, np.uint8))
+    assert stored(tmp_path, partial(provide, entries))["p1"].max() == 1
 
 
 @pytest.fixture
@@ -106,23 +117,24 @@ def test_a_shard_that_was_killed_goes_on_with_its_parts(run, tmp_path, monkeypat
     whole = make_saliency.precomputed_saliency
     written = []
 
-    def until_the_third(folder, entries, writer):
-        if len(written) == 2:
-            raise KeyboardInterrupt
-        written.append(entries[0].image_id)
-        whole(folder, entries, writer)
+    def stopped_after(parts, folder, listed):
+        provide = whole(folder, listed)
+
+        def write(entries, writer):
+            if len(written) == parts:
+                raise KeyboardInterrupt
+            written.append(entries[0].image_id)
+            provide(entries, writer)
+
+        return write
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(make_saliency, "precomputed_saliency", until_the_third)
+        patch.setattr(make_saliency, "precomputed_saliency", partial(stopped_after, 2))
         run(0, 4)
-    resumed = []
-    monkeypatch.setattr(
-        make_saliency,
-        "precomputed_saliency",
-        lambda *given: (resumed.append(given[1][0].image_id), whole(*given)),
-    )
+    assert written == ["p0", "p1"]
+    monkeypatch.setattr(make_saliency, "precomputed_saliency", partial(stopped_after, 9))
     assert run(0, 4).read_bytes() == expected
-    assert (written, resumed) == (["p0", "p1"], ["p2", "p3"])
+    assert written == ["p0", "p1", "p2", "p3"], "the last two alone"
 
 
 def test_a_shard_beyond_the_split_is_refused(run):
@@ -246,54 +258,3 @@ def test_the_settings_build_a_transformer_encoder():
     )
     network = build_saliency_network(settings, initial_weights=True)
     assert network.stride == 32
-
-
-# --- the structure measure --------------------------------------------------------------------
-
-
-def by_definition(saliency, mask):
-    """Fan et al. 2017, term by term."""
-
-    def likeness(values):
-        mean = sum(values) / len(values)
-        deviation = (sum((v - mean) ** 2 for v in values) / (len(values) - 1)) ** 0.5
-        return 2 * mean / (mean * mean + 1 + deviation)
-
-    H, W = mask.shape
-    inside = [saliency[i, j] for i in range(H) for j in range(W) if mask[i, j]]
-    outside = [1 - saliency[i, j] for i in range(H) for j in range(W) if not mask[i, j]]
-    share = len(inside) / mask.size
-    objects = share * likeness(inside) + (1 - share) * likeness(outside)
-    ys, xs = np.nonzero(mask)
-    row, column = round(ys.mean()) + 1, round(xs.mean()) + 1
-    regions = 0.0
-    for top, bottom in ((0, row), (row, H)):
-        for left, right in ((0, column), (column, W)):
-            x, y = saliency[top:bottom, left:right].ravel(), mask[top:bottom, left:right].ravel()
-            covariance = np.cov(x, y.astype(float))
-            means = x.mean() * y.mean()
-            above = 4 * means * covariance[0, 1]
-            below = (x.mean() ** 2 + y.mean() ** 2) * (covariance[0, 0] + covariance[1, 1])
-            similarity = above / below if above else float(below == 0)
-            regions += len(x) / mask.size * similarity
-    return max(0, 0.5 * objects + 0.5 * regions)
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_structure_measure_equals_its_definition(seed):
-    rng = np.random.default_rng(seed)
-    mask = np.zeros((17, 23), bool)
-    mask[3:11, 5:14] = True
-    mask ^= rng.random(mask.shape) < 0.1 * (seed % 3)
-    saliency = np.clip(0.6 * mask + 0.4 * rng.random(mask.shape), 0, 1)
-    assert structure_measure(saliency, mask) == pytest.approx(by_definition(saliency, mask))
-
-
-def test_structure_measure_at_its_ends():
-    mask = np.zeros((10, 12), bool)
-    mask[2:7, 3:9] = True
-    assert structure_measure(mask.astype(float), mask) == pytest.approx(1)
-    assert structure_measure(1.0 - mask, mask) < 0.05
-    saliency = np.full((10, 12), 0.25)
-    assert structure_measure(saliency, np.zeros_like(mask)) == pytest.approx(0.75)
-    assert structure_measure(saliency, np.ones_like(mask)) == pytest.approx(0.25)

@@ -9,7 +9,6 @@ from getam_core.data import Entry, class_names, of_split, read_index
 from getam_core.errors import InputError
 from getam_core.files import digest
 from getam_core.saliency import (
-    find_saliency_maps,
     load_saliency,
     network_saliency,
     precomputed_saliency,
@@ -47,8 +46,7 @@ def provider_of(
     if saliency.source == "none":
         raise InputError("saliency.source: none has no maps; take another source to make some")
     if saliency.source == "precomputed":
-        find_saliency_maps(saliency.folder, listed)  # all that is missing, not this shard's alone
-        return lambda entries, writer: precomputed_saliency(saliency.folder, entries, writer)
+        return precomputed_saliency(saliency.folder, listed)  # missing ones of all shards at once
     if saliency.source == "rembg":
         return rembg_saliency(saliency.rembg_model)
     device = command.torch_device(arguments)

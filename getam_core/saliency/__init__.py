@@ -12,7 +12,6 @@ from getam_core.saliency.loss import structure_loss
 from getam_core.saliency.network import SaliencyNetwork, load_saliency, predict_saliency
 from getam_core.saliency.pairs import find_pairs
 from getam_core.saliency.providers import (
-    find_saliency_maps,
     network_saliency,
     precomputed_saliency,
 )
@@ -26,7 +25,6 @@ __all__ = [
     "SaliencyScore",
     "build_encoder",
     "find_pairs",
-    "find_saliency_maps",
     "load_saliency",
     "network_saliency",
     "precomputed_saliency",

@@ -86,24 +86,41 @@ def find_saliency_maps(folder: Path | str, entries: Sequence[Entry]) -> dict[str
     return files
 
 
-def precomputed_saliency(folder: Path | str, entries: Sequence[Entry], writer: Writer) -> None:
-    """Write saliency maps that another program made, resized to their images.
+def precomputed_saliency(folder: Path | str, listed: Sequence[Entry]) -> Provider:
+    """Return a function that writes maps that another program made, resized to their images.
 
     Parameters
     ----------
     folder : Path or str
         Holds one grey image an entry, `<image_id>.*`, of any size and any kind that OpenCV reads;
         16 bits become 8.
-    entries : sequence of Entry
-    writer : Writer
-        An open store of kind "saliency".
+    listed : sequence of Entry
+        All that will be asked for: the folder is read once.
+
+    Returns
+    -------
+    callable
+        `provide(entries, writer)`, for an open store of kind "saliency". It raises `InputError`
+        where a map cannot be decoded, or all are of 0 and 1 instead of 0..255.
 
     Raises
     ------
     InputError
-        As `find_saliency_maps`, before anything is written; or a map cannot be decoded.
+        As `find_saliency_maps`.
     """
-    files = find_saliency_maps(folder, entries)
-    for entry in tqdm(entries, desc="saliency", unit="image"):
-        height, width = read_image(entry.image).shape[:2]
-        writer.write(entry.image_id, resize(read_grey(files[entry.image_id]), height, width))
+    files = find_saliency_maps(folder, listed)
+
+    def provide(entries: Sequence[Entry], writer: Writer) -> None:
+        highest = 0
+        for entry in tqdm(entries, desc="saliency", unit="image"):
+            height, width = read_image(entry.image).shape[:2]
+            saliency = read_grey(files[entry.image_id])
+            highest = max(highest, saliency.max())
+            writer.write(entry.image_id, resize(saliency, height, width))
+        if highest == 1:  # one such map may be dark; no threshold would find anything in any
+            raise InputError(
+                f"the saliency maps of {folder}: those of {entries[0].image_id} and"
+                f" {len(entries) - 1} others hold 0 and 1 alone; expected 0..255: multiply by 255"
+            )
+
+    return provide
