@@ -144,6 +144,12 @@ def test_labels_csv_stands_in_for_annotations_that_are_missing(voc):
     ]
 
 
+def test_an_image_named_twice_in_labels_csv_is_a_problem(voc):
+    (voc / "labels.csv").write_text("image,classes\na.jpg,dog\na,cat\na.1,cat\n")
+    listing = list_voc(voc, {"train": "train", "val": "val"}, CLASSES)
+    assert listing.problems == ["labels.csv, line 3: a is already in line 2"]
+
+
 def test_images_of_the_test_list_need_no_annotation(voc):
     (voc / "Annotations" / "ccc.xml").unlink()
     write_list(voc, "test", "ccc")

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from getam_core.classes import VOC_CLASSES
 from getam_core.data.augmented import AUGMENTED, augmented_ids, list_ids
 from getam_core.data.index import Entry
-from getam_core.data.label_file import LABELS, read_labels
+from getam_core.data.label_file import LABELS, LabelRow, read_labels
 from getam_core.data.listing import Listing, unknown_class
 from getam_core.errors import InputError
 
@@ -159,8 +159,12 @@ class _Labels:
         self.folder, self.classes, self.problems = folder, classes, problems
         self.labels_of = labels_of
         table = folder / LABELS
-        rows = read_labels(table, problems) if table.is_file() else []
-        self.rows = {PurePath(row.image).stem: row for row in rows}
+        self.rows: dict[str, LabelRow] = {}
+        for row in read_labels(table, problems) if table.is_file() else []:
+            if (before := self.rows.setdefault(_id_of(row.image), row)) is not row:
+                problems.append(
+                    f"{LABELS}, line {row.line}: {row.image} is already in line {before.line}"
+                )
 
     def read(self, image_id: str, *, needed: bool) -> tuple[str, ...]:
         """Return the classes in the run's order; problems are noted."""
@@ -190,6 +194,12 @@ class _Labels:
         unknown = sorted(names - set(self.classes))
         self.problems += [f"{where}: {unknown_class(name, self.classes)}" for name in unknown]
         return tuple(name for name in self.classes if name in names)
+
+
+def _id_of(name: str) -> str:
+    """Return the id of an image as labels.csv names it; ids may have dots of their own."""
+    path = PurePath(name)
+    return path.stem if path.suffix in SUFFIXES else path.name
 
 
 def _objects(path: Path) -> set[str]:
