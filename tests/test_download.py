@@ -166,6 +166,16 @@ def test_missing_files_damage_and_a_full_disk_are_named(tmp_path, monkeypatch):
         unpack(Archive("a.zip", ""), path, tmp_path)
 
 
+def test_damage_inside_a_compressed_file_is_named(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("1.txt", bytes(range(256)) * 20)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:40] + b"\xff" * 60 + whole[100:])
+    with pytest.raises(InputError, match=r"a\.zip: damaged .*; delete it and load it again"):
+        unpack(Archive("a.zip", ""), path, tmp_path)
+
+
 def test_every_published_archive_is_described_as_far_as_is_known():
     assert set(DATA_SETS) == {"voc", "sbd", "coco", "duts"}
     lengths = {"md5": 32, "sha256": 64}

@@ -5,6 +5,7 @@ import logging
 import shutil
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
@@ -113,7 +114,7 @@ def unpack(archive: Archive, path: Path, folder: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     try:
         _extract(path, target)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise InputError(f"{path}: damaged ({error}); delete it and load it again") from None
     raise_problems(
         f"{archive.name} was unpacked, but",
