@@ -1,5 +1,6 @@
 """Everything that is wrong with a data set, and the line that says so; all of it at once."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -64,6 +65,14 @@ OWN = {
     "transparent palette": (
         lambda r: save(r, "a.png", Image.new("P", (8, 8)), transparency=0),
         "images/a.png: transparent pixels",
+    ),
+    "TIFF that only Pillow reads": (
+        lambda r: save(r, "z.tif", Image.new("RGB", (8, 8)), compression="zstd"),
+        "images/z.tif: cannot be decoded: TIFF of a form that OpenCV lacks; save it as PNG",
+    ),
+    "another kind under a known suffix": (
+        lambda r: save(r, "t.png", Image.new("RGB", (8, 8)), format="TGA"),
+        "images/t.png: cannot be decoded: TGA of a form",
     ),
     "CMYK": (lambda r: save(r, "c.jpg", Image.new("CMYK", (8, 8))), "c.jpg: CMYK colours; save"),
     "link in a circle": (lambda r: link(r, "link.jpg"), "link.jpg: a link that leads in a circle"),
@@ -194,6 +203,12 @@ def test_class_folders(tmp_path, kind):
     change, line = FOLDERS[kind]
     change(class_folders(tmp_path))
     assert line in report(tmp_path, None)
+
+
+def test_a_file_name_that_is_no_utf_8(tmp_path):
+    good = class_folders(tmp_path) / "cat" / "cat0.png"
+    good.rename(os.fsdecode(os.fsencode(good.parent) + b"/b\xe4r.png"))
+    assert "id 'b\\udce4r': is no UTF-8; rename the image" in report(tmp_path, None)
 
 
 def test_a_class_folder_that_the_settings_do_not_name(tmp_path):

@@ -8,8 +8,10 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
+from getam_core.data.images import read_image
 from getam_core.data.index import Entry
 from getam_core.data.problems import raise_problems
+from getam_core.errors import InputError
 
 BITS_OF_PNG = 24  # where the header of a PNG says how many bits a channel has
 BITS_OF_TIFF = 258
@@ -62,7 +64,7 @@ def image_problem(path: Path) -> str | None:
             # time; Pillow tells a truncated file, which not every OpenCV does.
             image.draft("RGB", (1, 1))
             image.load()
-            return problem or _transparency_problem(image)
+            return problem or _transparency_problem(image) or _reader_problem(path, image)
     except FileNotFoundError:
         return "a link that leads nowhere" if path.is_symlink() else "missing"
     except UnidentifiedImageError:
@@ -100,6 +102,17 @@ def _transparency_problem(image: Image.Image) -> str | None:
         return None
     lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
     return None if lowest == 255 else "transparent pixels; lay it over a background, save it as RGB"
+
+
+def _reader_problem(path: Path, image: Image.Image) -> str | None:
+    """Try the run's own reader on kinds of which it knows some forms only, or none."""
+    if image.format in ("JPEG", "PNG"):
+        return None
+    try:
+        read_image(path)
+    except InputError:
+        return f"cannot be decoded: {image.format} of a form that OpenCV lacks; save it as PNG"
+    return None
 
 
 def _below(path: Path, folder: Path | None) -> Path:

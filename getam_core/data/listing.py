@@ -2,6 +2,7 @@
 
 import difflib
 import logging
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,7 +101,8 @@ def _unsafe(image_id: str) -> str | None:
     if "/" in image_id or "\\" in image_id:
         return "has a slash"
     if not image_id.isprintable():
-        return "has a control character"
+        surrogates = any(unicodedata.category(character) == "Cs" for character in image_id)
+        return "is no UTF-8" if surrogates else "has a control character"
     if image_id.startswith("."):
         return "begins with a dot"
     if len(image_id.encode()) > LONGEST_ID:

@@ -1,6 +1,7 @@
 """A split for data sets that have none."""
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,4 +32,4 @@ def split_by_name(entries: Sequence[Entry], val_share: float) -> list[Entry]:
 
 
 def _drawn(entry: Entry) -> bytes:
-    return hashlib.sha256(entry.image_id.encode()).digest()
+    return hashlib.sha256(os.fsencode(entry.image_id)).digest()  # names on disk may be no UTF-8
