@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from getam_core.data import Entry, class_names, list_folder
 from getam_core.data.splits import split_by_name
 from getam_core.errors import InputError
-from tests.own_kit import OWN_SPLITS, class_folders, own_folder, picture, write_labels
+from tests.own_kit import OWN_SPLITS, append_label, class_folders, own_folder, picture, write_labels
 
 
 def listed(root, classes=None, **options):
@@ -50,7 +51,7 @@ def test_a_split_column_is_followed_and_test_rows_are_left_out(tmp_path):
         ("p3", "val"),
     ]
     assert by_id(listing.entries)["p3"].classes == ()
-    assert listing.warnings[0] == "left out, images of split 'test': 1"
+    assert listing.warnings == ["left out, images of split 'test': 1"]
 
 
 def test_what_excel_and_people_write_is_understood(tmp_path):
@@ -72,10 +73,12 @@ def test_images_may_lie_beside_the_table(tmp_path):
 
 
 def test_an_image_that_the_table_does_not_name_is_left_out_with_a_warning(tmp_path):
-    picture(own_folder(tmp_path) / "images" / "new.jpg")
+    for name in ("new.jpg", "day1/7.jpg", "day1/8.jpg"):
+        picture(own_folder(tmp_path) / "images" / name)
+    append_label(tmp_path, "day1/7,cat")
     listing = list_folder(tmp_path, OWN_SPLITS)
-    assert len(listing.entries) == 10
-    assert listing.warnings == ["left out, images that labels.csv does not name: 1"]
+    assert len(listing.entries) == 11 and "day1_7" in by_id(listing.entries)
+    assert listing.warnings == ["left out, images that labels.csv does not name: 2"]
 
 
 # --- one folder a class -----------------------------------------------------------------------
@@ -105,6 +108,24 @@ def test_equal_names_in_two_folders_are_two_images_or_one_of_both_classes(tmp_pa
     entries = by_id(listed(tmp_path))
     assert entries["cat_1"].classes == ("cat",) and entries["dog_1"].classes == ("dog",)
     assert entries["cat0"].classes == ("cat", "dog")
+
+
+def test_what_lies_beside_the_splits_is_left_out_with_a_warning(tmp_path):
+    for split in ("train", "val", "test"):
+        class_folders(tmp_path / split, 1 + len(split))
+    listing = list_folder(tmp_path, OWN_SPLITS)
+    assert listing.warnings == ["left out, beside the splits: test"]
+
+
+def test_only_files_of_one_name_and_size_are_compared(tmp_path, monkeypatch):
+    read, whole = [], Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or whole(path))
+    for k, folder in enumerate(("cat", "dog", "cow")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "1.png").write_bytes(b"x" * (1 + k))
+        (tmp_path / folder / "2.png").write_bytes(b"y" * (1 + k // 2))
+    assert len(list_folder(tmp_path, OWN_SPLITS).entries) == 5
+    assert read == ["2.png", "2.png"]
 
 
 def test_a_background_folder_shows_none_of_the_classes(tmp_path):

@@ -62,6 +62,9 @@ def list_class_folders(
     beside = sum(path.suffix.lower() in SUFFIXES for path in base.iterdir())
     if beside:
         listing.warnings.append(f"left out, images beside the class folders: {beside}")
+    others = {path.name for path in _subfolders(base)} - {path.name for path in of_splits.values()}
+    if has_splits and others:
+        listing.warnings.append(f"left out, beside the splits: {', '.join(sorted(others))}")
     return listing, has_splits
 
 
@@ -98,9 +101,10 @@ def _entries(
     stem: str, images: Sequence[_Found], classes: Sequence[str] | None, listing: Listing
 ) -> list[Entry]:
     """Make one entry of each different file that bears the name `stem`."""
-    same: defaultdict[str, list[_Found]] = defaultdict(list)
-    for image in images:
-        same[_content(image.path) if len(images) > 1 else ""].append(image)
+    same: defaultdict[object, list[_Found]] = defaultdict(list)
+    sizes = [_size(image.path) for image in images]
+    for image, size in zip(images, sizes, strict=True):
+        same[_content(image.path) if sizes.count(size) > 1 else size].append(image)
     entries = []
     for copies in same.values():
         image_id = stem if len(same) == 1 else "_".join(copies[0].name)
@@ -111,6 +115,10 @@ def _entries(
         names = tuple(name for name in order if name in labels)
         entries.append(Entry(image_id, copies[0].path, copies[0].split or "train", names))
     return entries
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else -1
 
 
 def _content(path: Path) -> str:

@@ -1,9 +1,10 @@
 """Somebody's own pictures to a listing: `images/` with `labels.csv`, or one folder a class."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from getam_core.data.class_folders import list_class_folders
+from getam_core.data.class_folders import NO_CLASSES, list_class_folders
 from getam_core.data.images import SUFFIXES
 from getam_core.data.index import Entry
 from getam_core.data.label_file import LABELS, LabelRow, read_labels
@@ -68,10 +69,10 @@ def _from_labels(
     files = _files_by_name(base)
     ours = {name: split for split, name in splits.items()}
     first: dict[Path, LabelRow] = {}
-    left_out = 0
+    left_out: list[Path | None] = []
     for row in rows:
         if row.split == TEST and TEST not in ours:
-            left_out += 1
+            left_out.append(files.get(row.image))
             continue
         path = _image_of(row, base, files, listing)
         if path is None:
@@ -87,16 +88,20 @@ def _from_labels(
         listing.entries.append(Entry(image_id, path, split, _ordered(row.classes, classes)))
         if not _there(path):
             listing.absent.add(image_id)
-    _warn(listing, left_out, len(set(files.values()) - set(first)))
+    unlisted = set(files.values()) - set(first) - set(left_out)
+    _warn(listing, len(left_out), len(unlisted))
     return listing, has_splits
 
 
 def _files_by_name(base: Path) -> dict[str, Path]:
-    """Map the names of the images in `base`, with suffix, and, where only one has it, without."""
-    paths = [path for path in sorted(base.iterdir()) if path.suffix.lower() in SUFFIXES]
-    stems = [path.stem for path in paths]
-    alone = {path.stem: path for path in paths if stems.count(path.stem) == 1}
-    return alone | {path.name: path for path in paths}
+    """Map names of images below `base`, with suffix, and, where only one has it, without."""
+    found = sorted(path for path in base.rglob("*") if path.suffix.lower() in SUFFIXES)
+    inside = [path.relative_to(base) for path in found]
+    names = [path.as_posix() for path in inside if path.parts[0] not in NO_CLASSES]
+    bare = [name.rpartition(".")[0] for name in names]
+    count = Counter(bare)
+    alone = {b: base / name for b, name in zip(bare, names, strict=True) if count[b] == 1}
+    return alone | {name: base / name for name in names}
 
 
 def _image_of(
