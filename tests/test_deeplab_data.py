@@ -65,6 +65,18 @@ def test_a_draw_gives_the_same_crop_whatever_came_before(folder):
     assert not np.array_equal(first[0][0], first[2][0]), "the next epoch crops the image anew"
 
 
+def test_crops_keep_labels_and_pixels_together(folder):
+    data = dataset(folder)
+    flipped = set()
+    for draw in range(24):
+        item = data[draw]
+        inputs, labels = pixels(item)
+        bright = inputs.max(axis=0) > 170  # noise ends at 90; linear resizing blurs the edge
+        assert (labels[0][bright] != 0).all() and bright.any() == (labels == 1 + draw % 2).any()
+        flipped.add(item["data_samples"].flip)
+    assert flipped == {False, True}
+
+
 def test_drawing_leaves_numpy_s_global_generator_alone(folder):
     data = dataset(folder)
     np.random.seed(7)  # noqa: NPY002

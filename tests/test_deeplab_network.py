@@ -5,6 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
 
 from getam_core.deeplab import DeepLabV2Head, build_deeplab, load_deeplab, save_deeplab
 from getam_core.deeplab.openmmlab import MODELS
@@ -86,6 +88,20 @@ def test_frozen_batch_norm_keeps_statistics_and_parameters(batch_norm):
     network.extract_feat(images(33, 2))
     frozen = torch.equal(norm.running_mean, before) and not norm.weight.requires_grad
     assert frozen == (batch_norm == "frozen")
+
+
+def test_crops_are_normalised_as_rgb_and_their_padding_is_unknown():
+    red = torch.zeros(3, 20, 25, dtype=torch.uint8)
+    red[0] = 255
+    sample = SegDataSample(gt_sem_seg=PixelData(data=torch.ones(1, 20, 25, dtype=torch.int64)))
+    prepare = build_deeplab(**TINY).data_preprocessor
+    found = prepare({"inputs": [red], "data_samples": [sample]}, True)
+    expected = [(1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225]
+    torch.testing.assert_close(found["inputs"][0, :, 0, 0], torch.tensor(expected))
+    assert found["inputs"].shape == (1, 3, 33, 33) and not found["inputs"][..., 20:, :].any()
+    labels = found["data_samples"][0].gt_sem_seg.data[0]
+    assert (labels[:20, :25] == 1).all()
+    assert (labels[20:] == 255).all() and (labels[:, 25:] == 255).all()
 
 
 def test_unknown_pixels_have_no_part_in_the_loss():
