@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 
     On an exception (Ctrl-C included) the temporary file is removed and whatever stood at `path`
     before stays as it was. The suffix is kept, for writers that choose a format by it. The content
-    is on the disk before the name is; what a killed process left goes with the next writer.
+    is on the disk before the name is; what a killed process left goes when the next one writes.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,10 +37,16 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 def _remove_remains(path: Path) -> None:
     """Remove what processes of this machine that no longer run left beside `path`."""
     pattern = re.compile(rf"\.{re.escape(path.stem)}\.(\d+)\.partial{re.escape(path.suffix)}")
-    for file in path.parent.glob(".*.partial*"):
+    for file in _remains(path.parent.absolute()):
         named = pattern.fullmatch(file.name)
         if named and not _runs(int(named[1])):
             file.unlink(missing_ok=True)
+
+
+@cache
+def _remains(folder: Path) -> list[Path]:
+    """Look through a folder once: writing its n files would else take n squared."""
+    return list(folder.glob(".*.partial*"))
 
 
 def _runs(process: int) -> bool:

@@ -35,7 +35,7 @@ def run_lengths(rows, columns):
 
 
 CROWD = run_lengths(slice(5, 30), slice(2, 45))
-# A dozen images: (category, segmentation, crowd) of each instance.
+# Images: (category, segmentation, crowd) of each instance.
 SCENES = [
     [(3, box(5, 5, 20, 20), 0)],
     [(3, box(5, 5, 20, 20), 0), (7, box(10, 10, 6, 6), 0)],  # the small one over the large
@@ -49,12 +49,13 @@ SCENES = [
     [(3, [*box(0, 0, 5, 5), *box(30, 30, 5, 5)], 0)],  # in two parts
     [(7, [[3.5, 2.5, 30.2, 8.1, 17.7, 35.9]], 0), (90, [[25, 1, 49, 20, 10, 39]], 0)],
     [],
+    [(3, box(0, 0, 50, 40), 0), (7, CROWD, 1)],  # a crowd that is the smaller one
 ]
 
 
 @pytest.fixture
 def root(tmp_path):
-    """Twelve images in each split, val's in the other order."""
+    """All of them in each split, val's in the other order."""
     for name, scenes in (("train2014", SCENES), ("val2014", SCENES[::-1])):
         images, annotations = [], []
         for number, scene in enumerate(scenes, start=500):
@@ -110,7 +111,7 @@ def test_labels_are_the_categories_of_all_instances_crowds_too(root, tmp_path_fa
     assert [e.image_id for e in train[:2]] == [f"COCO_train2014_{i:012}" for i in (500, 501)]
     assert [set(e.classes) for e in train] == [{CATS[c] for c, _, _ in s} for s in SCENES]
     assert train[2].classes == ("cat", "dog"), "in the run's order"
-    assert len(entries) == 24
+    assert len(entries) == 2 * len(SCENES)
 
 
 def test_categories_are_found_where_none_are_given(root):
@@ -218,6 +219,7 @@ def test_overlaps_crowds_and_tiny_instances_by_hand(root):
     np.testing.assert_array_equal(masks[5], masks[6])
     assert (masks[7] == 3).sum() == 1 and (masks[8] == 3).sum() <= 1
     assert masks[11].max() == 0
+    assert (masks[12] == 1).all()
 
 
 def test_a_segmentation_that_cannot_be_drawn_is_named(root, tmp_path):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +35,12 @@ def test_the_next_writer_removes_what_killed_ones_left_and_nothing_else(tmp_path
     with atomic_path(tmp_path / "a.txt") as temporary:
         temporary.write_text("new")
     assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a.txt", *others])
+
+
+def test_many_files_in_one_folder_look_for_remains_once(tmp_path, monkeypatch):
+    looked, whole = [], Path.glob
+    monkeypatch.setattr(Path, "glob", lambda *given: looked.append(given) or whole(*given))
+    for i in range(5):
+        with atomic_path(tmp_path / f"{i}.txt") as temporary:
+            temporary.write_text("x")
+    assert len(looked) == 1 and len(list(tmp_path.iterdir())) == 5

@@ -26,6 +26,12 @@ model:
 saliency: {source: none}
 train: {epochs: 1, classification_epochs: 0, crop_size: 32, scale_range: [32, 40]}
 """
+RETRAINING = """
+deeplab:
+  {depth: 18, width: 8, weights: null, batch_norm: trained, dilations: [1], crop_size: 33,
+   iterations: 3}
+deeplab_test: {scales: [1.0], flip: false, crf: false}
+"""
 LABELS = "results/tiny/pseudo_labels/labels.h5"
 
 
@@ -34,7 +40,7 @@ class Stages:
 
     def __init__(self, folder):
         self.folder = folder
-        (folder / "tiny.yaml").write_text(RUN)
+        (folder / "tiny.yaml").write_text(RUN + RETRAINING)
         self.settings = load_settings(folder / "tiny.yaml").model_dump_json()
 
     def __call__(self, stage, *, files, **others):
@@ -69,11 +75,20 @@ def test_two_folders_of_pictures_become_labels_and_figures(tmp_path):
         scored = index | {"masks": f"masks_{split}.csv", "labels": store, "out": f"{split}.json"}
         stage("evaluate_labels", files=scored, split=split, method="getam")
         assert open_store(tmp_path / store).classes == ("cat", "dog")
-    entries = [tmp_path / "train.json", tmp_path / "val.json"]
+    state = {"state": "deeplab.pt", "events": "events", "metrics": "retrained.csv"}
+    stage("retrain_deeplab", files=made | state | {"labels": "labels.h5", "out": "deeplab"})
+    stage("predict_deeplab", files=index | {"checkpoint": "deeplab", "out": "."}, split="val")
+    retrained = masks | {"labels": "predictions.h5", "masks": "masks_val.csv", "out": "last.json"}
+    stage("evaluate_labels", files=retrained, split="val", method="getam")
+    entries = [tmp_path / f"{name}.json" for name in ("train", "val", "last")]
     stage("merge_entries", files=index | {"out": "miou.json"}, run="tiny", entries=entries)
     miou = json.loads((tmp_path / "miou.json").read_text())
     assert miou["classes"] == ["cat", "dog"]
-    assert [(e["split"], e["images"]) for e in miou["entries"]] == [("train", 10), ("val", 2)]
+    assert [(e["split"], e["images"]) for e in miou["entries"]] == [
+        ("train", 10),
+        ("val", 2),
+        ("val", 2),
+    ]
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def test_every_run_of_the_repository_is_valid(repository, name):
         ("data: {layout: coco, sbd: x}", ["data: labels: masks and sbd belong to layout: voc"]),
         ("data: {layout: folder, val_share: 1}", ["data.val_share", "less than 1"]),
         ("data: {layout: scenes, classes: [cat]}", ["data: made scenes have their own classes"]),
-        ("train: {scale_range: [300, 200]}", ["train.scale_range", "shorter side first"]),
+        ("train: {scale_range: [300, 200]}", ["train.scale_range", "smaller number first"]),
         ("predict: {sizes: []}", ["predict.sizes", "at least 1 item"]),
         ("evaluate: {seeds: [getam, getam]}", ["evaluate.seeds", "different names"]),
         ("model: {stem: {name: resnet18}}", ["model", "weights must be null beside a stem"]),
@@ -52,7 +52,7 @@ def test_every_run_of_the_repository_is_valid(repository, name):
         ("deeplab: {weights: null}", ["deeplab:", "weights: null needs batch_norm: trained"]),
         ("deeplab: {width: 32}", ["deeplab:", "weights must be null where width is not 64"]),
         ("deeplab: {supervision: masks, labels: x.h5}", ["deeplab:", "labels must be null"]),
-        ("deeplab: {scale_range: [2, 1]}", ["deeplab.scale_range", "smaller scale first"]),
+        ("deeplab: {scale_range: [2, 1]}", ["deeplab.scale_range", "smaller number first"]),
         ("deeplab: {depth: 34}", ["deeplab.depth", "18, 50 or 101", "34"]),
         ("[1, 2]", ["expected keys and values", "list"]),
         ("a: [", ["not valid YAML"]),
@@ -218,6 +218,8 @@ class TestPaths:
         with pytest.raises(InputError, match=r"deeplab\.labels: no such file.*others\.h5"):
             self.check(data=scenes, deeplab={"labels": str(tmp_path / "others.h5")})
         self.check(data=scenes, deeplab={"weights": "hub:resnet101.a1h_in1k"})
+        with pytest.raises(InputError, match=r"model\.weights: no such file or folder: hub:vit"):
+            self.check(data=scenes, model={"weights": "hub:vit"})
 
     def test_made_scenes_need_no_data_root(self):
         self.check(data={"layout": "scenes"}, saliency={"encoder": {"name": "resnet18"}})

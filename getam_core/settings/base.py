@@ -10,10 +10,10 @@ Exponent = Annotated[float, Field(ge=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
-def _ascending(sides: tuple[int, int]) -> tuple[int, int]:
-    if sides[0] > sides[1]:
-        raise ValueError("expected the shorter side first")
-    return sides
+def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] > ends[1]:
+        raise ValueError("expected the smaller number first")
+    return ends
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -22,7 +22,8 @@ def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-ScaleRange = Annotated[tuple[Count, Count], AfterValidator(_ascending)]  # of the long side, px
+Ascending = AfterValidator(_ascending)
+ScaleRange = Annotated[tuple[Count, Count], Ascending]  # of the long side, px
 Distinct = AfterValidator(_distinct)
 
 

@@ -2,15 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from getam_core.settings.base import Count, Positive, Section
-
-
-def _ascending(scales: tuple[float, float]) -> tuple[float, float]:
-    if scales[0] > scales[1]:
-        raise ValueError("expected the smaller scale first")
-    return scales
+from getam_core.settings.base import Ascending, Count, Positive, Section
 
 
 class DeepLabSettings(Section):
@@ -27,7 +21,7 @@ class DeepLabSettings(Section):
     iterations: Count = 20_000
     batch_size: Count = 10
     crop_size: Count = 321
-    scale_range: Annotated[tuple[Positive, Positive], AfterValidator(_ascending)] = (0.5, 1.5)
+    scale_range: Annotated[tuple[Positive, Positive], Ascending] = (0.5, 1.5)
     learning_rate: Positive = 2.5e-4
     head_rate: Positive = 10.0
     weight_decay: float = Field(5e-4, ge=0)

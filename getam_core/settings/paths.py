@@ -50,11 +50,12 @@ def _named_paths(settings: Settings) -> list[tuple[str, str]]:
         "deeplab.labels": settings.deeplab.labels,
         "deeplab.weights": settings.deeplab.weights,
     }
-    return [(key, text) for key, text in named.items() if not _from_hub(text)]
+    return [(key, text) for key, text in named.items() if not _from_hub(key, text)]
 
 
-def _from_hub(text: str | None) -> bool:
-    return text is None or text == "hub" or text.startswith("hub:")
+def _from_hub(key: str, text: str | None) -> bool:
+    named = key == "deeplab.weights" and text is not None and text.startswith("hub:")
+    return text in (None, "hub") or named
 
 
 def _uses_saliency(settings: Settings) -> bool:
