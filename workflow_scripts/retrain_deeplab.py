@@ -97,7 +97,9 @@ def network_of(settings: Settings, num_classes: int) -> dict[str, Any]:
 def identity(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the resume state belongs to: the settings and the contents of the inputs."""
     inputs = {"index": digest(arguments.index), "labels": digest(arguments.labels)}
-    return json.loads(arguments.settings) | {"inputs": inputs}
+    settings = json.loads(arguments.settings)
+    settings["deeplab"].pop("checkpoint_minutes")  # when states are kept, not what is trained
+    return settings | {"inputs": inputs}
 
 
 if __name__ == "__main__":
