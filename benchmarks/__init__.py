@@ -1,4 +1,5 @@
 """How fast the costly steps are beside their straightforward forms: `python -m benchmarks`.
 
-Reading order: `timing` (fair medians, tables), `maps`, `labels` (one table each).
+Reading order: `timing` (fair medians, tables), `explicit` and `published` (what is compared
+with), `maps`, `labels`, `loader` and `step` (one table each).
 """

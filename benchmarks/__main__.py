@@ -1,4 +1,4 @@
-"""`python -m benchmarks [maps] [labels]`: print the tables as markdown, on the CPU."""
+"""`python -m benchmarks [maps] [labels] [loader] [step]`: print markdown tables, on the CPU."""
 
 import argparse
 import os
@@ -8,9 +8,14 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import labels, maps
+from benchmarks import labels, loader, maps, step
 
-TABLES = {"maps": maps.print_table, "labels": labels.print_table}
+TABLES = {
+    "maps": maps.print_table,
+    "labels": labels.print_table,
+    "loader": loader.print_table,
+    "step": step.print_table,
+}
 
 
 def hardware() -> str:
@@ -34,7 +39,7 @@ def main() -> None:
     arguments = parser.parse_args()
     unknown = set(arguments.tables) - set(TABLES)
     if unknown or arguments.rounds < 1:
-        parser.error(f"tables are {' and '.join(TABLES)}, and --rounds is at least 1")
+        parser.error(f"tables are {', '.join(TABLES)}, and --rounds is at least 1")
     print(hardware())
     for name in arguments.tables:
         TABLES[name](arguments.rounds)
