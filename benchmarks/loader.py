@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from benchmarks.timing import compare, table
-from getam_core.data import Entry, TrainingSet
+from getam_core.data import Entry
+from getam_core.data.training_set import TrainingSet
 from getam_core.stores import StoreWriter
 
 IMAGES, SIZE = 100, (375, 500)  # as those of PASCAL VOC

@@ -23,3 +23,9 @@ WITHOUT_TORCH = (
 def test_a_stage_that_computes_without_torch_does_not_import_it(script, repository):
     code = f"import sys, workflow_scripts.{script}; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=repository)
+
+
+def test_the_benchmarks_begin(repository):
+    command = [sys.executable, "-m", "benchmarks", "--help"]
+    shown = subprocess.run(command, check=True, cwd=repository, capture_output=True, text=True)
+    assert "--rounds" in shown.stdout
