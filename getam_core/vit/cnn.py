@@ -75,7 +75,8 @@ class SegmentationCNN(ConvolutionalClassifier):
 
 def build_classifier(*, stem: dict[str, Any], num_classes: int) -> ConvolutionalClassifier:
     """Build the network of CNN CAM; `stem` are arguments of `build_stem`."""
-    return ConvolutionalClassifier(build_stem(**stem), num_classes)
+    network = ConvolutionalClassifier(build_stem(**stem), num_classes)
+    return network.to(memory_format=torch.channels_last)  # twice as fast on a CPU
 
 
 def build_cnn(
