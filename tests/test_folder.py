@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from getam_core.data import Entry, class_names, list_folder
+from getam_core.data import Entry, Listing, class_names, list_folder
 from getam_core.data.splits import split_by_name
 from getam_core.errors import InputError
 from tests.own_kit import OWN_SPLITS, append_label, class_folders, own_folder, picture, write_labels
@@ -70,6 +70,41 @@ def test_images_may_lie_beside_the_table(tmp_path):
         picture(tmp_path / f"{i}.jpg", i)
     write_labels(tmp_path, "0.jpg,cat", "1.jpg,cat", "2.jpg,cat")
     assert len(listed(tmp_path)) == 3
+
+
+def test_images_may_have_a_capital(tmp_path):
+    own_folder(tmp_path)
+    (tmp_path / "images").rename(tmp_path / "Images")
+    assert len(listed(tmp_path)) == 10
+
+
+def test_a_table_that_cannot_be_read_says_nothing_of_the_images(tmp_path):
+    table = own_folder(tmp_path) / "labels.csv"
+    table.write_text(table.read_text().replace(",", ";"))
+    listing = list_folder(tmp_path, OWN_SPLITS)
+    assert len(listing.problems) == 1 and not listing.warnings
+
+
+@pytest.mark.parametrize(
+    ("labels", "warning"),
+    [
+        (["dgo"], "class 'dgo' (1 image): is 'dog' (12) meant?"),
+        (["Cat"] * 12, "class 'Cat' (12 images): is 'cat' (12) meant?"),
+        (["dog.", "dog."], "class 'dog.' (2 images): is 'dog' (12) meant?"),
+        (["cat, dog"], "class 'cat, dog': several classes are joined by ';', not by ','"),
+        (["car"] * 3, None),
+        (["bird"], None),
+    ],
+)
+def test_found_classes_that_look_misspelt_are_a_warning(tmp_path, caplog, labels, warning):
+    names = ["dog", "cat"] * 12 + labels
+    entries = [Entry(f"i{k}", Path(f"{k}.jpg"), "train", (name,)) for k, name in enumerate(names)]
+    entries.append(Entry("v", Path("v.jpg"), "val", ()))
+    Listing(tmp_path, entries).checked(None)
+    assert caplog.messages == ([f"{tmp_path}: {warning}"] if warning else [])
+    caplog.clear()
+    Listing(tmp_path, entries).checked(sorted(set(names)))
+    assert not caplog.messages
 
 
 def test_an_image_that_the_table_does_not_name_is_left_out_with_a_warning(tmp_path):
@@ -151,6 +186,15 @@ def test_a_folder_in_neither_form_says_what_is_expected(tmp_path):
         list_folder(tmp_path, OWN_SPLITS)
     with pytest.raises(InputError, match="no such folder"):
         list_folder(tmp_path / "absent", OWN_SPLITS)
+
+
+def test_a_table_of_another_name_or_one_folder_down_is_told(tmp_path):
+    own_folder(tmp_path / "pets")
+    with pytest.raises(InputError, match=rf"labels\.csv is one folder down: give {tmp_path}/pets"):
+        list_folder(tmp_path, OWN_SPLITS)
+    (tmp_path / "pets/labels.csv").rename(tmp_path / "pets/classes.csv")
+    with pytest.raises(InputError, match=r"for each class; it has classes\.csv, images/"):
+        list_folder(tmp_path / "pets", OWN_SPLITS)
 
 
 # --- the split of what has none ---------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+from collections import Counter
 
 from getam_core.data import class_names, write_index
 from workflow_scripts import command
@@ -14,7 +15,9 @@ def main(arguments: argparse.Namespace) -> None:
     entries = listing.checked(settings.data.classes, workers=arguments.threads)
     write_index(arguments.out, entries)
     names = class_names(settings.data.classes, entries)
-    logging.info("%d classes: %s", len(names), ", ".join(names))
+    count = Counter(name for entry in entries for name in entry.classes)
+    listed = ", ".join(f"{name} ({count[name]})" for name in names)
+    logging.info("%d classes, with their images: %s", len(names), listed)
     for split in ("train", "val"):
         logging.info("%d images of split %s", sum(e.split == split for e in entries), split)
 

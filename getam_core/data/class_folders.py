@@ -8,6 +8,7 @@ from pathlib import Path
 
 from getam_core.data.images import SUFFIXES
 from getam_core.data.index import Entry
+from getam_core.data.label_file import LABELS
 from getam_core.data.listing import Listing, unknown_class
 from getam_core.errors import InputError
 
@@ -44,7 +45,7 @@ def list_class_folders(
         There is no folder of a class.
     """
     listing = Listing(folder)
-    base = folder / "images" if (folder / "images").is_dir() else folder
+    base = image_folder(folder)
     of_splits = {split: base / name for split, name in splits.items()}
     has_splits = all(_subfolders(path) for path in of_splits.values())
     found: list[_Found] = []
@@ -52,8 +53,10 @@ def list_class_folders(
         for label in _subfolders(root):
             _check_class(label, classes, listing)
             found += _images(label, base, split, listing)
-    if not found and not listing.problems:
-        raise InputError(f"data root {folder}: {EXPECTED}")
+    if not found:
+        _check_level(folder, base)
+        if not listing.problems:
+            raise InputError(f"data root {folder}: {EXPECTED}; it has {_contents(folder)}")
     by_name: defaultdict[str, list[_Found]] = defaultdict(list)
     for image in found:
         by_name[image.path.stem].append(image)
@@ -66,6 +69,25 @@ def list_class_folders(
     if has_splits and others:
         listing.warnings.append(f"left out, beside the splits: {', '.join(sorted(others))}")
     return listing, has_splits
+
+
+def image_folder(folder: Path) -> Path:
+    """Return the folder `images/` of a data set, `Images/` too; the data set itself without one."""
+    there = sorted(path for path in folder.iterdir() if path.name.lower() == "images")
+    return next((path for path in reversed(there) if path.is_dir()), folder)
+
+
+def _check_level(folder: Path, base: Path) -> None:
+    """Raise `InputError` where a table lies one folder further down."""
+    for inner in (base, *_subfolders(base)):
+        if (inner / LABELS).is_file():
+            raise InputError(f"data root {folder}: {LABELS} is one folder down: give {inner}")
+
+
+def _contents(folder: Path) -> str:
+    """Name the first few things in a folder: what was meant is often among them."""
+    names = sorted(f"{p.name}/" if p.is_dir() else p.name for p in folder.iterdir())
+    return ", ".join(names[:4]) + (f", ... ({len(names)})" if names[4:] else "") or "nothing in it"
 
 
 def _subfolders(folder: Path) -> list[Path]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from getam_core.data.class_folders import NO_CLASSES, list_class_folders
+from getam_core.data.class_folders import NO_CLASSES, image_folder, list_class_folders
 from getam_core.data.images import SUFFIXES
 from getam_core.data.index import Entry
 from getam_core.data.label_file import LABELS, LabelRow, read_labels
@@ -62,7 +62,7 @@ def _from_labels(
     folder: Path, splits: Mapping[str, str], classes: Sequence[str] | None
 ) -> tuple[Listing, bool]:
     """Return the images that labels.csv names, and whether it has splits."""
-    base = folder / "images" if (folder / "images").is_dir() else folder
+    base = image_folder(folder)
     listing = Listing(folder)
     rows = read_labels(folder / LABELS, listing.problems)
     has_splits = any(row.split is not None for row in rows)
@@ -88,7 +88,7 @@ def _from_labels(
         listing.entries.append(Entry(image_id, path, split, _ordered(row.classes, classes)))
         if not _there(path):
             listing.absent.add(image_id)
-    unlisted = set(files.values()) - set(first) - set(left_out)
+    unlisted = set(files.values()) - set(first) - set(left_out) if rows else ()
     _warn(listing, len(left_out), len(unlisted))
     return listing, has_splits
 

@@ -3,6 +3,7 @@
 import difflib
 import logging
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from getam_core.data.problems import raise_problems
 
 log = logging.getLogger(__name__)
 
+RARE, ALIKE = 10, 0.6  # a tenth as often, and a ratio that 'dgo' and 'dog' have
 LONGEST_ID = 200  # bytes; file systems take 255 for a name with its suffix
 
 
@@ -72,7 +74,8 @@ class Listing:
         if workers:
             there = [entry for entry in self.entries if entry.image_id not in self.absent]
             problems += image_problems(there, self.folder, workers)
-        for warning in self.warnings:
+        doubts = _doubtful_names(self.entries) if classes is None else []
+        for warning in [*self.warnings, *doubts]:
             log.warning("%s: %s", self.folder, warning)
         raise_problems(f"the data set {self.folder}", problems)
         return self.entries
@@ -130,6 +133,33 @@ def _class_problems(
     if classes is None:
         return _found_class_problems(entries, shown)
     return [f"class '{name}': no training image shows it" for name in classes if name not in shown]
+
+
+def _doubtful_names(entries: Sequence[Entry]) -> list[str]:
+    """Name found classes that look like another one misspelt: but for case, or near it and rare."""
+    count = Counter(name for entry in entries for name in entry.classes)
+    if len(count) > MOST_CLASSES:
+        return []  # it is a problem already
+    commonest = count.most_common()
+    plain = {name: name.casefold().strip(" .,/") for name in count}
+    doubts = []
+    for name, images in sorted(count.items()):
+        near = [
+            other
+            for other, more in commonest
+            if (plain[other] == plain[name] and (more, other) > (images, name))
+            or (RARE * images <= more and _alike(plain[name], plain[other]))
+        ]
+        if near:
+            shown = f"'{name}' ({images} images)" if images > 1 else f"'{name}' (1 image)"
+            doubts.append(f"class {shown}: is '{near[0]}' ({count[near[0]]}) meant?")
+        elif any(part.strip() in count for part in name.split(",")[1:]):
+            doubts.append(f"class '{name}': several classes are joined by ';', not by ','")
+    return doubts
+
+
+def _alike(a: str, b: str) -> bool:
+    return difflib.SequenceMatcher(None, a, b).ratio() >= ALIKE
 
 
 def _found_class_problems(entries: Sequence[Entry], shown: set[str]) -> list[str]:
