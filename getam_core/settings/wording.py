@@ -3,9 +3,12 @@
 import difflib
 import types
 import typing
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+
+MOST_SHOWN = 3  # keys of one name in other sections
 
 
 def explain(error: ValidationError, model: type[BaseModel], source: str) -> str:
@@ -31,11 +34,21 @@ def _nearest(location: tuple[int | str, ...], model: type[BaseModel]) -> str:
             section = _section(section.model_fields[parent].annotation)
     if section is None:
         return ""
-    close = difflib.get_close_matches(str(name), section.model_fields, n=1, cutoff=0.5)
     prefix = "".join(f"{parent}." for parent in parents)
-    if close:
-        return f"; did you mean {prefix}{close[0]}?"
+    close = difflib.get_close_matches(str(name), section.model_fields, n=1, cutoff=0.5)
+    meant = [prefix + field for field in close] + list(_keys_named(str(name), model))[:MOST_SHOWN]
+    if meant:
+        return f"; did you mean {' or '.join(meant)}?"
     return f"; known here: {', '.join(section.model_fields)}"
+
+
+def _keys_named(name: str, section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Yield the paths of all keys of this name, at any depth: it may be in the wrong section."""
+    for field, info in section.model_fields.items():
+        if field == name:
+            yield prefix + field
+        elif (inner := _section(info.annotation)) is not None:
+            yield from _keys_named(name, inner, f"{prefix}{field}.")
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
