@@ -116,6 +116,14 @@ def test_export_writes_saliency_grey_and_refuses_maps(tmp_path, capsys):
     assert "export labels or predictions" in capsys.readouterr().err
 
 
+def test_another_file_is_not_called_a_damaged_store(tmp_path, capsys):
+    table = tmp_path / "labels.csv"
+    table.write_text("image,classes")
+    assert main(["summary", str(table)]) == 2
+    shown = capsys.readouterr().err
+    assert "labels.csv: no store" in shown and "delete" not in shown
+
+
 def test_exported_labels_are_imported_as_they_were(labels, tmp_path, capsys):
     out = tmp_path / "again.h5"
     assert main(["export", str(labels), str(tmp_path / "png")]) == 0

@@ -24,7 +24,10 @@ def export_png(store: Store, folder: Path | str) -> int:
         The store holds maps, which have no PNG form.
     """
     if store.kind == "maps":
-        raise InputError(f"{store.path}: maps cannot be PNG files; export labels or predictions")
+        raise InputError(
+            f"{store.path}: maps cannot be PNG files; export labels or"
+            " predictions, or draw maps: python -m getam_core.explain"
+        )
     picture = Image.fromarray if store.kind == "saliency" else index_png
     for image_id in tqdm(store.ids(), desc="export", unit="image"):
         image = picture(store[image_id])

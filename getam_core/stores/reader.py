@@ -154,6 +154,8 @@ def _open_file(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r")
     except OSError as error:
+        if path.suffix != ".h5":  # nobody should delete what was named by mistake
+            raise InputError(f"{path}: no store; stores are HDF5 files, named .h5") from None
         reason = "truncated" if "truncated" in str(error) else f"not a readable HDF5 file ({error})"
         raise InputError(f"{path}: {reason}; delete it and make it again") from None
 
