@@ -1,6 +1,7 @@
 """A step of the second half beside the published algorithm and beside training on given labels."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,21 +58,6 @@ def made_batch() -> Batch:
     )
 
 
-class Supervised(nn.Module):
-    """The loss of the same network on given labels and classes: what a step cannot undercut."""
-
-    def __init__(self, network: nn.Module, labels: Tensor):
-        super().__init__()
-        self.network, self.labels = network, labels.long()
-
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the loss with its graph, and detached."""
-        logits, segmentation = self.network.classify_and_segment(batch.images)
-        classified = F.multilabel_soft_margin_loss(logits, batch.targets.float())
-        loss = classified + F.cross_entropy(segmentation, self.labels, ignore_index=255)
-        return loss, loss.detach()[None]
-
-
 COLUMNS = [
     "network, format of (b) and (c)", "(a) published", "(b) supervised", "(c) ours", "a / c",
     "c / b", "same labels, %", "(a) MB", "(b) MB", "(c) MB",
@@ -116,13 +102,13 @@ def _rows(name: str, arguments: dict[str, Any], scale: float, rounds: int) -> li
 def _forms(network: nn.Module, batch: Batch, scale: float) -> dict[str, Callable[[], Any]]:
     """Return all steps, all at rate 0, so that they stay those of the same network."""
     optimizer = build_optimizer(network.parameter_groups(), "sgd", 5e-4)
-    supervised = Supervised(network, _labels(network, batch, torch.float32))
-    ours = Objective(network, Labelling(labels={"scale": scale}), WEIGHTS, both=True)
+    given = replace(batch, saliency=None, labels=_labels(network, batch, torch.float32))
+    objective = Objective(network, Labelling(labels={"scale": scale}), WEIGHTS, both=True)
     forms = {"a": partial(published.step, network, batch, optimizer)}
     for each in FORMATS:
         updater = Updater(network, optimizer, CPU, number_format=each)
-        forms[f"b {each}"] = partial(updater.step, supervised, [(1.0, batch)])
-        forms[f"c {each}"] = partial(updater.step, ours, [(1.0, batch)])
+        forms[f"b {each}"] = partial(updater.step, objective, [(1.0, given)])
+        forms[f"c {each}"] = partial(updater.step, objective, [(1.0, batch)])
     return forms
 
 

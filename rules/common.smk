@@ -111,8 +111,15 @@ def saliency_network(wildcards):
 
 def training_saliency(wildcards):
     """Saliency, if the labels of training use it."""
-    used = run_settings(wildcards.run).train.labels.saliency
+    used = run_settings(wildcards.run).train.uses_saliency
     return rules.merge_saliency.output.saliency if used else []
+
+
+def given_labels(wildcards):
+    """Label maps that training does not make: somebody's, another run's, or the masks."""
+    train = run_settings(wildcards.run).train
+    masks = train.supervision == "masks"
+    return rules.masks_as_labels.output.labels if masks else train.label_maps or []
 
 
 def network_of_method(wildcards) -> str:
@@ -178,7 +185,19 @@ def saliency_shards(wildcards):
 
 def label_maps(wildcards) -> str:
     """The maps that the exported labels are made of: GETAM's; a CNN's own."""
-    return f"results/{{run}}/{run_settings(wildcards.run).own_method}/maps.h5"
+    settings = run_settings(wildcards.run)
+    if settings.train.supervision != "classes":
+        raise WorkflowError(
+            f"{wildcards.run} has no pseudo labels, nor a report of them: its network is trained on"
+            f" {settings.train.supervision} (train.supervision); ask for its miou.json"
+        )
+    return f"results/{{run}}/{settings.own_method}/maps.h5"
+
+
+def segmentation_method(wildcards) -> str:
+    """Whose labels the network learned to segment from."""
+    train = run_settings(wildcards.run).train
+    return train.maps.method if train.supervision == "classes" else train.supervision
 
 
 def label_saliency(wildcards):
@@ -205,13 +224,17 @@ def index_of_split(wildcards) -> str:
 
 
 def entries_of_run(wildcards):
-    """What miou.json holds."""
+    """What miou.json holds: figures of what the run makes, none of a decoder without training."""
+    settings = run_settings(wildcards.run)
     folder = f"results/{wildcards.run}/evaluation"
-    return [
-        *(f"{folder}/seed_{method}.json" for method in run_settings(wildcards.run).evaluate.seeds),
+    labels = [
+        *(f"{folder}/seed_{method}.json" for method in settings.evaluate.seeds),
         f"{folder}/pseudo_labels.json",
-        f"{folder}/segmentation_val.json",
-        *(retrained_entries(wildcards) if run_settings(wildcards.run).evaluate.deeplabv2 else []),
+    ]
+    return [
+        *(labels if settings.train.supervision == "classes" else []),
+        *([f"{folder}/segmentation_val.json"] if settings.train.segments else []),
+        *(retrained_entries(wildcards) if settings.evaluate.deeplabv2 else []),
     ]
 
 
@@ -228,6 +251,7 @@ def entries_of_retraining(wildcards):
     settings = run_settings(wildcards.run)
     folder = f"results/{wildcards.run}/evaluation"
     own = settings.deeplab.supervision == "labels" and settings.deeplab.labels is None
+    own = own and settings.train.segments
     return [
         *([f"{folder}/segmentation_val.json"] if own else []),
         *retrained_entries(wildcards),

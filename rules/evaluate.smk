@@ -92,7 +92,7 @@ rule evaluate_segmentation:
     conda:
         "../envs/getam.yaml"
     params:
-        method=lambda wildcards: run_settings(wildcards.run).train.maps.method,
+        method=segmentation_method,
     shell:
         "python -m workflow_scripts.evaluate_labels --split {wildcards.split}"
         " --method {params.method} --index {input.index} --masks {input.masks}"

@@ -6,6 +6,7 @@ rule train:
     input:
         index="results/{run}/index.csv",
         saliency=training_saliency,
+        labels=given_labels,
     output:
         checkpoint="results/{run}/train/checkpoint.pt",
         metrics="results/{run}/train/metrics.csv",
@@ -23,10 +24,12 @@ rule train:
     params:
         settings=stage_settings("seed", "data", "model", "train"),
         saliency=lambda wildcards, input: f"--saliency {input.saliency}" if input.saliency else "",
+        labels=lambda wildcards, input: ["--labels", input.labels] if input.labels else [],
         state="results/{run}/state/train.pt",
         events="results/{run}/train/tensorboard",
     shell:
         "python -m {resources.launcher}workflow_scripts.train --index {input.index} {params.saliency}"
+        " {params.labels:q}"
         " --settings {params.settings:q} --state {params.state} --events {params.events}"
         " --threads {threads} --device {resources.device} --metrics {output.metrics}"
         " --out {output.checkpoint} --log {log}"

@@ -45,6 +45,16 @@ def test_saliency_moves_with_the_image(seed):
     np.testing.assert_allclose(saliency[valid], image[valid][:, 1], atol=1)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_labels_move_with_the_image_and_are_never_mixed(seed):
+    source, rng = ramp(50, 70), np.random.default_rng(seed)
+    halves = np.where(source[..., 1] < 35, 3, 9).astype(np.uint8)
+    image, labels, valid = random_crop(source, halves, 32, (20, 120), rng, labels=True)
+    assert (labels[~valid] == 255).all() and set(labels[valid].tolist()) <= {3, 9}
+    clear = valid & (abs(image[..., 1].astype(int) - 34.5) > 4)  # colours mix at the border
+    np.testing.assert_array_equal(labels[clear], np.where(image[..., 1] < 35, 3, 9)[clear])
+
+
 def test_without_scaling_a_crop_is_a_window_of_the_image_or_of_its_mirror():
     source = ramp(40, 60)
     seen = set()

@@ -1,5 +1,7 @@
 """One step of the second half, against the same step with a forward pass for each of its parts."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -11,7 +13,7 @@ from getam_core.training.losses import (
     saliency_loss,
     segmentation_losses,
 )
-from getam_core.training.objective import label_batch
+from getam_core.training.objective import given_labels_step, label_batch
 from tests.networks import network_of, random_images
 
 WEIGHTS = {
@@ -98,6 +100,17 @@ def test_any_method_gives_the_maps_of_the_second_half(method, changes):
 @pytest.mark.parametrize("labels", [{"method": "crf"}, {"refinement": "none"}])
 def test_labels_of_every_kind_train(labels):
     assert_same_step(network_of("vit").double().train(), Labelling({}, LABELS | labels))
+
+
+@pytest.mark.parametrize("kind", ["vit", "stem"])
+def test_a_step_on_the_labels_of_another_is_that_step(kind):
+    model, data = network_of(kind).double().train(), replace(batch(), saliency=None)
+    own = double_backward_step(model, data, Labelling({}, LABELS))
+    wrong = own.labels.masked_fill(~data.valid, 1)  # what is given in the padding does not count
+    given = given_labels_step(model, replace(data, labels=wrong))
+    assert torch.equal(given.labels, own.labels)
+    expected = gradients(model, own.terms.total(WEIGHTS))
+    torch.testing.assert_close(gradients(model, given.terms.total(WEIGHTS)), expected)
 
 
 @pytest.mark.parametrize("kind", ["vit", "stem"])

@@ -2,18 +2,16 @@
 
 import csv
 import json
-from argparse import Namespace
 
 import numpy as np
 import pytest
 
+from getam_core.data.label_maps import check_supervision
 from getam_core.errors import InputError
 from getam_core.evaluation import read_mask, read_mask_index
-from getam_core.settings import Settings
 from getam_core.stores import StoreWriter, open_store
 from tests.labelled import write_labelled
 from tests.tiny_workflow import Workflow
-from workflow_scripts.retrain_deeplab import labels_of
 
 TARGET = ["results/tiny/deeplabv2/miou.json"]
 DEEPLAB = {
@@ -103,9 +101,8 @@ def test_the_run_s_own_labels_are_made_first_and_its_network_stands_beside(finis
 @pytest.mark.parametrize(("made_from", "says"), [("masks", "labels"), (None, "masks")])
 def test_masks_under_another_name_are_refused(tmp_path, made_from, says):
     _, labels = write_labelled(tmp_path, {"supervision": made_from} if made_from else {})
-    settings = Settings.model_validate({"deeplab": DEEPLAB | {"supervision": says}})
     with pytest.raises(InputError, match=f"deeplab.supervision is {says}"):
-        labels_of(Namespace(labels=labels), settings)
+        check_supervision(labels, says, "deeplab.supervision")
 
 
 def test_masks_become_label_maps_unchanged(finished):

@@ -57,6 +57,35 @@ def test_saliency_that_does_not_fit_the_images_is_refused(voc):
         dataset[0]
 
 
+def write_labels(voc: Path, *ids: str, size=(24, 32), classes=CLASSES) -> Path:
+    with StoreWriter(voc / "labels.h5", "labels", classes, {}) as writer:
+        for image_id in ids:
+            writer.write(image_id, np.full(size, 2, np.uint8))
+    return voc / "labels.h5"
+
+
+def test_given_labels_are_cropped_with_the_image_kept_or_read_again(voc):
+    path = write_labels(voc, "a", "bb")
+    kept, read = training_set(voc, labels=path), training_set(voc, labels=path, cache_bytes=0)
+    for epoch in range(8):
+        for dataset in (kept, read):
+            dataset.set_epoch(epoch)
+        item = kept[0]
+        assert item["labels"].dtype == torch.uint8 and not item["saliency"].any()
+        assert torch.equal(item["labels"], torch.where(item["valid"], 2, 255).byte())
+        assert equal(item, read[0])
+
+
+def test_labels_that_do_not_fit_the_run_are_refused(voc):
+    with pytest.raises(InputError, match="bb: not in it"):
+        training_set(voc, labels=write_labels(voc, "a"))
+    with pytest.raises(InputError, match="labels of the classes other"):
+        training_set(voc, labels=write_labels(voc, "a", "bb", classes=["other"]))
+    dataset = training_set(voc, labels=write_labels(voc, "a", "bb", size=(8, 8)))
+    with pytest.raises(InputError, match="image 'a' has labels of"):
+        dataset[0]
+
+
 def test_samples_depend_on_seed_epoch_and_index_only(voc):
     first, again, other = (
         training_set(voc),

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from getam_core.data import class_names, read_index
-from getam_core.errors import InputError
+from getam_core.data.label_maps import check_supervision
 from getam_core.files import digest
 from getam_core.settings import Settings
 from getam_core.stores import open_store
@@ -30,7 +30,7 @@ def retrain(arguments: argparse.Namespace, processes: Processes, device: torch.d
 
     settings = command.settings_of(arguments)
     classes = class_names(settings.data.classes, read_index(arguments.index))
-    labels = labels_of(arguments, settings)
+    check_supervision(arguments.labels, settings.deeplab.supervision, "deeplab.supervision")
     torch.manual_seed(settings.seed)
     built_by = network_of(settings, len(classes))
     network = deeplab.build_deeplab(**built_by)
@@ -71,21 +71,9 @@ def retrain(arguments: argparse.Namespace, processes: Processes, device: torch.d
             built_by,
             classes=classes,
             settings=json.loads(arguments.settings),
-            labels=labels,
+            labels=open_store(arguments.labels, "labels").settings,
         )
         arguments.state.unlink(missing_ok=True)
-
-
-def labels_of(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Where the label maps come from; those of masks need a run that says so."""
-    labels = open_store(arguments.labels, "labels")
-    masks = labels.settings.get("supervision") == "masks"
-    if masks != (settings.deeplab.supervision == "masks"):
-        raise InputError(
-            f"{labels.path}: made from {'masks' if masks else 'other labels than masks'}, but"
-            f" deeplab.supervision is {settings.deeplab.supervision}"
-        )
-    return labels.settings
 
 
 def network_of(settings: Settings, num_classes: int) -> dict[str, Any]:

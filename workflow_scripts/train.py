@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from getam_core.data import Entry, class_names, of_split, read_index
+from getam_core.data.label_maps import check_supervision
 from getam_core.data.training_set import TrainingSet
 from getam_core.errors import InputError
 from getam_core.files import digest
@@ -60,16 +61,19 @@ def prepare(
     torch.manual_seed(settings.seed)
     kind, built_by = network_of(arguments.classifier, settings, len(classes))
     network = BUILDERS[kind](**built_by)
+    if arguments.labels is not None:
+        check_supervision(arguments.labels, train.supervision, "train.supervision")
+    samples = partial(
+        TrainingSet,
+        classes=classes,
+        size=train.crop_size,
+        seed=settings.seed,
+        saliency=arguments.saliency,
+        labels=arguments.labels,
+    )
     trainer = Trainer(
         compile_parts(network) if train.compile else network,
-        TrainingSet(
-            of_split(entries, "train"),
-            classes,
-            train.crop_size,
-            train.scale_range,
-            settings.seed,
-            arguments.saliency,
-        ),
+        samples(of_split(entries, "train"), scale_range=train.scale_range),
         plan(settings, classifies_only=arguments.classifier is not None),
         validate=partial(
             class_map,
@@ -78,7 +82,7 @@ def prepare(
             size=train.crop_size,
             device=device,
         ),
-        draw=picture(arguments, settings, entries, classes),
+        draw=None if arguments.classifier else picture(settings, entries, samples),
         states=states_of(arguments, settings),
         events=arguments.events,
         device=device,
@@ -93,20 +97,16 @@ def prepare(
 
 
 def picture(
-    arguments: argparse.Namespace,
-    settings: Settings,
-    entries: Sequence[Entry],
-    classes: Sequence[str],
+    settings: Settings, entries: Sequence[Entry], samples: Callable[..., TrainingSet]
 ) -> TrainingPicture | None:
     """Return what draws a few whole training images; None for a network that only classifies."""
-    train = settings.train
-    if arguments.classifier is not None or train.classification_epochs == train.epochs:
+    if not settings.train.segments:
         return None
-    chosen, size = spread(of_split(entries, "train"), PICTURED), train.crop_size
-    whole = (size, size)
-    samples = TrainingSet(chosen, classes, size, whole, settings.seed, arguments.saliency)
+    chosen, size = spread(of_split(entries, "train"), PICTURED), settings.train.crop_size
     planned = plan(settings)
-    return TrainingPicture(samples, planned.labelling, planned.saliency_threshold)
+    return TrainingPicture(
+        samples(chosen, scale_range=(size, size)), planned.labelling, planned.saliency_threshold
+    )
 
 
 def states_of(arguments: argparse.Namespace, settings: Settings) -> States:
@@ -167,7 +167,7 @@ def plan(settings: Settings, *, classifies_only: bool = False) -> Plan:
         precision=train.precision,
         loss_weights=train.losses.model_dump(),
         labelling=Labelling(train.maps.arguments, labels, train.maps.method),
-        saliency_threshold=train.labels.saliency_threshold if train.labels.saliency else None,
+        saliency_threshold=train.labels.saliency_threshold if train.uses_saliency else None,
         seed=settings.seed,
         energy=DenseEnergy(**train.dense_energy.model_dump()),
         accumulate=train.accumulate,
@@ -180,8 +180,8 @@ def identity(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the resume state belongs to: the settings and the contents of the inputs."""
     inputs = {
         name: digest(path)
-        for name, path in (("index", arguments.index), ("saliency", arguments.saliency))
-        if path is not None
+        for name in ("index", "saliency", "labels")
+        if (path := getattr(arguments, name)) is not None
     }
     settings = json.loads(arguments.settings)
     for key in NOT_IDENTITY:
@@ -199,6 +199,7 @@ if __name__ == "__main__":
         out="checkpoint.pt",
     )
     arguments_parser.add_argument("--saliency", type=Path, help="saliency.h5, if labels use it")
+    arguments_parser.add_argument("--labels", type=Path, help="labels.h5, if they are given")
     arguments_parser.add_argument(
         "--classifier", choices=CLASSIFIERS.values(), help="the network of another method"
     )

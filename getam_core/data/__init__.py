@@ -1,4 +1,4 @@
-"""From files to training samples: image-level labels only, no mask passes through this room.
+"""From files to training samples: image-level labels only, no mask is opened in this room.
 
 Reading order: `index` (what a run knows of an image), `listing` (what a reader finds, and all that
 is wrong with it), `check` (does every image open), `problems` (one message). The readers: `voc`
@@ -6,8 +6,9 @@ with `augmented`, `coco`, `folder` with `class_folders`, `label_file` and `split
 (file to array) and `geometry` (crops, sides). Beside them `scenes`, with `shapes` and `textures`: a
 made data set for the demo.
 
-`tensors` (array to tensor), `cache` (decoded images, kept), `training_set` (samples) and `batches`
-(whole images, for inference) are imported by name: to import torch takes longer than many stages.
+`label_maps` (those that a training is given) and, since to import torch takes longer than many
+stages, `tensors` (array to tensor), `cache` (decoded images, kept), `training_set` (samples) and
+`batches` (whole images, for inference) are imported by name.
 """
 
 from getam_core.data.check import check_images

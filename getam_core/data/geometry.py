@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from getam_core.classes import IMAGENET_MEAN
+from getam_core.classes import IGNORE, IMAGENET_MEAN
 
 # What padding looks like to a network is "nothing in particular".
 PADDING = tuple(round(255 * value) for value in IMAGENET_MEAN)
@@ -11,31 +11,35 @@ PADDING = tuple(round(255 * value) for value in IMAGENET_MEAN)
 
 def random_crop(
     image: np.ndarray,
-    saliency: np.ndarray | None,
+    plane: np.ndarray | None,
     size: int,
     scale_range: tuple[int, int],
     rng: np.random.Generator,
+    *,
+    labels: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Resize, flip and crop an image at random, and its saliency in the same way.
+    """Resize, flip and crop an image at random, and its saliency or labels in the same way.
 
     Parameters
     ----------
     image : (H, W, 3) uint8 ndarray
         RGB, 0..255.
-    saliency : (H, W) uint8 ndarray or None
-        0..255; interpolated like the image.
+    plane : (H, W) uint8 ndarray or None
+        Saliency, 0..255, interpolated like the image.
     size : int
         Side of the crop, pixels.
     scale_range : (int, int)
         The long side is resized to a whole number of pixels drawn from this range, ends included.
     rng : numpy.random.Generator
         Four numbers are drawn, whatever the image.
+    labels : bool
+        The plane is a label map: each pixel takes its nearest one, padding is 255.
 
     Returns
     -------
     image : (size, size, 3) uint8 ndarray
-    saliency : (size, size) uint8 ndarray or None
-        0 in the padding.
+    plane : (size, size) uint8 ndarray or None
+        Saliency is 0 in the padding.
     valid : (size, size) bool ndarray
         False in the padding of an image smaller than the crop: losses must leave it out. (The
         authors' code labelled it background.)
@@ -48,16 +52,20 @@ def random_crop(
     rows, rows_out = _window(height, size, rng)
     columns, columns_out = _window(width, size, rng)
 
-    def crop(array: np.ndarray, fill: tuple[int, ...] | int) -> np.ndarray:
-        resized = resize(array, height, width)
+    def crop(resized: np.ndarray, fill: tuple[int, ...] | int) -> np.ndarray:
         resized = resized[:, ::-1] if flip else resized
-        out = np.full((size, size, *array.shape[2:]), fill, array.dtype)
+        out = np.full((size, size, *resized.shape[2:]), fill, resized.dtype)
         out[rows_out, columns_out] = resized[rows, columns]
         return out
 
     valid = np.zeros((size, size), bool)
     valid[rows_out, columns_out] = True
-    return crop(image, PADDING), None if saliency is None else crop(saliency, 0), valid
+    image = crop(resize(image, height, width), PADDING)
+    if plane is None:
+        return image, None, valid
+    if labels:
+        return image, crop(resize_labels(plane, height, width), IGNORE), valid
+    return image, crop(resize(plane, height, width), 0), valid
 
 
 def _window(length: int, size: int, rng: np.random.Generator) -> tuple[slice, slice]:
@@ -76,6 +84,11 @@ def resize(array: np.ndarray, height: int, width: int) -> np.ndarray:
     shrinks = height * width < array.shape[0] * array.shape[1]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return cv2.resize(array, (width, height), interpolation=method)
+
+
+def resize_labels(labels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize a label map (H, W): each pixel takes the label of the nearest one."""
+    return cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 def resize_to_stride(image: np.ndarray, long_side: int | None, stride: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from getam_core.data.cache import ImageCache
 from getam_core.data.geometry import random_crop
 from getam_core.data.images import read_image
 from getam_core.data.index import Entry, class_targets
+from getam_core.data.label_maps import open_label_maps, read_labels
 from getam_core.data.problems import raise_problems
 from getam_core.data.tensors import to_tensor
 from getam_core.errors import InputError
@@ -23,7 +24,7 @@ Pair = tuple[np.ndarray, np.ndarray | None]
 
 
 class TrainingSet(Dataset):
-    """Crops of images with image-level targets and saliency; there is no way to give it a mask.
+    """Crops of images with image-level targets, and with saliency or given label maps.
 
     An item is a dictionary of
 
@@ -31,6 +32,7 @@ class TrainingSet(Dataset):
     - target : (C,) bool, the classes of the whole image
     - valid : (S, S) bool, False in the padding of small images
     - saliency : (S, S) float32 0..1, zeros where there is none
+    - labels : (S, S) uint8, 255 in the padding; only where label maps are given
     - index : int, the position in `entries`
 
     Parameters
@@ -46,13 +48,15 @@ class TrainingSet(Dataset):
         The random numbers of an item depend on (seed, epoch, index) alone, whatever the workers.
     saliency : Path or None
         A store of kind "saliency" that holds every entry, in the image's size.
+    labels : Path or None
+        A store of kind "labels", the same. Then there is no saliency: the labels are made already.
     cache_bytes : int, optional
         Decoded images are kept in memory up to this sum, for all workers; see `ImageCache`.
 
     Raises
     ------
     InputError
-        A class is not in `classes`, or the store lacks an image.
+        A class is not in `classes`, or a store lacks an image.
     """
 
     def __init__(
@@ -63,17 +67,20 @@ class TrainingSet(Dataset):
         scale_range: tuple[int, int],
         seed: int,
         saliency: Path | str | None = None,
+        labels: Path | str | None = None,
         cache_bytes: int | None = None,
     ):
+        assert saliency is None or labels is None
         self.entries = list(entries)
         self.targets = torch.from_numpy(class_targets(entries, classes))
         self.size = size
         self.scale_range = scale_range
         self.seed = seed
         self._cache = ImageCache(
-            len(self.entries), planes=saliency is not None, capacity=cache_bytes
+            len(self.entries), planes=bool(saliency or labels), capacity=cache_bytes
         )
         self._saliency = None if saliency is None else _open_saliency(saliency, self.entries)
+        self._labels = None if labels is None else open_label_maps(labels, self.entries, classes)
         # In shared memory: workers that outlive an epoch hold a copy of this object.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
@@ -87,29 +94,34 @@ class TrainingSet(Dataset):
     def __getitem__(self, index: int) -> dict[str, Tensor | int]:
         rng = np.random.default_rng([self.seed, int(self._epoch), index])
         pair = self._cache.get(index) or self._read(index)
-        image, saliency, valid = random_crop(*pair, self.size, self.scale_range, rng)
-        if saliency is None:
-            saliency = np.zeros((self.size, self.size), np.uint8)
-        return {
+        labelled = self._labels is not None
+        image, plane, valid = random_crop(*pair, self.size, self.scale_range, rng, labels=labelled)
+        saliency = torch.zeros(self.size, self.size)
+        if plane is not None and not labelled:
+            saliency = torch.from_numpy(plane).float().div_(255)
+        item = {
             "image": to_tensor(image),
             "target": self.targets[index],
             "valid": torch.from_numpy(valid),
-            "saliency": torch.from_numpy(saliency).float().div_(255),
+            "saliency": saliency,
             "index": index,
         }
+        return item | {"labels": torch.from_numpy(plane)} if labelled else item
 
     def _read(self, index: int) -> Pair:
         entry = self.entries[index]
-        image, saliency = read_image(entry.image), None
+        image, plane = read_image(entry.image), None
         if self._saliency is not None:
-            saliency = self._saliency[entry.image_id]
-            if saliency.shape != image.shape[:2]:
+            plane = self._saliency[entry.image_id]
+            if plane.shape != image.shape[:2]:
                 raise InputError(
-                    f"{entry.image_id}: saliency of {saliency.shape} pixels for an image of"
+                    f"{entry.image_id}: saliency of {plane.shape} pixels for an image of"
                     f" {image.shape[:2]}; compute the saliency again"
                 )
-        self._cache.put(index, [image] if saliency is None else [image, saliency])
-        return image, saliency
+        if self._labels is not None:
+            plane = read_labels(self._labels, entry.image_id, image.shape[:2])
+        self._cache.put(index, [image] if plane is None else [image, plane])
+        return image, plane
 
 
 def image_loader(dataset: Dataset, **options: Any) -> DataLoader:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from mmengine.dist import get_dist_info
@@ -17,11 +16,9 @@ from torch.utils.data import Sampler
 
 from getam_core.classes import palette
 from getam_core.data import of_split, read_image, read_index
-from getam_core.data.geometry import resize
-from getam_core.data.problems import raise_problems
+from getam_core.data.geometry import resize, resize_labels
+from getam_core.data.label_maps import open_label_maps, read_labels
 from getam_core.deeplab.openmmlab import DATA_SAMPLERS, DATASETS, TRANSFORMS, BaseSegDataset
-from getam_core.errors import InputError
-from getam_core.stores import open_store
 
 
 @DATASETS.register_module()
@@ -56,22 +53,10 @@ class StoredLabelDataset(BaseSegDataset):
         pipeline: list[dict[str, Any]],
     ) -> None:
         self.entries = of_split(read_index(index), "train")
-        self.store, self.seed = open_store(labels, "labels"), seed
-        self._check(classes)
+        self.store, self.seed = open_label_maps(labels, self.entries, classes), seed
         names = ("background", *classes)
         metainfo = {"classes": names, "palette": palette()[: len(names)].tolist()}
         super().__init__(metainfo=metainfo, pipeline=pipeline)
-
-    def _check(self, classes: Sequence[str]) -> None:
-        if self.store.classes != tuple(classes):
-            raise InputError(
-                f"{self.store.path}: labels of the classes {', '.join(self.store.classes)};"
-                f" this run has {', '.join(classes)}"
-            )
-        held = set(self.store.ids())
-        self.store.close()  # every worker opens its own
-        absent = [f"{e.image_id}: not in it" for e in self.entries if e.image_id not in held]
-        raise_problems(f"{self.store.path}, which must label every training image", absent)
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Name every image, as mmengine asks for it; called once."""
@@ -93,12 +78,8 @@ class StoredLabelDataset(BaseSegDataset):
     def get_data_info(self, index: int) -> dict[str, Any]:
         """Read an image and its label map."""
         found = super().get_data_info(index)
-        image, labels = read_image(found["img_path"]), self.store[found["image_id"]]
-        if labels.shape != image.shape[:2]:
-            raise InputError(
-                f"{self.store.path}: image {found['image_id']!r} has labels of {labels.shape}"
-                f" pixels, its file has {image.shape[:2]}"
-            )
+        image = read_image(found["img_path"])
+        labels = read_labels(self.store, found["image_id"], image.shape[:2])
         sizes = dict.fromkeys(("ori_shape", "img_shape"), image.shape[:2])
         return found | sizes | {"img": image, "gt_seg_map": labels, "seg_fields": ["gt_seg_map"]}
 
@@ -118,9 +99,7 @@ class RandomScale:
         factor = np.random.uniform(*self.scale_range)  # noqa: NPY002
         height, width = (max(1, round(factor * side)) for side in results["img"].shape[:2])
         results["img"] = resize(results["img"], height, width)
-        results["gt_seg_map"] = cv2.resize(
-            results["gt_seg_map"], (width, height), interpolation=cv2.INTER_NEAREST_EXACT
-        )
+        results["gt_seg_map"] = resize_labels(results["gt_seg_map"], height, width)
         results["img_shape"] = (height, width)
         return results
 

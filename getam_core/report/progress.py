@@ -27,6 +27,7 @@ class TrainingPicture:
         All of it is shown, the same crops every time.
     labelling : Labelling
         How the second half labels; in the first half it shows what that would make of the maps.
+        Where the samples have label maps, those are shown.
     saliency_threshold : float or None
         What is above it is salient; None for labels without saliency.
     """
@@ -48,7 +49,9 @@ class TrainingPicture:
         network.eval()
         try:
             maps = map_pass(network, batch, self.labelling)
-            labels = label_batch(batch, maps, self.labelling.labels)
+            labels = batch.labels
+            if labels is None:
+                labels = label_batch(batch, maps, self.labelling.labels)
             prediction = network.classify_and_segment(batch.images)[1].argmax(1)
         finally:
             for module in training:
@@ -68,7 +71,7 @@ class TrainingPicture:
         items = default_collate([self.samples[i] for i in range(len(self.samples))])
         items = {key: value.to(device) for key, value in items.items()}
         salient = None if self.threshold is None else items["saliency"] > self.threshold
-        return Batch(items["image"], items["target"], items["valid"], salient)
+        return Batch(items["image"], items["target"], items["valid"], salient, items.get("labels"))
 
 
 def _joined(panels: Sequence[np.ndarray], axis: int) -> np.ndarray:

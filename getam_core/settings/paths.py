@@ -1,5 +1,6 @@
 """The files and folders that a run names: looked for before anything is planned."""
 
+import re
 from pathlib import Path
 
 from getam_core.errors import InputError
@@ -42,6 +43,7 @@ def _named_paths(settings: Settings) -> list[tuple[str, str]]:
         "submission.root": settings.submission.root,
         "model.weights": settings.model.weights,
         "model.stem.weights": stem.weights if stem else None,
+        "train.label_maps": settings.train.label_maps,
         "train.resume_from": settings.train.resume_from,
         "classifiers.cnn.weights": cnn.weights if cnn else None,
         "saliency.encoder.weights": encoder.weights if source == "network" else None,
@@ -50,7 +52,11 @@ def _named_paths(settings: Settings) -> list[tuple[str, str]]:
         "deeplab.labels": settings.deeplab.labels,
         "deeplab.weights": settings.deeplab.weights,
     }
-    return [(key, text) for key, text in named.items() if not _from_hub(key, text)]
+    return [
+        (key, text)
+        for key, text in named.items()
+        if not _from_hub(key, text) and not _made_by_run(key, text)
+    ]
 
 
 def _from_hub(key: str, text: str | None) -> bool:
@@ -58,9 +64,16 @@ def _from_hub(key: str, text: str | None) -> bool:
     return text in (None, "hub") or named
 
 
+def _made_by_run(key: str, text: str) -> bool:
+    """Whether it is the labels of a run with a file of settings, which the workflow makes."""
+    if key not in ("train.label_maps", "deeplab.labels"):
+        return False
+    made = re.fullmatch(r"results/([^/]+)/pseudo_labels/labels\.h5", text)
+    return made is not None and Path("config", f"{made[1]}.yaml").is_file()
+
+
 def _uses_saliency(settings: Settings) -> bool:
-    # In training saliency has a loss of its own, whatever makes the labels.
-    return settings.train.labels.saliency or settings.pseudo_labels.uses_saliency
+    return settings.train.uses_saliency or settings.pseudo_labels.uses_saliency
 
 
 def _check_saliency(settings: Settings, source: Path) -> None:

@@ -139,6 +139,8 @@ class DenseEnergySettings(Section):
 class TrainSettings(Section):
     """Double-backward training: a classification half, then classification and segmentation."""
 
+    supervision: Literal["classes", "labels", "masks"] = "classes"
+    label_maps: str | None = None
     epochs: Count = 20
     classification_epochs: int = Field(10, ge=0)
     batch_size: Count = 4
@@ -163,6 +165,24 @@ class TrainSettings(Section):
     keep_last: int = Field(0, ge=0)
     keep_best: bool = False
     resume_from: str | None = None
+
+    @property
+    def segments(self) -> bool:
+        """Whether the decoder is trained at all."""
+        return self.classification_epochs < self.epochs
+
+    @property
+    def uses_saliency(self) -> bool:
+        """Whether labels are made, and of saliency too; it then has a loss of its own."""
+        return self.supervision == "classes" and self.labels.saliency
+
+    @model_validator(mode="after")
+    def _label_maps_are_given(self) -> "TrainSettings":
+        if self.supervision == "labels" and self.label_maps is None:
+            raise ValueError("supervision: labels needs label_maps, a labels.h5")
+        if self.supervision != "labels" and self.label_maps is not None:
+            raise ValueError(f"label_maps needs supervision: labels, not {self.supervision}")
+        return self
 
     @model_validator(mode="after")
     def _halves(self) -> "TrainSettings":

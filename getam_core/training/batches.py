@@ -77,4 +77,4 @@ def _batch(
     target, valid = item["target"], item["valid"]
     if part.idle:  # no pixel of it counts
         target, valid = torch.zeros_like(target), torch.zeros_like(valid)
-    return Batch(item["image"], target, valid, saliency)
+    return Batch(item["image"], target, valid, saliency, item.get("labels"))

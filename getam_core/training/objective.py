@@ -1,5 +1,7 @@
 """One step of training: classification alone, or double backward (Sun et al. 2021, Section 4.3).
 
+A run that is given label maps (another's labels, or as a ceiling the masks) has steps on those.
+
 "Double backward" is two backward passes in an iteration: the first, over activations only, gives
 the maps that become labels; the second updates the network. No gradient flows through the maps.
 Shapes: B images, C foreground classes, M (image, class) pairs, h, w patches, H, W pixels.
@@ -31,12 +33,13 @@ MAP_SCALE = 2.0**10  # of logits whose gradients are float16; labels do not depe
 
 @dataclass(frozen=True)
 class Batch:
-    """What training sees of B images: never a mask. An image without valid pixel does not count."""
+    """What training sees of B images. An image without valid pixel does not count."""
 
     images: Tensor  # (B, 3, H, W) RGB 0..1
     targets: Tensor  # (B, C) bool
     valid: Tensor  # (B, H, W) bool, False in padding
     saliency: Tensor | None  # (B, H, W) bool
+    labels: Tensor | None = None  # (B, H, W) uint8, where they are given and not made
 
     @property
     def counted(self) -> Tensor:
@@ -90,7 +93,9 @@ class Objective(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the loss with its graph, and, detached, the loss and the terms in their order."""
-        if self.both:
+        if self.both and batch.labels is not None:
+            step = given_labels_step(self.network, batch, self.energy, self.count)
+        elif self.both:
             step = double_backward_step(
                 self.network, batch, self.labelling, self.energy, self.count
             )
@@ -128,6 +133,27 @@ def double_backward_step(
     """
     maps, logits, segmentation = _forward_with_maps(network, batch, labelling)
     labels = label_batch(batch, maps, labelling.labels)
+    return StepOutputs(_terms(batch, labels, logits, segmentation, energy, count), labels)
+
+
+def given_labels_step(
+    network: nn.Module, batch: Batch, energy: DenseEnergy | None = None, count: Count = alone
+) -> StepOutputs:
+    """Second half on the batch's own label maps: the same losses, and no maps."""
+    logits, segmentation = network.classify_and_segment(batch.images)
+    labels = batch.labels.masked_fill(~batch.valid, IGNORE)
+    return StepOutputs(_terms(batch, labels, logits, segmentation, energy, count), labels)
+
+
+def _terms(
+    batch: Batch,
+    labels: Tensor,
+    logits: Tensor,
+    segmentation: Tensor,
+    energy: DenseEnergy | None,
+    count: Count,
+) -> Terms:
+    """Return the terms of the second half; what there is no saliency or energy for is zero."""
     classified = classification_loss(logits, batch.targets, batch.counted, count)
     foreground, background = segmentation_losses(segmentation, labels, count)
     salient = uneven = logits.new_zeros(())
@@ -136,7 +162,7 @@ def double_backward_step(
     if energy is not None:
         energies = energy(batch.images, segmentation, batch.valid)
         uneven = energies.sum() / count(batch.counted.sum())
-    return StepOutputs(Terms(classified, foreground, background, salient, uneven), labels)
+    return Terms(classified, foreground, background, salient, uneven)
 
 
 def _forward_with_maps(
