@@ -40,3 +40,7 @@ rule demo:
     input:
         "results/demo/miou.json",
         "results/demo/report.html",
+
+
+onerror:
+    print(causes(log), file=sys.stderr)

@@ -27,6 +27,7 @@ from getam_core.settings import (
     check_paths,
     load_settings,
 )
+from workflow_scripts.causes import causes
 
 # Images a shard. No setting: other shards would make saliency anew, and training after it.
 SALIENCY_SHARD = 2000

@@ -112,6 +112,7 @@ def test_wrong_data_is_one_report_before_any_training(workflow):
     said = workflow.refuse([LABELS])
     assert "25 problems" in said and "labels.csv, line 12: gone0.jpg is not in images/" in said
     assert "gone24.jpg" not in said
+    assert "logs/prepare_data.log:\nERROR: the data set" in said.partition("Exiting because")[2]
     assert "gone24.jpg" in (workflow.folder / "results/tiny/logs/prepare_data.log").read_text()
     assert not (workflow.folder / "results/tiny/train").exists()
 
