@@ -1,5 +1,7 @@
 """CNN stems, and initial weights from files and hubs."""
 
+import logging
+
 import numpy as np
 import pytest
 import timm
@@ -10,6 +12,7 @@ from torch import nn
 
 from getam_core.errors import InputError
 from getam_core.vit import build_stem
+from getam_core.vit.library import from_hub
 from getam_core.vit.stem import Normalise
 from tests.networks import ODD, SMALL, SQUEEZENET, network_of, random_images, vit
 
@@ -174,3 +177,13 @@ def test_weights_that_would_run_code_are_refused(tmp_path):
 def test_wrong_names_and_options_are_answered_with_what_there_is(build, message):
     with pytest.raises(InputError, match=message):
         build()
+
+
+def test_what_fails_at_the_hub_is_one_line_and_its_client_is_quiet_meanwhile(caplog):
+    client = logging.getLogger("huggingface_hub.utils._http")
+    with pytest.raises(InputError, match=r"x: the hub's .*no route.*weights: null"), from_hub("x"):
+        client.warning("Retrying in 1s [Retry 1/5].")
+        raise OSError("no route\nto host")
+    assert not caplog.records
+    client.warning("heard again")
+    assert caplog.messages == ["heard again"]

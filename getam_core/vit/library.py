@@ -1,5 +1,6 @@
 """What timm and torchvision have: names checked, weight files read without unpickling code."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -63,7 +64,14 @@ def load_all(path: Path | str, model: nn.Module, state: dict[str, Tensor]) -> No
 
 @contextmanager
 def from_hub(name: str) -> Iterator[None]:
-    """Turn whatever fails while a library downloads weights into one line, an `InputError`."""
+    """Turn whatever fails while a library downloads weights into one line, an `InputError`.
+
+    Without a network the hub's client tries again for a minute, and says so 44 times; it is quiet
+    here.
+    """
+    client = logging.getLogger("huggingface_hub")
+    level = client.level
+    client.setLevel(logging.ERROR)
     try:
         yield
     except (AssertionError, TypeError):  # how timm refuses an option; see `build_vit`
@@ -73,6 +81,8 @@ def from_hub(name: str) -> Iterator[None]:
             f"{name}: the hub's weights could not be loaded ({one_line(error)}); give a local"
             " file (`weights: FILE`), or take random ones (`weights: null`)"
         ) from error
+    finally:
+        client.setLevel(level)
 
 
 def one_line(error: Exception) -> str:
