@@ -43,4 +43,5 @@ rule demo:
 
 
 onerror:
-    print(causes(log), file=sys.stderr)
+    if said := causes(log):
+        print(said, file=sys.stderr)
