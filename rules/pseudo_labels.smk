@@ -24,6 +24,7 @@ rule pseudo_labels:
         " --out {output.labels} --log {log}"
 
 
+# One PNG an image, to look at and to give away.
 rule export_png:
     input:
         labels="results/{run}/pseudo_labels/labels.h5",
@@ -35,3 +36,12 @@ rule export_png:
         "../envs/getam.yaml"
     shell:
         "python -m getam_core.stores export {input.labels} {output.folder} 2> {log}"
+
+
+use rule export_png as export_predictions with:
+    input:
+        labels="results/{run}/predictions/val.h5",
+    output:
+        folder=directory("results/{run}/predictions/png"),
+    log:
+        "results/{run}/logs/export_predictions.log",

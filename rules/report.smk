@@ -27,3 +27,25 @@ rule report:
         " --maps {input.maps} {params.saliency} --labels {input.labels}"
         " --predictions {input.predictions} --settings {params.settings:q}"
         " --picture {output.picture} --out {output.report} --log {log}"
+
+
+# The same without a mask: a few images, their maps and labels, and what is predicted of others.
+rule overview:
+    input:
+        index="results/{run}/index.csv",
+        maps=label_maps,
+        saliency=label_saliency,
+        labels="results/{run}/pseudo_labels/labels.h5",
+        predictions="results/{run}/predictions/val.h5",
+    output:
+        picture="results/{run}/overview.png",
+    log:
+        "results/{run}/logs/overview.log",
+    conda:
+        "../envs/getam.yaml"
+    params:
+        saliency=lambda wildcards, input: f"--saliency {input.saliency}" if input.saliency else "",
+    shell:
+        "python -m workflow_scripts.overview --index {input.index} --maps {input.maps}"
+        " {params.saliency} --labels {input.labels} --predictions {input.predictions}"
+        " --out {output.picture} --log {log}"

@@ -14,6 +14,7 @@ WITHOUT_TORCH = (
     "make_submission",
     "merge_entries",
     "merge_shards",
+    "overview",
     "prepare_data",
     "report",
 )

@@ -23,6 +23,7 @@ from getam_core.report import (
     overlay,
     read_metrics,
     seed_curves,
+    side_by_side,
     training_curves,
     write_report,
 )
@@ -120,6 +121,19 @@ def test_gallery_leaves_out_columns_that_no_example_fills():
     assert titles == ["Image", "GETAM", "Saliency", "Pseudo label", "Ground truth"]
     assert len(figure.axes) == 2 * len(titles)
     assert sum(len(axes.images) for axes in figure.axes) == 3 + 4
+
+
+def test_galleries_side_by_side_keep_their_sizes_and_have_headings(tmp_path):
+    one, two = [example({1: "cat"}, prediction=LABEL_MAP)], [example({}), example({})]
+    galleries = {"left": gallery(one), "right": gallery(two)}
+    sizes = [figure.get_size_inches() * 110 // 1 for figure in galleries.values()]
+    whole = side_by_side(galleries)
+    assert [text.get_text() for text in whole.texts] == ["left", "right"]
+    whole.savefig(tmp_path / "both.png", dpi=110)
+    with Image.open(tmp_path / "both.png") as picture:
+        width, height = picture.size
+        assert width >= sizes[0][0] + sizes[1][0] and height >= sizes[1][1] > sizes[0][1]
+        assert picture.convert("RGB").getpixel((5, height - 5)) == (255, 255, 255)
 
 
 def test_hero_has_a_column_for_every_stage_that_has_a_picture():

@@ -12,6 +12,7 @@ import time
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
 from getam_core.classes import SCENE_CLASSES
 from getam_core.settings import SWEEPS
@@ -24,6 +25,8 @@ BEFORE_EVALUATION = [
     "results/tiny/grad_cam/maps.h5",
     "results/tiny/cam_ignore/maps.h5",
     "results/tiny/predictions/val.h5",
+    "results/tiny/predictions/png",
+    "results/tiny/overview.png",
 ]
 
 
@@ -140,6 +143,16 @@ def test_maps_of_val_and_png_labels_are_made_when_asked_for(finished):
     assert len(list((made / "pseudo_labels/png").glob("*.png"))) == 40
 
 
+def test_predictions_are_pngs_of_the_images_names_whose_colours_are_voc_s(finished):
+    made = finished.folder / "results/tiny/predictions"
+    with h5py.File(made / "val.h5") as file:
+        assert {path.stem for path in (made / "png").glob("*.png")} == set(file["images"])
+        image_id, stored = next(iter(file["images"].items()))
+        with Image.open(made / "png" / f"{image_id}.png") as png:
+            assert png.mode == "P" and png.getpalette()[:6] == [0, 0, 0, 128, 0, 0]
+            np.testing.assert_array_equal(np.asarray(png), stored[()])
+
+
 def test_a_touched_source_file_or_configuration_replans_nothing(finished, repository):
     finished.configure()
     sources = ["getam_core/training/loop.py", "workflow_scripts/train.py", "Snakefile"]
@@ -188,7 +201,8 @@ def test_a_run_without_any_mask_trains_labels_and_predicts(without_masks):
     without_masks.run(["results/tiny/pseudo_labels/labels.h5"], *root)
     with h5py.File(without_masks.folder / "results/tiny/pseudo_labels/labels.h5") as file:
         assert len(file["images"]) == 40
-    assert "train" not in without_masks.planned(*root, targets=BEFORE_EVALUATION)
+    planned = without_masks.planned(*root, targets=BEFORE_EVALUATION)
+    assert {"overview", "export_predictions"} < planned and not {"train", "check_masks"} & planned
     said = without_masks.refuse(["results/tiny/evaluation/masks_train.csv"], *root)
     assert "SegmentationClass/train_00000.png: no such mask" in said
 

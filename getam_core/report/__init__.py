@@ -12,7 +12,7 @@ from getam_core.report.examples import predicted_example, spread, training_examp
 from getam_core.report.figures import class_bars, seed_curves, sweep_figure, training_curves
 from getam_core.report.hero import hero
 from getam_core.report.html import write_report
-from getam_core.report.pictures import Example, colour_labels, gallery, overlay
+from getam_core.report.pictures import Example, colour_labels, gallery, overlay, side_by_side
 from getam_core.report.tables import class_table, entry_table, markdown, read_metrics
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "predicted_example",
     "read_metrics",
     "seed_curves",
+    "side_by_side",
     "spread",
     "sweep_figure",
     "training_curves",

@@ -1,4 +1,4 @@
-"""Panels of images, maps and label maps, and the two pictures made of them.
+"""Panels of images, maps and label maps, and the pictures made of them.
 
 Shapes: H, W image sides; K present classes; h, w patch grid of the maps.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -210,3 +211,28 @@ def gallery(examples: Sequence[Example]) -> Figure:
     for title, axes in zip(titles, grid[0] if grid else [], strict=False):
         axes.set_title(title, fontsize=10.5, color=MUTED, pad=5)
     return figure
+
+
+def side_by_side(galleries: Mapping[str, Figure]) -> Figure:
+    """Set galleries beside each other on white, each under its heading, their tops level.
+
+    Each is drawn at 110 dots an inch and set as an image: save the figure with `dpi=110`.
+    """
+    dpi, gap, top = 110, 33, 30  # pixels
+    drawn = []
+    for figure in galleries.values():
+        figure.set_facecolor("white")
+        figure.set_dpi(dpi)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        drawn.append(np.asarray(canvas.buffer_rgba()))
+    width = sum(image.shape[1] for image in drawn) + gap * (len(drawn) - 1)
+    height = max(image.shape[0] for image in drawn) + top
+    whole = Figure(figsize=(width / dpi, height / dpi), dpi=dpi, facecolor="white")
+    left = 0
+    for heading, image in zip(galleries, drawn, strict=True):
+        whole.figimage(image, left, height - top - image.shape[0])
+        middle = (left + image.shape[1] / 2) / width
+        whole.text(middle, 1 - 8 / height, heading, ha="center", va="top", fontsize=11, color=INK)
+        left += image.shape[1] + gap
+    return whole
