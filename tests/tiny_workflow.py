@@ -63,7 +63,8 @@ class Workflow:
     def planned(self, *options, targets=END):
         """Names of the rules that would run."""
         listed = self.run(targets, "--dry-run", *options)
-        return set(re.findall(r"^(?:localrule|rule|checkpoint) (\w+):", listed.stdout + listed.stderr, re.M))
+        said = listed.stdout + listed.stderr
+        return set(re.findall(r"^(?:localrule|rule|checkpoint) (\w+):", said, re.M))
 
     def miou(self):
         return json.loads((self.folder / "results/tiny/miou.json").read_text())
