@@ -38,8 +38,9 @@ def trained(folder, classifier, **sections):
     settings = json.dumps(SETTINGS | sections)
     train.main(
         Namespace(
-            index=folder / "index.csv", saliency=None, settings=settings, classifier=classifier,
-            device="cpu", threads=1, events=out.with_suffix(".events"), **files,
+            index=folder / "index.csv", saliency=None, labels=None, settings=settings,
+            classifier=classifier, device="cpu", threads=1,
+            events=out.with_suffix(".events"), **files,
         )
     )  # fmt: skip
     return out, files["metrics"]
