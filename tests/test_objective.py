@@ -13,7 +13,7 @@ from getam_core.training.losses import (
     saliency_loss,
     segmentation_losses,
 )
-from getam_core.training.objective import given_labels_step, label_batch
+from getam_core.training.objective import Objective, given_labels_step, label_batch
 from tests.networks import network_of, random_images
 
 WEIGHTS = {
@@ -111,6 +111,19 @@ def test_a_step_on_the_labels_of_another_is_that_step(kind):
     assert torch.equal(given.labels, own.labels)
     expected = gradients(model, own.terms.total(WEIGHTS))
     torch.testing.assert_close(gradients(model, given.terms.total(WEIGHTS)), expected)
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_given_labels_are_those_of_the_second_half_alone(both):
+    model, data = network_of("vit").double().train(), replace(batch(), saliency=None)
+    given = replace(data, labels=torch.full_like(data.valid, 2, dtype=torch.uint8))
+    _, values = Objective(model, Labelling({}, LABELS), WEIGHTS, both=both)(given)
+    if both:
+        _, segmentation = model.classify_and_segment(data.images)
+        labels = given.labels.long().masked_fill(~data.valid, 255)
+        expected = torch.nn.functional.cross_entropy(segmentation.float(), labels, ignore_index=255)
+        torch.testing.assert_close(values[2].float(), expected)
+    assert (values[2] > 0) == both and not values[3:].any()  # neither background nor saliency
 
 
 @pytest.mark.parametrize("kind", ["vit", "stem"])

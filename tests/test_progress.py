@@ -12,6 +12,7 @@ from getam_core.data.tensors import to_uint8
 from getam_core.data.training_set import TrainingSet
 from getam_core.report import colour_labels
 from getam_core.report.progress import TrainingPicture
+from getam_core.stores import StoreWriter
 from getam_core.training import Labelling
 from tests.networks import tiny_network
 from tests.training_kit import PLAN, make_scenes, same_but_for_speed, trainer
@@ -47,6 +48,18 @@ def test_a_row_is_an_image_its_maps_its_label_and_the_prediction(scenes, method,
             segmentation = network.eval().classify_and_segment(shown[row]["image"][None])[1]
         guess = segmentation[0].argmax(0).to(torch.uint8).numpy()
         assert np.array_equal(panel(picture, row, 3), colour_labels(guess, image))
+
+
+def test_given_labels_are_shown_in_the_place_of_made_ones(scenes, tmp_path):
+    chosen, path = of_split(scenes[1], "train")[:2], tmp_path / "labels.h5"
+    with StoreWriter(path, "labels", SCENE_CLASSES, {}) as writer:
+        for entry in chosen:
+            writer.write(entry.image_id, np.full((SIDE, SIDE), 2, np.uint8))
+    given = TrainingSet(chosen, SCENE_CLASSES, SIDE, (SIDE, SIDE), 0, labels=path)
+    picture = TrainingPicture(given, Labelling(), None)(tiny_network())
+    for row in range(2):
+        labels, image = np.full((SIDE, SIDE), 2, np.uint8), to_uint8(given[row]["image"])
+        assert np.array_equal(panel(picture, row, 2), colour_labels(labels, image))
 
 
 def test_drawing_leaves_network_and_random_numbers_as_they_are(scenes):

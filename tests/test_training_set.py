@@ -14,6 +14,8 @@ from getam_core.data import (
 from getam_core.data.training_set import TrainingSet, image_loader
 from getam_core.errors import InputError
 from getam_core.stores import StoreWriter
+from getam_core.training import Processes
+from getam_core.training.batches import Order, load_parts
 from tests.voc_kit import CLASSES, SPLITS
 
 
@@ -74,6 +76,18 @@ def test_given_labels_are_cropped_with_the_image_kept_or_read_again(voc):
         assert item["labels"].dtype == torch.uint8 and not item["saliency"].any()
         assert torch.equal(item["labels"], torch.where(item["valid"], 2, 255).byte())
         assert equal(item, read[0])
+
+
+def test_a_batch_has_the_labels_of_its_images(voc):
+    dataset = training_set(voc, labels=write_labels(voc, "a", "bb"))
+    options = {"start": 0, "workers": 0, "saliency_threshold": None}
+    loaded = load_parts(
+        dataset, Order(0, 0, 2), processes=Processes(), device=torch.device("cpu"), **options
+    )
+    for batch, indices in zip(loaded, Order(0, 0, 2).batches(len(dataset)), strict=True):
+        _, [(_, part)] = batch
+        expected = torch.stack([dataset[i]["labels"] for i in indices])
+        assert torch.equal(part.labels, expected) and part.saliency is None
 
 
 def test_labels_that_do_not_fit_the_run_are_refused(voc):

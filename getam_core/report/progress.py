@@ -19,7 +19,7 @@ GAP = 4  # white pixels between panels
 
 
 class TrainingPicture:
-    """A picture of the first samples of a training set, in which there are no masks.
+    """A picture of the samples of a training set, which opens no mask.
 
     Parameters
     ----------
