@@ -61,8 +61,7 @@ def prepare(
     torch.manual_seed(settings.seed)
     kind, built_by = network_of(arguments.classifier, settings, len(classes))
     network = BUILDERS[kind](**built_by)
-    if arguments.labels is not None:
-        check_supervision(arguments.labels, train.supervision, "train.supervision")
+    check_labels(arguments, train.supervision)
     samples = partial(
         TrainingSet,
         classes=classes,
@@ -94,6 +93,17 @@ def prepare(
         save_network(arguments.out, network, built_by, classes, kind)
 
     return trainer, write
+
+
+def check_labels(arguments: argparse.Namespace, supervision: str) -> None:
+    """Check that label maps are given if, and only if, the settings say so; masks as masks."""
+    given = arguments.labels is not None
+    if given != (arguments.classifier is None and supervision != "classes"):
+        raise InputError(
+            f"--labels: {'given' if given else 'missing'}, but train.supervision is {supervision}"
+        )
+    if given:
+        check_supervision(arguments.labels, supervision, "train.supervision")
 
 
 def picture(
