@@ -189,8 +189,9 @@ def label_maps(wildcards) -> str:
     settings = run_settings(wildcards.run)
     if settings.train.supervision != "classes":
         raise WorkflowError(
-            f"{wildcards.run} has no pseudo labels, nor a report of them: its network is trained on"
-            f" {settings.train.supervision} (train.supervision); ask for its miou.json"
+            f"{wildcards.run} has no pseudo labels, since its network is trained on"
+            f" {settings.train.supervision} (train.supervision): ask for its miou.json, not for a"
+            " report, an overview or a sweep; to retrain DeepLabv2, name label maps in deeplab.labels"
         )
     return f"results/{{run}}/{settings.own_method}/maps.h5"
 
@@ -198,6 +199,11 @@ def label_maps(wildcards) -> str:
 def segmentation_method(wildcards) -> str:
     """Whose labels the network learned to segment from."""
     train = run_settings(wildcards.run).train
+    if not train.segments:
+        raise WorkflowError(
+            f"{wildcards.run} has no segmentation: its decoder learns nothing"
+            f" (train.classification_epochs is train.epochs, {train.epochs})"
+        )
     return train.maps.method if train.supervision == "classes" else train.supervision
 
 
@@ -263,6 +269,12 @@ def retrained_entries(wildcards):
     """Figures of the retrained network."""
     ends = ("", "_crf") if run_settings(wildcards.run).deeplab_test.crf else ("",)
     return [f"results/{wildcards.run}/evaluation/deeplabv2_val{end}.json" for end in ends]
+
+
+def shown_predictions(wildcards):
+    """Predictions on val, unless the decoder learns nothing."""
+    segments = run_settings(wildcards.run).train.segments
+    return f"results/{wildcards.run}/predictions/val.h5" if segments else []
 
 
 def maps_of_run(wildcards):

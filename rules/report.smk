@@ -10,7 +10,7 @@ rule report:
         maps=maps_of_run,
         saliency=label_saliency,
         labels="results/{run}/pseudo_labels/labels.h5",
-        predictions="results/{run}/predictions/val.h5",
+        predictions=shown_predictions,
     output:
         report="results/{run}/report.html",
         picture="results/{run}/picture.png",
@@ -21,11 +21,14 @@ rule report:
     params:
         settings=stage_settings(*Settings.model_fields),
         saliency=lambda wildcards, input: f"--saliency {input.saliency}" if input.saliency else "",
+        predictions=lambda wildcards, input: (
+            f"--predictions {input.predictions}" if input.predictions else ""
+        ),
     shell:
         "python -m workflow_scripts.report --run {wildcards.run} --index {input.index}"
         " --miou {input.miou} --metrics {input.metrics} --masks {input.masks}"
         " --maps {input.maps} {params.saliency} --labels {input.labels}"
-        " --predictions {input.predictions} --settings {params.settings:q}"
+        " {params.predictions} --settings {params.settings:q}"
         " --picture {output.picture} --out {output.report} --log {log}"
 
 
@@ -36,7 +39,7 @@ rule overview:
         maps=label_maps,
         saliency=label_saliency,
         labels="results/{run}/pseudo_labels/labels.h5",
-        predictions="results/{run}/predictions/val.h5",
+        predictions=shown_predictions,
     output:
         picture="results/{run}/overview.png",
     log:
@@ -45,7 +48,10 @@ rule overview:
         "../envs/getam.yaml"
     params:
         saliency=lambda wildcards, input: f"--saliency {input.saliency}" if input.saliency else "",
+        predictions=lambda wildcards, input: (
+            f"--predictions {input.predictions}" if input.predictions else ""
+        ),
     shell:
         "python -m workflow_scripts.overview --index {input.index} --maps {input.maps}"
-        " {params.saliency} --labels {input.labels} --predictions {input.predictions}"
+        " {params.saliency} --labels {input.labels} {params.predictions}"
         " --out {output.picture} --log {log}"

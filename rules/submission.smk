@@ -30,7 +30,7 @@ rule make_submission:
     conda:
         "../envs/getam.yaml"
     params:
-        method=lambda wildcards: run_settings(wildcards.run).train.maps.method,
+        method=segmentation_method,
     shell:
         "python -m workflow_scripts.make_submission --run {wildcards.run} --method {params.method}"
         " --index {input.index} --predictions {input.predictions} --record {output.record}"

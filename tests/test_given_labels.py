@@ -1,9 +1,14 @@
 """A run whose network learns from given label maps: the masks as a ceiling, or another run's."""
 
+from argparse import Namespace
+
 import pytest
 import yaml
 
+from getam_core.errors import InputError
+from tests.labelled import write_labelled
 from tests.tiny_workflow import TINY, Workflow
+from workflow_scripts.train import check_labels, identity
 
 TARGET = ["results/tiny/miou.json"]
 MASKS = TINY["train"] | {"supervision": "masks"}
@@ -29,9 +34,55 @@ def test_the_ceiling_is_scored_alone_and_says_what_it_is(ceiling):
     assert float(row["loss_foreground"]) > 0 and float(row["loss_saliency"]) == 0
 
 
+def test_resuming_depends_on_the_labels(tmp_path):
+    index, labels = write_labelled(tmp_path)
+    given = Namespace(index=index, saliency=None, labels=labels, settings="{}")
+    before = identity(given)
+    write_labelled(tmp_path, {"made": "anew"})
+    assert set(before["inputs"]) == {"index", "labels"} and identity(given) != before
+
+
+@pytest.mark.parametrize(
+    ("made_from", "says", "classifier", "words"),
+    [
+        ("masks", "labels", None, "made from masks, but train.supervision is labels"),
+        (None, "masks", None, "other labels than masks, but train.supervision is masks"),
+        (None, "classes", None, "--labels: given, but train.supervision is classes"),
+        ("none", "masks", None, "--labels: missing, but train.supervision is masks"),
+        ("masks", "masks", "cnn", "--labels: given"),
+    ],
+)
+def test_labels_and_settings_must_agree(tmp_path, made_from, says, classifier, words):
+    _, labels = write_labelled(tmp_path, {"supervision": made_from} if made_from else {})
+    given = Namespace(labels=None if made_from == "none" else labels, classifier=classifier)
+    with pytest.raises(InputError, match=words):
+        check_labels(given, says)
+
+
+@pytest.mark.parametrize(
+    ("made_from", "says", "classifier"),
+    [
+        ("masks", "masks", None),
+        (None, "labels", None),
+        ("none", "classes", None),
+        ("none", "masks", "cnn"),
+    ],
+)
+def test_labels_and_settings_that_agree_are_taken(tmp_path, made_from, says, classifier):
+    _, labels = write_labelled(tmp_path, {"supervision": made_from} if made_from else {})
+    check_labels(
+        Namespace(labels=None if made_from == "none" else labels, classifier=classifier), says
+    )
+
+
 def test_there_are_no_pseudo_labels_of_it_and_it_says_why(ceiling):
     message = ceiling.refuse(["results/tiny/pseudo_labels/labels.h5"])
     assert "trained on masks (train.supervision)" in message
+
+
+def test_what_is_made_of_its_predictions_says_it_too(ceiling):
+    planned = ceiling.run(["results/tiny/submission.json"], "--dry-run", "--printshellcmds")
+    assert "make_submission --run tiny --method masks" in planned.stdout + planned.stderr
 
 
 def test_another_run_s_labels_are_made_first(ceiling):
@@ -49,3 +100,7 @@ def test_a_run_that_only_classifies_is_scored_without_its_decoder(ceiling):
     ceiling.configure(train=TINY["train"] | {"classification_epochs": 2})
     planned = ceiling.planned(targets=TARGET)
     assert planned >= LABELLING and not planned & {"predict", "evaluate_segmentation"}
+    planned = ceiling.planned(targets=["results/tiny/report.html"])
+    assert "report" in planned and "predict" not in planned
+    message = ceiling.refuse(["results/tiny/evaluation/segmentation_val.json"])
+    assert "its decoder learns nothing" in message

@@ -39,7 +39,9 @@ def training_examples(
 def validation_examples(
     arguments: argparse.Namespace, entries: list[Entry], mask_of: MaskOf = no_mask
 ) -> list[Example]:
-    """What the trained network predicts on some images that it did not see."""
+    """What the trained network predicts on some images that it did not see, if it segments."""
+    if arguments.predictions is None:
+        return []
     predictions = open_store(arguments.predictions, "predictions")
     return [
         predicted_example(

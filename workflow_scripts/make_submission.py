@@ -39,5 +39,5 @@ if __name__ == "__main__":
         record="what it was made by, JSON",
     )
     arguments_parser.add_argument("--run", required=True)
-    arguments_parser.add_argument("--method", required=True, help="whose maps were trained on")
+    arguments_parser.add_argument("--method", required=True, help="whose labels were trained on")
     command.run(main, arguments_parser)

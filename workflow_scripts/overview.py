@@ -16,10 +16,9 @@ def main(arguments: argparse.Namespace) -> None:
     entries = read_index(arguments.index)
     training = training_examples(arguments, spread(of_split(entries, "train"), IMAGES))
     validation = validation_examples(arguments, spread(of_split(entries, "val"), IMAGES))
-    galleries = {
-        "Training images": gallery(training),
-        "Images not trained on": gallery(validation),
-    }
+    galleries = {"Training images": gallery(training)}
+    if validation:
+        galleries["Images not trained on"] = gallery(validation)
     with atomic_path(arguments.out) as temporary:
         side_by_side(galleries).savefig(temporary, dpi=110)
 
@@ -29,9 +28,9 @@ if __name__ == "__main__":
         __doc__,
         index="index.csv",
         labels="labels.h5",
-        predictions="predictions/val.h5",
         out="picture, PNG",
     )
     arguments_parser.add_argument("--maps", type=Path, nargs=1, required=True)
     arguments_parser.add_argument("--saliency", type=Path)
+    arguments_parser.add_argument("--predictions", type=Path, help="predictions/val.h5, if any")
     command.run(main, arguments_parser)

@@ -39,7 +39,7 @@ def main(arguments: argparse.Namespace) -> None:
     validation = validation_examples(arguments, shown, mask_of)
     figures = {
         "Training images": gallery(training),
-        "Validation images": gallery(validation),
+        **({"Validation images": gallery(validation)} if validation else {}),
         "Seeds": seed_curves(miou["entries"]),
         "Classes": class_bars(miou["entries"]),
         "Training": training_curves(metrics),
@@ -57,7 +57,6 @@ if __name__ == "__main__":
         miou="miou.json",
         metrics="metrics.csv",
         labels="labels.h5",
-        predictions="predictions/val.h5",
         picture="picture, PNG",
         out="report.html",
     )
@@ -65,4 +64,5 @@ if __name__ == "__main__":
     arguments_parser.add_argument("--masks", type=Path, nargs="+", required=True)
     arguments_parser.add_argument("--maps", type=Path, nargs="+", required=True)
     arguments_parser.add_argument("--saliency", type=Path)
+    arguments_parser.add_argument("--predictions", type=Path, help="predictions/val.h5, if any")
     command.run(main, arguments_parser)
