@@ -37,6 +37,12 @@ def test_every_run_of_the_repository_is_valid(repository, name):
         ("pseudo_labels: {refinement: guided}", ["pseudo_labels.refinement", "'pamr'", "'guided'"]),
         ("train: {epochs: few}", ["train.epochs", "valid integer", "'few'"]),
         ("train: {epochs: 3, classification_epochs: 4}", ["train:", "must not exceed epochs (3)"]),
+        ("train: {supervision: labels}", ["train:", "supervision: labels needs label_maps"]),
+        ("train: {label_maps: x.h5}", ["train:", "label_maps needs supervision: labels"]),
+        (
+            "train: {supervision: masks, epochs: 3, classification_epochs: 3}",
+            ["train: supervision: masks needs classification_epochs below epochs (3)"],
+        ),
         ("data: {classes: [cat, cat]}", ["data.classes", "different names"]),
         ("data: {classes: [background]}", ["data.classes", "not usable", "'background'"]),
         ("data: {classes: [' cat']}", ["data.classes", "not usable", "' cat'"]),
@@ -126,6 +132,7 @@ SEEDS = "evaluate: {seeds: [getam]}"
         ("train: {maps: {method: ts_cam}}", "set model.head to ts_cam"),
         ("train: {maps: {method: cnn_cam}}", "train.maps.method: cnn_cam needs a CNN alone"),
         (CNN, "train.maps.method: getam needs a transformer"),
+        (f"{CNN}\ntrain: {{supervision: masks}}", "train.maps.method: getam needs a transformer"),
         (f"{CNN}\n{SEEDS}\ntrain: {{maps: {{method: cnn_cam}}}}", "seeds: getam needs a transf"),
         ("model: {name: null, weights: null}", "the CNN of stem is the backbone: name one"),
         (f"{CNN[:-1]}, taps: [1]}}", "options, taps and head are of a transformer"),
@@ -222,6 +229,32 @@ class TestPaths:
         self.check(data=scenes, deeplab={"weights": "hub:resnet101.a1h_in1k"})
         with pytest.raises(InputError, match=r"model\.weights: no such file or folder: hub:vit"):
             self.check(data=scenes, model={"weights": "hub:vit"})
+
+    def test_labels_that_another_run_makes_need_not_be_there(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "config").mkdir()
+        (tmp_path / "config" / "other.yaml").touch()
+
+        def check(path):
+            train = {"supervision": "labels", "label_maps": path}
+            self.check(data={"layout": "scenes"}, train=train)
+            self.check(data={"layout": "scenes"}, deeplab={"labels": path})
+
+        check("results/other/pseudo_labels/labels.h5")
+        for path in (
+            "results/absent/pseudo_labels/labels.h5",
+            "results/other/pseudo_labels/labels_h5",
+            "results/other/evaluation/masks_train.h5",
+            "elsewhere/results/other/pseudo_labels/labels.h5",
+        ):
+            with pytest.raises(InputError, match=r"train\.label_maps: no such file"):
+                check(path)
+        with pytest.raises(InputError, match=r"model\.weights: no such file"):
+            weights = {"weights": "results/other/pseudo_labels/labels.h5"}
+            self.check(data={"layout": "scenes"}, model=weights)
+
+    def test_a_run_on_given_labels_needs_no_source_of_saliency(self, tmp_path):
+        self.check(data_root=tmp_path, train={"supervision": "masks"})
 
     def test_made_scenes_need_no_data_root(self):
         self.check(data={"layout": "scenes"}, saliency={"encoder": {"name": "resnet18"}})

@@ -1,8 +1,8 @@
 """The settings of a run, typed and validated: `config/<run>.yaml`, explained in `config/README.md`.
 
-Reading order: `sections`, with `data` and `networks` (every key and its default), `loading` (YAML
-and overrides), `wording` (what is wrong, in words), `methods` (whose maps the network can give),
-`paths` (what a run names must exist).
+Reading order: `sections`, with `data`, `networks`, `objective` and `deeplab` (every key and its
+default), `loading` (YAML and overrides), `wording` (what is wrong, in words), `methods` (whose maps
+the network can give), `paths` (what a run names must exist).
 """
 
 from getam_core.settings.base import Section

@@ -9,7 +9,7 @@ def check_methods(settings: Settings, source: str) -> None:
     """Raise `InputError` where the network cannot give the maps that are asked of it."""
     train, model = settings.train, settings.model
     reason = _missing(train.maps.method, model)
-    if reason and train.segments and train.supervision == "classes":
+    if reason and train.segments:  # on given labels, too: TensorBoard's picture shows the maps
         raise InputError(f"{source}: train.maps.method: {train.maps.method} {reason}")
     for name in settings.evaluate.seeds:
         own = name not in CLASSIFIERS or name == settings.own_method

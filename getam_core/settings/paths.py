@@ -73,7 +73,9 @@ def _made_by_run(key: str, text: str) -> bool:
 
 
 def _uses_saliency(settings: Settings) -> bool:
-    return settings.train.uses_saliency or settings.pseudo_labels.uses_saliency
+    makes_labels = settings.train.supervision == "classes"
+    exported = makes_labels and settings.pseudo_labels.uses_saliency
+    return settings.train.uses_saliency or exported
 
 
 def _check_saliency(settings: Settings, source: Path) -> None:

@@ -22,6 +22,7 @@ from getam_core.settings.base import (
 from getam_core.settings.data import DataSettings, SubmissionSettings
 from getam_core.settings.deeplab import DeepLabSettings, DeepLabTestSettings
 from getam_core.settings.networks import ClassifierSettings, EncoderSettings, ModelSettings
+from getam_core.settings.objective import DenseEnergySettings, GroupRates, LossWeights
 
 METHOD_NAMES = (
     "getam", "attention_gradient", "grad_cam", "ts_cam", "cam_ignore", "cam_add", "cnn_cam",
@@ -103,39 +104,6 @@ class LabelSettings(Section):
         return self.saliency and self.method == "completion"
 
 
-class GroupRates(Section):
-    """One number for each parameter group; a plain number means the same for all three."""
-
-    stem: float = Field(ge=0)
-    backbone: float = Field(ge=0)
-    heads: float = Field(ge=0)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _same_for_all(cls, value: Any) -> Any:
-        if isinstance(value, (int, float, str)):
-            return dict.fromkeys(("stem", "backbone", "heads"), value)
-        return value
-
-
-class LossWeights(Section):
-    """Weights of the terms of the objective (Sun et al. 2021, Section 4.3)."""
-
-    classification: float = Field(1.0, ge=0)
-    foreground: float = Field(1.0, ge=0)
-    background: float = Field(1.0, ge=0)
-    saliency: float = Field(1.0, ge=0)
-    dense_energy: float = Field(0.0, ge=0)
-
-
-class DenseEnergySettings(Section):
-    """The kernel of the dense energy: deviations in grey levels and pixels; share of the size."""
-
-    sigma_rgb: Positive = 15.0
-    sigma_xy: Positive = 100.0
-    scale: float = Field(0.5, gt=0, le=1)
-
-
 class TrainSettings(Section):
     """Double-backward training: a classification half, then classification and segmentation."""
 
@@ -182,6 +150,11 @@ class TrainSettings(Section):
             raise ValueError("supervision: labels needs label_maps, a labels.h5")
         if self.supervision != "labels" and self.label_maps is not None:
             raise ValueError(f"label_maps needs supervision: labels, not {self.supervision}")
+        if self.supervision != "classes" and not self.segments:
+            raise ValueError(
+                f"supervision: {self.supervision} needs classification_epochs below epochs"
+                f" ({self.epochs}): the first half does not segment"
+            )
         return self
 
     @model_validator(mode="after")
