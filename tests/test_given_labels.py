@@ -1,11 +1,13 @@
 """A run whose network learns from given label maps: the masks as a ceiling, or another run's."""
 
+import json
 from argparse import Namespace
 
 import pytest
 import yaml
 
 from getam_core.errors import InputError
+from getam_core.training import read_supervision
 from tests.labelled import write_labelled
 from tests.tiny_workflow import TINY, Workflow
 from workflow_scripts.train import check_labels, identity
@@ -73,6 +75,17 @@ def test_labels_and_settings_that_agree_are_taken(tmp_path, made_from, says, cla
     check_labels(
         Namespace(labels=None if made_from == "none" else labels, classifier=classifier), says
     )
+
+
+def test_maps_of_the_ceiling_and_labels_made_of_them_say_that_it_saw_masks(ceiling, tmp_path):
+    network = ceiling.folder / "results/tiny/train/checkpoint.pt"
+    assert read_supervision(network) == "masks"
+    _, labels = write_labelled(tmp_path, {"made_from": {"supervision": "masks"}})
+    with pytest.raises(InputError, match=r"made from masks, but train\.supervision is labels"):
+        check_labels(Namespace(labels=labels, classifier=None), "labels")
+    ceiling.run(["results/tiny/evaluation/seed_getam.json"])
+    entry = json.loads((ceiling.folder / "results/tiny/evaluation/seed_getam.json").read_text())
+    assert entry["settings"]["supervision"] == "masks"
 
 
 def test_there_are_no_pseudo_labels_of_it_and_it_says_why(ceiling):

@@ -15,6 +15,8 @@ def main(arguments: argparse.Namespace) -> None:
     masks = masks_of(entries, read_mask_index(arguments.masks))
     curve = seed_curve(maps, masks, len(maps.classes) + 1)
     shown = maps.settings["maps"] | maps.settings.get("getam", {})
+    if (supervision := maps.settings.get("supervision", "classes")) != "classes":
+        shown["supervision"] = supervision
     write_json(arguments.out, seed_entry("train", arguments.method, curve, maps.classes, shown))
 
 

@@ -12,7 +12,7 @@ from getam_core.data import Entry, class_names, of_split, read_index
 from getam_core.files import digest
 from getam_core.settings import Settings
 from getam_core.stores import StoreWriter, write_in_parts
-from getam_core.training import load_network
+from getam_core.training import load_network, read_supervision
 from workflow_scripts import command
 
 
@@ -40,6 +40,7 @@ def main(arguments: argparse.Namespace) -> None:
     header = json.loads(arguments.settings) | {
         "method": arguments.method,
         "checkpoint": digest(arguments.checkpoint),
+        "supervision": read_supervision(arguments.checkpoint),
         "labels": digest_of_labels(listed),
     }
     ids = [entry.image_id for entry in entries]

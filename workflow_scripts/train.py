@@ -90,7 +90,8 @@ def prepare(
     )
 
     def write(network: nn.Module) -> None:
-        save_network(arguments.out, network, built_by, classes, kind)
+        supervision = "classes" if arguments.classifier else train.supervision
+        save_network(arguments.out, network, built_by, classes, kind, supervision)
 
     return trainer, write
 

@@ -51,7 +51,8 @@ def check_supervision(path: Path | str, asked: str, key: str) -> None:
     Parameters
     ----------
     path : Path or str
-        A store of kind "labels"; one that was made from masks says it.
+        A store of kind "labels"; one that was made from masks, or from the maps of a network that
+        was trained on them, says it.
     asked : str
         What the settings say, "masks" for ground truth.
     key : str
@@ -63,7 +64,8 @@ def check_supervision(path: Path | str, asked: str, key: str) -> None:
         Names both.
     """
     store = open_store(path, "labels")
-    masks = store.settings.get("supervision") == "masks"
+    made_from = store.settings.get("made_from", {})
+    masks = "masks" in (store.settings.get("supervision"), made_from.get("supervision"))
     store.close()
     if masks != (asked == "masks"):
         raise InputError(

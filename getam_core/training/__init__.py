@@ -16,6 +16,7 @@ from getam_core.training.network_file import (
     BUILDERS,
     load_network,
     read_classes,
+    read_supervision,
     save_network,
 )
 from getam_core.training.objective import (
@@ -45,6 +46,7 @@ __all__ = [
     "load_network",
     "map_pass",
     "read_classes",
+    "read_supervision",
     "save_network",
     "write_metrics",
 ]

@@ -19,11 +19,12 @@ def save_network(
     built_by: Mapping[str, Any],
     classes: Sequence[str],
     kind: str = "transformer",
+    supervision: str = "classes",
 ) -> None:
-    """Write `checkpoint.pt`: {"model", "kind", "built_by", "classes"}.
+    """Write `checkpoint.pt`: {"model", "kind", "built_by", "classes", "supervision"}.
 
     `built_by` are the arguments of the builder in `BUILDERS`; sources of initial weights are left
-    out, since the parameters replace them.
+    out, since the parameters replace them. `supervision` is what it was trained on.
     """
     arguments = dict(built_by)
     if arguments["stem"] is not None:
@@ -31,7 +32,8 @@ def save_network(
     if "weights" in arguments:
         arguments["weights"] = None
     content = {"kind": kind, "built_by": arguments, "classes": list(classes)}
-    save_checkpoint(path, {"model": network.state_dict(), **content})
+    trained = {"model": network.state_dict(), "supervision": supervision}
+    save_checkpoint(path, {**trained, **content})
 
 
 def load_network(path: Path) -> nn.Module:
@@ -51,6 +53,11 @@ def load_network(path: Path) -> nn.Module:
 def read_classes(path: Path) -> tuple[str, ...]:
     """Return the names of the classes of a `checkpoint.pt`; errors are those of `load_network`."""
     return tuple(_read(path)["classes"])
+
+
+def read_supervision(path: Path) -> str:
+    """Return what the network of a `checkpoint.pt` was trained on: "classes", "labels", "masks"."""
+    return _read(path).get("supervision", "classes")
 
 
 def _read(path: Path) -> dict[str, Any]:
