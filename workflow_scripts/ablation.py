@@ -3,9 +3,7 @@
 import argparse
 from pathlib import Path
 
-import numpy as np
-
-from getam_core.data import of_split, read_index
+from getam_core.data import evenly, of_split, read_index
 from getam_core.evaluation import (
     label_entry,
     masks_of,
@@ -24,7 +22,8 @@ def main(arguments: argparse.Namespace) -> None:
     command.torch_device(arguments)
     maps = open_store(arguments.maps, "maps")
     saliency = open_store(arguments.saliency, "saliency") if arguments.saliency else None
-    entries = spread(of_split(read_index(arguments.index), "train"), settings.ablation.images)
+    training = of_split(read_index(arguments.index), "train")
+    entries = evenly(training, settings.ablation.images or len(training))
     variants = sweep_variants(
         arguments.sweep, settings.pseudo_labels.model_dump(), settings.ablation.model_dump()
     )
@@ -47,13 +46,6 @@ def main(arguments: argparse.Namespace) -> None:
     with atomic_path(arguments.plot) as temporary:
         sweep_figure(sweep).savefig(temporary, dpi=150)
     write_json(arguments.out, sweep)
-
-
-def spread(entries: list, images: int | None) -> list:
-    """Take so many of them, evenly spaced; all of them for None."""
-    if images is None or images >= len(entries):
-        return entries
-    return [entries[i] for i in np.linspace(0, len(entries) - 1, images).round().astype(int)]
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from getam_core.data import of_split, read_index
 from getam_core.files import atomic_path
-from getam_core.report import gallery, side_by_side, spread
+from getam_core.report import gallery, side_by_side, worth_showing
 from workflow_scripts import command
 from workflow_scripts.examples import training_examples, validation_examples
 
@@ -14,8 +14,8 @@ IMAGES = 6  # of each split
 
 def main(arguments: argparse.Namespace) -> None:
     entries = read_index(arguments.index)
-    training = training_examples(arguments, spread(of_split(entries, "train"), IMAGES))
-    validation = validation_examples(arguments, spread(of_split(entries, "val"), IMAGES))
+    training = training_examples(arguments, worth_showing(of_split(entries, "train"), IMAGES))
+    validation = validation_examples(arguments, worth_showing(of_split(entries, "val"), IMAGES))
     galleries = {"Training images": gallery(training)}
     if validation:
         galleries["Images not trained on"] = gallery(validation)

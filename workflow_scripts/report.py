@@ -15,8 +15,8 @@ from getam_core.report import (
     hero,
     read_metrics,
     seed_curves,
-    spread,
     training_curves,
+    worth_showing,
     write_report,
 )
 from workflow_scripts import command
@@ -33,9 +33,9 @@ def main(arguments: argparse.Namespace) -> None:
     def mask_of(entry: Entry) -> np.ndarray:
         return read_mask(masks[entry.image_id])
 
-    shown = spread(of_split(entries, "train"), TRAINING)
+    shown = worth_showing(of_split(entries, "train"), TRAINING)
     training = training_examples(arguments, shown, mask_of)
-    shown = spread(of_split(entries, "val"), VALIDATION)
+    shown = worth_showing(of_split(entries, "val"), VALIDATION)
     validation = validation_examples(arguments, shown, mask_of)
     figures = {
         "Training images": gallery(training),

@@ -15,7 +15,7 @@ from getam_core.data.label_maps import check_supervision
 from getam_core.data.training_set import TrainingSet
 from getam_core.errors import InputError
 from getam_core.files import digest
-from getam_core.report import spread
+from getam_core.report import worth_showing
 from getam_core.report.progress import TrainingPicture
 from getam_core.settings import CLASSIFIERS, Settings
 from getam_core.training import (
@@ -113,7 +113,7 @@ def picture(
     """Return what draws a few whole training images; None for a network that only classifies."""
     if not settings.train.segments:
         return None
-    chosen, size = spread(of_split(entries, "train"), PICTURED), settings.train.crop_size
+    chosen, size = worth_showing(of_split(entries, "train"), PICTURED), settings.train.crop_size
     planned = plan(settings)
     return TrainingPicture(
         samples(chosen, scale_range=(size, size)), planned.labelling, planned.saliency_threshold

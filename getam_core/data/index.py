@@ -77,6 +77,12 @@ def of_split(entries: Sequence[Entry], split: str) -> list[Entry]:
     return chosen
 
 
+def evenly(entries: Sequence[Entry], count: int) -> list[Entry]:
+    """Choose `count` entries evenly over the list, its ends among them; all if there are fewer."""
+    places = np.linspace(0, len(entries) - 1, min(count, len(entries))).round().astype(int)
+    return [entries[place] for place in places]
+
+
 def class_names(classes: Sequence[str] | None, entries: Sequence[Entry]) -> tuple[str, ...]:
     """Return `classes`, or, where they are None, all that training images show, sorted."""
     if classes is not None:

@@ -8,7 +8,7 @@ from the caller: nothing here opens one.
 `progress` (for TensorBoard, while a network is trained) is imported by name, since it needs torch.
 """
 
-from getam_core.report.examples import predicted_example, spread, training_example
+from getam_core.report.examples import predicted_example, training_example, worth_showing
 from getam_core.report.figures import class_bars, seed_curves, sweep_figure, training_curves
 from getam_core.report.hero import hero
 from getam_core.report.html import write_report
@@ -29,9 +29,9 @@ __all__ = [
     "read_metrics",
     "seed_curves",
     "side_by_side",
-    "spread",
     "sweep_figure",
     "training_curves",
     "training_example",
+    "worth_showing",
     "write_report",
 ]

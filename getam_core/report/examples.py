@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from getam_core.data import Entry, read_image
+from getam_core.data import Entry, evenly, read_image
 from getam_core.report.pictures import Example
 from getam_core.stores import Store, read_maps
 
@@ -47,12 +47,10 @@ def predicted_example(
     )
 
 
-def spread(entries: Sequence[Entry], count: int) -> list[Entry]:
+def worth_showing(entries: Sequence[Entry], count: int) -> list[Entry]:
     """Choose images evenly over the list, two or more classes first: they show the most.
 
     The choice looks at image-level labels only, so nobody picks the pretty ones.
     """
     several = [entry for entry in entries if len(entry.classes) > 1]
-    pool = several if len(several) >= count else list(entries)
-    places = np.linspace(0, len(pool) - 1, min(count, len(pool))).round().astype(int)
-    return [pool[place] for place in places]
+    return evenly(several if len(several) >= count else entries, count)
