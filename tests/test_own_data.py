@@ -63,7 +63,7 @@ def test_two_folders_of_pictures_become_labels_and_figures(tmp_path):
     stage("prepare_data", files={"root": "pictures", "out": "index.csv"})
     state = {"state": "train.pt", "events": "events", "metrics": "metrics.csv"}
     files = index | state | {"out": "checkpoint.pt"}
-    stage("train", files=files, saliency=None, classifier=None)
+    stage("train", files=files, saliency=None, labels=None, classifier=None)
     shard = {"method": "getam", "split": "train", "shard": 0, "shard_size": 20}
     stage("export_maps", files=network | {"state": "parts", "out": "maps.h5"}, **shard)
     made = index | {"maps": "maps.h5", "out": "labels.h5"}
