@@ -1,9 +1,12 @@
 """A training of seconds: made scenes, a tiny network, three epochs."""
 
+import os
 import signal
+from functools import partial
 
 import numpy as np
 import torch
+from torch.utils.data import get_worker_info
 
 from getam_core.data import SCENE_CLASSES, of_split, read_voc, write_scenes
 from getam_core.data.training_set import TrainingSet
@@ -45,15 +48,19 @@ PLAN = Plan(
 
 
 class StopAt(TrainingSet):
-    """Raises a signal when its n-th item is asked for."""
+    """Raises a signal when its n-th item is asked for, for its process or the whole group."""
 
     left: int = -1
     number = signal.SIGTERM
+    group = False
 
     def __getitem__(self, index):
         self.left -= 1
         if self.left == 0:
-            signal.raise_signal(self.number)
+            if not self.group:
+                os.kill(os.getpid(), self.number)
+            elif get_worker_info().id == 0:  # one of the loader's workers
+                os.killpg(os.getpgrp(), self.number)
         return super().__getitem__(index)
 
 
@@ -66,6 +73,8 @@ def trainer(
     plan=PLAN,
     processes=None,
     images=None,
+    validate=None,
+    workers=0,
     **keeping,
 ):
     root, entries = scenes
@@ -74,12 +83,18 @@ def trainer(
         model or tiny_network(drop_path_rate=0.2),
         StopAt(training, SCENE_CLASSES, 32, (32, 40), 0, root / "saliency.h5"),
         plan,
-        validate=lambda net: class_map(
-            net, entries=of_split(entries, "val"), classes=SCENE_CLASSES, size=32, device=CPU
+        validate=validate
+        or partial(
+            class_map,
+            entries=of_split(entries, "val"),
+            classes=SCENE_CLASSES,
+            size=32,
+            device=CPU,
         ),
         states=States(folder / "state.pt", settings or {"seed": 0}, **keeping),
         events=folder / "events",
         device=CPU,
+        workers=workers,
         processes=processes,
     )
 

@@ -1,5 +1,6 @@
 """Random crops of training images with their labels, the same in every run of one seed."""
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -129,9 +130,17 @@ def image_loader(dataset: Dataset, **options: Any) -> DataLoader:
 
     OpenCV's threads are ended before the workers are forked: a child that inherits them would
     wait for ever when it ends threads that it does not have.
+
+    The workers outlive SIGINT and one SIGTERM, which a terminal, torchrun and SLURM send to whole
+    groups: their process needs them until its state is saved, and ends them then.
     """
     cv2.setNumThreads(1)
-    return DataLoader(dataset, **options)
+    return DataLoader(dataset, worker_init_fn=_outlive_a_signal, **options)
+
+
+def _outlive_a_signal(_worker: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, _frame: signal.signal(number, signal.SIG_DFL))
 
 
 def _open_saliency(path: Path | str, entries: Sequence[Entry]) -> Store:

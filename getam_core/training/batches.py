@@ -1,6 +1,6 @@
 """The batches of an epoch: their order, what each process does of them, loaded from any step on."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import torch
@@ -38,7 +38,7 @@ def load_parts(
     device: torch.device,
     workers: int,
     saliency_threshold: float | None,
-) -> Iterator[tuple[int, list[tuple[float, Batch]]]]:
+) -> Generator[tuple[int, list[tuple[float, Batch]]]]:
     """Load this process's parts of the batches from number `start` on.
 
     Parameters

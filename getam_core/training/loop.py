@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,43 +15,19 @@ from tqdm import tqdm
 from getam_core.data.training_set import TrainingSet
 from getam_core.errors import InputError, Interrupted
 from getam_core.training.batches import Order, load_parts
-from getam_core.training.dense_energy import DenseEnergy
 from getam_core.training.distributed import Processes
 from getam_core.training.interrupt import interruptible
 from getam_core.training.metrics import TERMS, EventLog, shown
-from getam_core.training.objective import Labelling, Objective
+from getam_core.training.objective import Batch, Objective
+from getam_core.training.plan import Plan
 from getam_core.training.precision import number_format
+from getam_core.training.random_state import random_state, set_random_state
 from getam_core.training.schedule import Schedule, build_optimizer
 from getam_core.training.states import States
 from getam_core.training.update import Updater
 
 log = logging.getLogger(__name__)
 CLASSIFICATION, BOTH = "classification", "both"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long and how to train; rates and scales are by parameter group."""
-
-    epochs: int
-    classification_epochs: int
-    batch_size: int
-    optimizer: str
-    learning_rate: dict[str, float]
-    second_half_scale: dict[str, float]
-    schedule: str
-    warmup: float
-    weight_decay: float
-    gradient_clip: float | None
-    precision: str
-    loss_weights: dict[str, float]
-    labelling: Labelling
-    saliency_threshold: float | None  # None: labels and loss without saliency
-    energy: DenseEnergy = field(default_factory=DenseEnergy)
-    accumulate: int = 1  # parts of a batch, one after the other
-    seed: int = 0
-    validate_every: int = 1
-    checkpoint_minutes: float = 10.0
 
 
 class Trainer:
@@ -162,27 +138,11 @@ class Trainer:
 
     def _run_epoch(self, objective: nn.Module, requests: list[int]) -> dict[str, Any]:
         self.network.train()
-        started, images, saved = time.monotonic(), 0, time.monotonic()
-        order = Order(self.plan.seed, self.epoch, self.plan.batch_size, self.plan.accumulate)
-        batches = load_parts(
-            self.training_set,
-            order,
-            start=self.step,
-            processes=self.processes,
-            device=self.device,
-            workers=self.workers,
-            saliency_threshold=self.plan.saliency_threshold,
-        )
-        with tqdm(
-            total=len(self.training_set),
-            initial=self.step * self.plan.batch_size,
-            desc=f"epoch {self.epoch + 1}/{self.plan.epochs} ({self.phase})",
-            unit="image",
-            smoothing=0.05,
-            disable=not self.processes.is_first,
-        ) as progress:
+        started = saved = time.monotonic()
+        images = 0
+        with self._progress() as progress, closing(self._batches()) as batches:
             for size, parts in batches:
-                self.schedule.apply(self.updater.optimizer, self._number())
+                self.schedule.apply(self.updater.optimizer, self._step_of_run())
                 values = self.updater.step(objective, parts)
                 due = time.monotonic() - saved > 60 * self.plan.checkpoint_minutes
                 stop, due = self._account(values, stop=bool(requests), due=due)
@@ -196,46 +156,78 @@ class Trainer:
                     raise Interrupted(
                         f"state saved in {self.states.path}; the same command goes on", *requests
                     )
-        return self._summarise(images / max(time.monotonic() - started, 1e-9))
+        seconds = time.monotonic() - started
+        return self._summarise(images / seconds if images else None)
 
-    def _number(self) -> int:
+    def _batches(self) -> Generator[tuple[int, list[tuple[float, Batch]]]]:
+        """Load what is left of the epoch; to be closed, which ends the loader's workers."""
+        plan = self.plan
+        return load_parts(
+            self.training_set,
+            Order(plan.seed, self.epoch, plan.batch_size, plan.accumulate),
+            start=self.step,
+            processes=self.processes,
+            device=self.device,
+            workers=self.workers,
+            saliency_threshold=plan.saliency_threshold,
+        )
+
+    def _progress(self) -> tqdm:
+        return tqdm(
+            total=len(self.training_set),
+            initial=min(self.step * self.plan.batch_size, len(self.training_set)),
+            desc=f"epoch {self.epoch + 1}/{self.plan.epochs} ({self.phase})",
+            unit="image",
+            smoothing=0.05,
+            disable=not self.processes.is_first,
+        )
+
+    def _step_of_run(self) -> int:
         """Return the number of the current step in the run, from 0."""
         return self.epoch * self.steps_per_epoch + self.step
 
     def _account(self, values: Tensor, *, stop: bool, due: bool) -> tuple[bool, bool]:
-        """Add up a step; return whether any process wants to stop, and the first one to save."""
+        """Add up a step; return whether any process wants to stop, and the first one to save.
+
+        `values` are of `Updater.step`.
+        """
         due = due and self.processes.is_first
         wishes = torch.tensor([stop, due], dtype=torch.float64, device=self.device)
         shared = self.processes.sum(torch.cat([values.double(), wishes])).cpu()
         values, (stop, due) = shared[:-2] / self.processes.size, shared[-2:] > 0
         if not values.isfinite().all():
+            what = "gradient" if values[:-1].isfinite().all() else "loss"
             raise InputError(
-                f"the loss is {values[0].item()} in epoch {self.epoch + 1}, step {self.step + 1};"
+                f"the {what} is not finite in epoch {self.epoch + 1}, step {self.step + 1};"
                 " lower train.learning_rate or set train.gradient_clip"
             )
-        self.sums += values
+        self.sums += values[:-1]
         self.step += 1
         return bool(stop), bool(due)
 
-    def _summarise(self, images_per_second: float) -> dict[str, Any]:
+    def _summarise(self, images_per_second: float | None) -> dict[str, Any]:
         means = (self.sums / self.steps_per_epoch).tolist()
-        last_step = self._number() - 1
+        last_step = self._step_of_run() - 1
         row = {
             "epoch": self.epoch + 1,
             "step": last_step + 1,
             "phase": self.phase,
-            "lr": self.schedule.rate("backbone", last_step),
+            "lr": self.schedule.rate(self.updater.optimizer.param_groups[0]["name"], last_step),
             "loss": means[0],
             **{f"loss_{name}": value for name, value in zip(TERMS, means[1:], strict=True)},
             "images_per_second": images_per_second,
-            "val_class_map": self._validated() if self.processes.is_first else None,
+            "val_class_map": self._validated(),
         }
         log.info(", ".join(f"{key} {shown(value)}" for key, value in row.items()))
         return row
 
     def _validated(self) -> float | None:
+        """Return class mAP in the first process, where it is due; the epoch's steps are saved."""
         last = self.epoch + 1 in (self.plan.classification_epochs, self.plan.epochs)
         if self.validate is None or not (last or (self.epoch + 1) % self.plan.validate_every == 0):
+            return None
+        self._save()
+        if not self.processes.is_first:
             return None
         self.network.eval()
         return self.validate(self.network)
@@ -243,10 +235,11 @@ class Trainer:
     def _resume(self) -> None:
         processes = self.processes
         state = self.states.load() if processes.is_first else None
-        processes.gather(None)  # the first one sets aside what is of other settings
+        processes.wait()  # the first one sets aside what is of other settings
         if not processes.is_first:
             state = self.states.load(set_aside=False)
         torch.manual_seed(self.plan.seed + 1_000_003 * processes.rank)
+        self._check_agreement(state)
         if state is None:
             return
         self.network.load_state_dict(state["model"])
@@ -254,11 +247,21 @@ class Trainer:
         self.epoch, self.step, self.rows = state["epoch"], state["step"], state["rows"]
         self.sums = state["sums"]
         if processes.rank < len(state["rng"]):
-            self._set_random_state(state["rng"][processes.rank])
+            set_random_state(self.device, state["rng"][processes.rank])
         log.info("resumed at epoch %d, step %d", self.epoch + 1, self.step)
 
+    def _check_agreement(self, state: dict[str, Any] | None) -> None:
+        """Raise `InputError`, in all processes, unless all of them found the same state."""
+        place = (0, 0) if state is None else (state["epoch"], state["step"])
+        places = self.processes.gather(place)
+        if len(set(places)) > 1:
+            raise InputError(
+                f"{self.states.path}: the processes found states of different (epoch, step):"
+                f" {sorted(set(places))}; all nodes need the same folder of results"
+            )
+
     def _save(self, *, end_of_epoch: bool = False) -> None:
-        random_states = self.processes.gather(self._random_state())
+        random_states = self.processes.gather(random_state(self.device))
         if not self.processes.is_first:
             return
         self.states.save(
@@ -274,12 +277,3 @@ class Trainer:
         )
         if end_of_epoch:
             self.states.keep(self.rows)
-
-    def _random_state(self) -> dict[str, Any]:
-        cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
-        return {"cpu": torch.get_rng_state(), "cuda": cuda}
-
-    def _set_random_state(self, state: dict[str, Any]) -> None:
-        torch.set_rng_state(state["cpu"])
-        if self.device.type == "cuda" and state["cuda"] is not None:
-            torch.cuda.set_rng_state(state["cuda"], self.device)

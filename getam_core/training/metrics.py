@@ -36,11 +36,12 @@ def shown(value: Any) -> Any:
 class EventLog:
     """Rows as scalars, and pictures, for TensorBoard, in `folder`; nothing at all without one.
 
-    `step` is where training goes on: what an interrupted one logged after it is not shown.
+    `step` is where training goes on, the number of steps done: what an interrupted one logged of
+    later ones is not shown.
     """
 
     def __init__(self, folder: Path | None, step: int):
-        self._writer = None if folder is None else SummaryWriter(str(folder), purge_step=step)
+        self._writer = None if folder is None else SummaryWriter(str(folder), purge_step=step + 1)
 
     def __enter__(self) -> Self:
         return self
@@ -55,10 +56,13 @@ class EventLog:
             self._writer.close()
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Log what is a number of a row."""
+        """Log what is a number of a row; it is on disk then."""
+        if self._writer is None:
+            return
         for key, value in row.items():
-            if self._writer is not None and isinstance(value, float):
+            if isinstance(value, float):
                 self._writer.add_scalar(key.replace("loss_", "loss/"), value, row["step"])
+        self._writer.flush()
 
     def show(self, picture: np.ndarray, step: int) -> None:
         """Log a picture of training images, (H, W, 3) uint8 RGB."""

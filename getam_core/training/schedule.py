@@ -6,17 +6,16 @@ from dataclasses import dataclass
 
 from torch import nn, optim
 
-GROUPS = ("stem", "backbone", "heads")
-
 
 @dataclass(frozen=True)
 class Schedule:
     """Learning rate of every parameter group as a function of the step.
 
-    `poly` falls as (1 - progress)^0.9 over the whole run, as in the released code. `cosine` falls
-    to zero over each half and starts anew for the second (Loshchilov & Hutter 2017), since its
-    decoder is new then. Warm-up is linear over the first share of a fall. From step `second_half`
-    on, each group's rate is multiplied by `second_half_scale[group]` (released code: 0.1).
+    At step t of T it is `base * scale * (t + 1) / w` in the first w = `warmup` T steps, and
+    `base * scale * f((t - w) / (T - w))` from there on. `poly` has f(x) = (1 - x)^0.9, and T steps
+    are the whole run, as in the released code. `cosine` has f(x) = (1 + cos(pi x)) / 2, and T steps
+    are one half: it starts anew with the second (Loshchilov & Hutter 2017), whose decoder is new.
+    scale is 1 before step `second_half`, then `second_half_scale[group]` (released code: 0.1).
     """
 
     steps: int
@@ -29,15 +28,15 @@ class Schedule:
     def rate(self, group: str, step: int) -> float:
         """Return the learning rate of `group` at `step`, 0 <= step < steps."""
         scale = self.second_half_scale[group] if step >= self.second_half else 1.0
-        return self.base[group] * scale * self._shape(step)
+        return self.base[group] * scale * self._factor(step)
 
     def apply(self, optimizer: optim.Optimizer, step: int) -> None:
         """Set the rates of an optimiser that `build_optimizer` made."""
         for group in optimizer.param_groups:
             group["lr"] = self.rate(group["name"], step)
 
-    def _shape(self, step: int) -> float:
-        step, steps = self._fall(step)
+    def _factor(self, step: int) -> float:
+        step, steps = self._place_in_fall(step)
         warmup = round(self.warmup * steps)
         if step < warmup:
             return (step + 1) / warmup
@@ -46,8 +45,8 @@ class Schedule:
             return (1 - progress) ** 0.9
         return 0.5 * (1 + math.cos(math.pi * progress))
 
-    def _fall(self, step: int) -> tuple[int, int]:
-        """Place of the step in its fall, and the fall's length."""
+    def _place_in_fall(self, step: int) -> tuple[int, int]:
+        """Return t and T."""
         if self.kind == "poly":
             return step, self.steps
         if step < self.second_half:

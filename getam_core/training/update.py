@@ -3,6 +3,7 @@
 "Part" is what is computed at once; the parts of a batch are summed up in the gradient.
 """
 
+import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -36,11 +37,15 @@ class Updater:
         gradient_clip: float | None = None,
     ):
         self.network, self.optimizer, self.device = network, optimizer, device
-        self.number_format, self.gradient_clip = number_format, gradient_clip
+        self.number_format = number_format
+        self.gradient_clip = math.inf if gradient_clip is None else gradient_clip
         self.scaler = torch.amp.GradScaler(device.type, enabled=number_format == torch.float16)
 
     def step(self, objective: nn.Module, parts: Sequence[tuple[float, Batch]]) -> Tensor:
-        """Update once; return what `Objective.forward` measured, (1 + terms,), summed up.
+        """Update once; return what `Objective.forward` measured of the batch, and a norm.
+
+        (1 + terms + 1,), finite unless training diverges. The norm is that of the gradient before
+        clipping; 0 for float16, whose steps are left out where it is not finite.
 
         Parameters
         ----------
@@ -52,12 +57,13 @@ class Updater:
         for number, (weight, batch) in enumerate(parts, 1):
             with self._without_exchange(objective, last=number == len(parts)):
                 values.append(weight * self._backward(objective, weight, batch))
-        if self.gradient_clip is not None:
-            self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.gradient_clip)
+        self.scaler.unscale_(self.optimizer)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.gradient_clip)
+        if self.scaler.is_enabled():
+            norm = torch.zeros_like(norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        return torch.stack(values).sum(0)
+        return torch.cat([torch.stack(values).sum(0), norm.detach()[None]])
 
     def _backward(self, objective: nn.Module, weight: float, batch: Batch) -> Tensor:
         mixed = self.number_format != torch.float32

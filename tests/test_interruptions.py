@@ -1,0 +1,126 @@
+"""Training that is stopped or killed, and started again: the same bits as without."""
+
+import multiprocessing
+import os
+import signal
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from getam_core.checkpoint import load_checkpoint
+from getam_core.errors import InputError, Interrupted
+from getam_core.training import Processes
+from tests.training_kit import PLAN, make_scenes, same_but_for_speed, trainer
+
+EVERY_STEP = replace(PLAN, checkpoint_minutes=1e-9)
+STEPS = 5  # an epoch, of eight images
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    return make_scenes(tmp_path_factory.mktemp("scenes"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(scenes, tmp_path_factory):
+    whole = trainer(scenes, tmp_path_factory.mktemp("undisturbed"))
+    return whole.run(), whole.network.state_dict()
+
+
+def check_same(again, undisturbed):
+    """Train to the end and compare the rows of metrics.csv and the weights, to the bit."""
+    rows, weights = undisturbed
+    assert same_but_for_speed(again.run()) == same_but_for_speed(rows)
+    for name, value in again.network.state_dict().items():
+        assert torch.equal(value, weights[name]), name
+
+
+def end_of(target):
+    """Run in a process, in a group of its own; return its exit code."""
+
+    def run():
+        os.setpgrp()
+        try:
+            target()
+        except Interrupted:
+            os._exit(77)
+
+    process = multiprocessing.get_context("fork").Process(target=run)
+    process.start()
+    process.join(60)
+    return process.exitcode
+
+
+@pytest.mark.parametrize(
+    "item", [3, 40, 61, 95], ids=["first step", "epoch's last step", "mid epoch", "second half"]
+)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+def test_stopped(scenes, undisturbed, tmp_path, item, number):
+    first = trainer(scenes, tmp_path)
+    first.training_set.left, first.training_set.number = item, number
+    with pytest.raises(Interrupted, match="the same command goes on"):
+        first.run()
+    check_same(trainer(scenes, tmp_path), undisturbed)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+def test_stopped_with_its_loader_s_workers(scenes, undisturbed, tmp_path, number, workers):
+    first = trainer(scenes, tmp_path, workers=workers)
+    first.training_set.left, first.training_set.number = 13, number
+    first.training_set.group = True
+    assert end_of(first.run) == 77
+    state = load_checkpoint(tmp_path / "state.pt")
+    assert (state["epoch"], state["step"]) < (2, 0)
+    check_same(trainer(scenes, tmp_path, workers=workers), undisturbed)
+
+
+@pytest.mark.parametrize("item", [9, 70, 101], ids=["first half", "epoch 2", "second half"])
+def test_killed(scenes, undisturbed, tmp_path, item):
+    first = trainer(scenes, tmp_path, plan=EVERY_STEP)
+    first.training_set.left, first.training_set.number = item, signal.SIGKILL
+    assert end_of(first.run) == -signal.SIGKILL
+    check_same(trainer(scenes, tmp_path, plan=EVERY_STEP), undisturbed)
+
+
+@pytest.mark.parametrize("item", [45, 85], ids=["epoch 2", "epoch 3"])
+def test_tensorboard_has_every_epoch_once(scenes, tmp_path, item):
+    first = trainer(scenes, tmp_path)
+    first.training_set.left, first.training_set.number = item, signal.SIGKILL
+    assert end_of(first.run) == -signal.SIGKILL
+    # in a process as well: the log's files are read in the order of second and process
+    assert end_of(trainer(scenes, tmp_path).run) == 0
+    log = EventAccumulator(str(tmp_path / "events")).Reload()
+    assert [event.step for event in log.Scalars("loss")] == [STEPS, 2 * STEPS, 3 * STEPS]
+
+
+def test_a_stop_in_validation_costs_no_step(scenes, undisturbed, tmp_path):
+    def fail(_network):
+        raise OSError("killed")
+
+    with pytest.raises(OSError, match="killed"):
+        trainer(scenes, tmp_path, validate=fail).run()
+    assert load_checkpoint(tmp_path / "state.pt")["step"] == STEPS
+    again = trainer(scenes, tmp_path)
+    check_same(again, undisturbed)
+    assert again.rows[0]["images_per_second"] is None  # none was trained on after it
+
+
+@dataclass(frozen=True)
+class Disagreeing(Processes):
+    """One whose neighbour has started anew."""
+
+    def gather(self, value: Any) -> list[Any]:
+        return [value, (0, 0)] if isinstance(value, tuple) else [value]
+
+
+def test_processes_of_different_states_do_not_go_on(scenes, tmp_path):
+    first = trainer(scenes, tmp_path)
+    first.training_set.left = 3
+    with pytest.raises(Interrupted):
+        first.run()
+    with pytest.raises(InputError, match=r"\[\(0, 0\), \(0, 1\)\]; all nodes need the same folder"):
+        trainer(scenes, tmp_path, processes=Disagreeing()).run()
