@@ -130,7 +130,7 @@ def rows(case: Case, rounds: int, device: torch.device, steps: int = 1) -> list[
             [
                 f"{case.name}, {str(each).removeprefix('torch.')}",
                 *(f"{steps * spent[form]:.{3 if steps == 1 else 0}f}" for form in three),
-                f"{IMAGES / spent[c]:.1f}",
+                f"{IMAGES / spent[c]:.2f}",
                 f"{spent[a] / spent[c]:.1f}",
                 f"{spent[c] / spent[b]:.2f}",
                 f"{100 * float(same):.1f}",
