@@ -1,9 +1,14 @@
-"""`python -m benchmarks [maps] [labels] [loader] [step]`: print markdown tables, on the CPU."""
+"""`python -m benchmarks [maps] [labels] [loader] [step]`: print markdown tables.
+
+All on the CPU; with `--device cuda` the table `step`, with the paper's setting, on a GPU.
+"""
 
 import argparse
 import os
 import platform
+from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,7 +23,7 @@ TABLES = {
 }
 
 
-def hardware() -> str:
+def hardware(device: torch.device) -> str:
     """Say what the figures depend on, in one line."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -26,23 +31,42 @@ def hardware() -> str:
     except (OSError, StopIteration):
         cpu = platform.processor() or platform.machine()
     ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    gpu = f"{torch.cuda.get_device_name(device)}, " if device.type == "cuda" else ""
     return (
-        f"{cpu}, {ours} of {os.cpu_count()} cores, threads: {torch.get_num_threads()},"
+        f"{gpu}{cpu}, {ours} of {os.cpu_count()} cores, threads: {torch.get_num_threads()},"
         f" torch {torch.__version__}, {date.today()}"
     )
 
 
-def main() -> None:
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line; without tables, all that the device has."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("tables", nargs="*", default=list(TABLES), help=" or ".join(TABLES))
+    parser.add_argument("tables", nargs="*", help=" or ".join(TABLES))
     parser.add_argument("--rounds", type=int, default=3, help="repeats, of which the median counts")
-    arguments = parser.parse_args()
-    unknown = set(arguments.tables) - set(TABLES)
-    if unknown or arguments.rounds < 1:
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument(
+        "--paper", action="store_true", help="the paper's setting in `step` on a CPU too"
+    )
+    arguments = parser.parse_args(words)
+    gpu = arguments.device == "cuda"
+    arguments.tables = arguments.tables or (["step"] if gpu else list(TABLES))
+    if set(arguments.tables) - set(TABLES) or arguments.rounds < 1:
         parser.error(f"tables are {', '.join(TABLES)}, and --rounds is at least 1")
-    print(hardware())
+    if gpu and arguments.tables != ["step"]:
+        parser.error("--device cuda: only `step` is measured on a GPU; leave out the other tables")
+    if gpu and not torch.cuda.is_available():
+        parser.error("--device cuda: torch finds no GPU; leave --device out for the CPU")
+    return arguments
+
+
+def main() -> None:
+    arguments = parse()
+    device = torch.device(arguments.device)
+    paper = arguments.paper or device.type == "cuda"
+    tables = TABLES | {"step": partial(step.print_table, device=device, paper=paper)}
+    print(hardware(device))
     for name in arguments.tables:
-        TABLES[name](arguments.rounds)
+        tables[name](arguments.rounds)
 
 
 if __name__ == "__main__":

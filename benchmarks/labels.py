@@ -27,11 +27,12 @@ AROUND = torch.cat([SQUARE[:4], SQUARE[5:]])  # without its centre
 def straightforward_pamr(images: Tensor, maps: Tensor, iterations: int = 10) -> Tensor:
     """PAMR with a convolution a dilation, every neighbour of every map in one tensor."""
     maps = F.interpolate(maps, images.shape[-2:], mode="bilinear", align_corners=False)
-    deviation = samples(images, SQUARE).std(2, keepdim=True)  # (B, 3, 1, H, W)
-    distance = (samples(images, AROUND) - images[:, :, None]).abs() / (1e-8 + 0.1 * deviation)
+    square, around = SQUARE.to(images.device), AROUND.to(images.device)
+    deviation = samples(images, square).std(2, keepdim=True)  # (B, 3, 1, H, W)
+    distance = (samples(images, around) - images[:, :, None]).abs() / (1e-8 + 0.1 * deviation)
     weights = (-distance.mean(1, keepdim=True)).softmax(2)  # (B, 1, G, H, W)
     for _ in range(iterations):
-        maps = (samples(maps, AROUND) * weights).sum(2)  # (B, C, G, H, W) -> (B, C, H, W)
+        maps = (samples(maps, around) * weights).sum(2)  # (B, C, G, H, W) -> (B, C, H, W)
     return maps
 
 

@@ -1,4 +1,4 @@
-"""How much memory a computation needs at its peak, as the kernel counts it (Linux, CPU)."""
+"""How much memory a computation needs at its peak, as the kernel (Linux) or the GPU counts it."""
 
 import ctypes
 import gc
@@ -6,17 +6,37 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 
-def peak_megabytes(form: Callable[[], Any]) -> float | None:
-    """Return the highest resident memory during `form()` beyond that before it, MB.
+from benchmarks.timing import CPU
+
+
+def peak_megabytes(form: Callable[[], Any], device: torch.device = CPU) -> float | None:
+    """Return the highest memory of `device` during `form()` beyond that before it, MB.
+
+    None where nothing keeps such a mark: on a CPU other than Linux's.
+    """
+    gc.collect()
+    return _on_gpu(form, device) if device.type == "cuda" else _on_cpu(form)
+
+
+def _on_gpu(form: Callable[[], Any], device: torch.device) -> float:
+    """Measure what tensors hold, not what PyTorch keeps in reserve for the next ones."""
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    form()
+    return (torch.cuda.max_memory_allocated(device) - before) / 1e6
+
+
+def _on_cpu(form: Callable[[], Any]) -> float | None:
+    """Measure resident memory.
 
     What the allocator holds in reserve is given back first, and the kernel's high-water mark is
-    set to what is resident then. None where there is no such mark.
+    set to what is resident then.
     """
     mark, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
     if not mark.exists():
         return None
-    gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     mark.write_text("5")
     before = _kilobytes(status, "VmRSS")

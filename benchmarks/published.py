@@ -5,6 +5,8 @@ classes are refined by convolutions, and the losses get a forward pass of their 
 Shapes: B images, C classes, M (image, class) pairs, N = h * w patches, H, W pixels.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,16 +17,28 @@ from getam_core.labels import complete_labels
 from getam_core.training import Batch
 
 
-def step(network: nn.Module, batch: Batch, optimizer: torch.optim.Optimizer) -> Tensor:
-    """Update once; return the label maps (B, H, W)."""
+def step(
+    network: nn.Module,
+    batch: Batch,
+    optimizer: torch.optim.Optimizer,
+    number_format: torch.dtype = torch.float32,
+) -> Tensor:
+    """Update once; return the label maps (B, H, W).
+
+    `number_format`, float32 or bfloat16, is that of the network, by autocast. Labels are made, and
+    losses computed, in float32.
+    """
+    mixed = number_format != torch.float32
+    autocast = partial(torch.autocast, batch.images.device.type, number_format, enabled=mixed)
     network.eval()
-    maps = pair_by_pair(network, batch.images, batch.targets)
+    with autocast():
+        maps = pair_by_pair(network, batch.images, batch.targets)
     network.train()
-    made = label_all(network, batch, maps)
+    made = label_all(network, batch, maps.float())
     optimizer.zero_grad()
-    with explicit_attention():
+    with explicit_attention(), autocast():
         logits, segmentation = network.classify_and_segment(batch.images)
-    losses(logits, segmentation, batch, made).backward()
+    losses(logits.float(), segmentation.float(), batch, made).backward()
     optimizer.step()
     return made
 

@@ -1,118 +1,173 @@
-"""A step of the second half beside the published algorithm and beside training on given labels."""
+"""A step of the second half beside the published algorithm and beside training on given labels.
+
+All but the networks is as `config/voc.yaml` has it: images of a step, their size, the optimiser.
+"""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks import published
 from benchmarks.memory import peak_megabytes
-from benchmarks.timing import compare, table
+from benchmarks.timing import CPU, compare, table
+from getam_core.settings import Settings, load_settings
 from getam_core.training import Batch, Labelling, double_backward_step
 from getam_core.training.objective import Objective
 from getam_core.training.precision import number_format
 from getam_core.training.schedule import build_optimizer
 from getam_core.training.update import Updater
 from getam_core.vit import build_network
+from workflow_scripts.train import plan
 
-CLASSES, SIDE = 20, 256
-PRESENT = (1, 1, 2, 2)  # classes of the four images of the batch
-TERMS = ("classification", "foreground", "background", "saliency")
-WEIGHTS = dict.fromkeys(TERMS, 1.0) | {"dense_energy": 0.0}
-CPU = torch.device("cpu")
-VOC_MINI = Path(__file__).parents[1] / "config" / "voc_mini.yaml"
+CLASSES = 20
+PRESENT = (1, 1, 2, 2)  # classes of the images of a batch
+CONFIG = Path(__file__).parents[1] / "config"
+VOC = load_settings(CONFIG / "voc.yaml")
+IMAGES, SIDE = VOC.train.batch_size, VOC.train.crop_size
 
 
-def networks() -> dict[str, tuple[dict[str, Any], float]]:
-    """Name to arguments of `build_network`, and the scale at which labels are refined."""
-    run = yaml.safe_load(VOC_MINI.read_text())
-    hybrid = run["model"] | {"image_size": SIDE, "stem": run["model"]["stem"] | {"weights": None}}
+@dataclass(frozen=True)
+class Case:
+    """A network by the arguments of `build_network`, and how (c) labels what it trains on."""
+
+    name: str
+    model: dict[str, Any]
+    labelling: Labelling
+
+    @property
+    def side(self) -> int:
+        """Of the square images, pixels."""
+        return self.model["image_size"]
+
+
+def small_cases() -> list[Case]:
+    """Return what a CPU trains."""
+    mini = load_settings(CONFIG / "voc_mini.yaml")
+    hybrid, half = untrained(mini), Labelling(labels={"scale": mini.train.labels.scale})
     calm = {key: value for key, value in hybrid["options"].items() if key != "drop_path_rate"}
-    scale = run["train"]["labels"]["scale"]
-    return {
-        "ViT-S/16": ({"name": "vit_small_patch16_224", "image_size": SIDE}, 1.0),
-        "voc_mini's hybrid": (hybrid, scale),
-        "the same without drop-path": (hybrid | {"options": calm}, scale),
-    }
+    plain = {"name": "vit_small_patch16_224", "image_size": SIDE}
+    return [
+        Case("ViT-S/16", plain, Labelling()),
+        Case("voc_mini's hybrid", hybrid, half),
+        Case("the same without drop-path", hybrid | {"options": calm}, half),
+    ]
 
 
-def made_batch() -> Batch:
-    """Four images of blurred patches, the first classes present, blobs that are salient."""
+def paper_case() -> Case:
+    """Return the paper's network and labels, `config/voc.yaml`."""
+    return Case(VOC.model.name, untrained(VOC), plan(VOC).labelling)
+
+
+def untrained(run: Settings) -> dict[str, Any]:
+    """Return the arguments of `build_network` for a run's network, with random weights."""
+    model = run.model.model_dump()
+    stem = model["stem"] and model["stem"] | {"weights": None}
+    return model | {"image_size": SIDE, "weights": None, "stem": stem}
+
+
+def made_batch(images: int, side: int) -> Batch:
+    """Square images of blurred patches, the first classes present, blobs that are salient."""
     torch.manual_seed(0)
+    present = torch.tensor(list(islice(cycle(PRESENT), images)))
 
     def blurred(channels: int, cells: int) -> Tensor:
-        coarse = torch.rand(len(PRESENT), channels, cells, cells)
-        return F.interpolate(coarse, (SIDE, SIDE), mode="bicubic", align_corners=False).clamp(0, 1)
+        coarse = torch.rand(images, channels, cells, cells)
+        return F.interpolate(coarse, (side, side), mode="bicubic", align_corners=False).clamp(0, 1)
 
     return Batch(
         images=blurred(3, 16),
-        targets=torch.arange(CLASSES) < torch.tensor(PRESENT)[:, None],
-        valid=torch.ones(len(PRESENT), SIDE, SIDE, dtype=torch.bool),
+        targets=torch.arange(CLASSES) < present[:, None],
+        valid=torch.ones(images, side, side, dtype=torch.bool),
         saliency=blurred(1, 8)[:, 0] > 0.5,
     )
 
 
+def formats(device: torch.device) -> list[torch.dtype]:
+    """float32, and bfloat16 where the device multiplies it in hardware."""
+    own = number_format("auto", device)
+    return [torch.float32, torch.bfloat16] if own == torch.bfloat16 else [torch.float32]
+
+
+def print_table(rounds: int, device: torch.device = CPU, *, paper: bool = False) -> None:
+    """Print the table, with `paper` that of the paper's setting too; rounds as in `compare`."""
+    of_images = f"{IMAGES} images of {SIDE} px with {PRESENT} classes"
+    print(f"\n## step: {of_images}, seconds\n")
+    print(table(COLUMNS, [row for case in small_cases() for row in rows(case, rounds, device)]))
+    if paper:
+        print("\n## step: the paper's setting (config/voc.yaml), seconds for 1,000 steps\n")
+        print(table(COLUMNS, rows(paper_case(), rounds, device, steps=1000)))
+
+
 COLUMNS = [
-    "network, format of (b) and (c)", "(a) published", "(b) supervised", "(c) ours", "a / c",
+    "network, format", "(a) published", "(b) supervised", "(c) ours", "(c) images/s", "a / c",
     "c / b", "same labels, %", "(a) MB", "(b) MB", "(c) MB",
 ]  # fmt: skip
-FORMATS = tuple(dict.fromkeys((torch.float32, number_format("auto", CPU))))
 
 
-def print_table(rounds: int) -> None:
-    """Print the table; about eight minutes on one core with 3 rounds."""
-    print(f"\n## step: {len(PRESENT)} images of {SIDE} px with {PRESENT} classes, seconds\n")
-    rows = [row for name, case in networks().items() for row in _rows(name, *case, rounds)]
-    print(table(COLUMNS, rows))
-
-
-def _rows(name: str, arguments: dict[str, Any], scale: float, rounds: int) -> list[list[str]]:
-    """Measure one network, a row for each number format; (a) computes in float32."""
+def rows(case: Case, rounds: int, device: torch.device, steps: int = 1) -> list[list[str]]:
+    """Measure one network, a row for each number format; seconds for so many steps."""
     torch.manual_seed(0)
-    network = build_network(num_classes=CLASSES, **arguments).train()
-    batch = made_batch()
-    forms = _forms(network, batch, scale)
-    for form in list(forms)[1:]:  # the first pass of a process also loads and plans
-        forms[form]()
-    spent, made = compare(forms, rounds)
-    peaks = {form: peak_megabytes(run) for form, run in forms.items()}
-    rows = []
-    for each in FORMATS:
-        a, b, c = three = ("a", f"b {each}", f"c {each}")
-        same = float((made[a] == _labels(network, batch, each)).float().mean())
-        rows.append(
+    network = build_network(num_classes=CLASSES, **case.model).to(device).train()
+    batch = on_device(made_batch(IMAGES, case.side), device)
+    forms = _forms(network, batch, case.labelling)
+    for name, form in forms.items():  # the first pass of a process also loads and plans
+        if not name.startswith("a"):
+            form()
+    peaks = {name: _peak(network, form) for name, form in forms.items()}
+    spent, made = compare(forms, rounds, device)
+    measured = []
+    for each in formats(device):
+        a, b, c = three = tuple(f"{form} {each}" for form in "abc")
+        same = (made["a torch.float32"] == _labels(network, batch, each)).float().mean()
+        measured.append(
             [
-                f"{name}, {str(each).removeprefix('torch.')}",
-                *(f"{spent[form]:.2f}" for form in three),
+                f"{case.name}, {str(each).removeprefix('torch.')}",
+                *(f"{steps * spent[form]:.{3 if steps == 1 else 0}f}" for form in three),
+                f"{IMAGES / spent[c]:.2f}",
                 f"{spent[a] / spent[c]:.1f}",
                 f"{spent[c] / spent[b]:.2f}",
-                f"{100 * same:.1f}",
+                f"{100 * float(same):.1f}",
                 *("" if peaks[form] is None else f"{peaks[form]:.0f}" for form in three),
             ]
         )
-    return rows
+    return measured
 
 
-def _forms(network: nn.Module, batch: Batch, scale: float) -> dict[str, Callable[[], Any]]:
+def on_device(batch: Batch, device: torch.device) -> Batch:
+    tensors = {name: value for name, value in vars(batch).items() if value is not None}
+    return replace(batch, **{name: value.to(device) for name, value in tensors.items()})
+
+
+def _forms(network: nn.Module, batch: Batch, labelling: Labelling) -> dict[str, Callable[[], Any]]:
     """Return all steps, all at rate 0, so that they stay those of the same network."""
-    optimizer = build_optimizer(network.parameter_groups(), "sgd", 5e-4)
+    device, voc = batch.images.device, plan(VOC)
+    optimizer = build_optimizer(network.parameter_groups(), voc.optimizer, voc.weight_decay)
     given = replace(batch, saliency=None, labels=_labels(network, batch, torch.float32))
-    objective = Objective(network, Labelling(labels={"scale": scale}), WEIGHTS, both=True)
-    forms = {"a": partial(published.step, network, batch, optimizer)}
-    for each in FORMATS:
-        updater = Updater(network, optimizer, CPU, number_format=each)
+    objective = Objective(network, labelling, voc.loss_weights, both=True)
+    forms = {}
+    for each in formats(device):
+        updater = Updater(network, optimizer, device, number_format=each)
+        forms[f"a {each}"] = partial(published.step, network, batch, optimizer, each)
         forms[f"b {each}"] = partial(updater.step, objective, [(1.0, given)])
         forms[f"c {each}"] = partial(updater.step, objective, [(1.0, batch)])
     return forms
 
 
+def _peak(network: nn.Module, form: Callable[[], Any]) -> float | None:
+    """Return the memory of a step that begins without gradients, MB, as `peak_megabytes`."""
+    network.zero_grad()
+    return peak_megabytes(form, next(network.parameters()).device)
+
+
 def _labels(network: nn.Module, batch: Batch, form: torch.dtype) -> Tensor:
     """Return our labels, refined at full size as those of (a)."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=form == torch.bfloat16):
+    kind = batch.images.device.type
+    with torch.autocast(kind, torch.bfloat16, enabled=form == torch.bfloat16):
         return double_backward_step(network, batch, Labelling()).labels
