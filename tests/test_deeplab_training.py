@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from getam_core.deeplab.hooks import StateHook
 from getam_core.errors import InputError, Interrupted
 from getam_core.stores import StoreWriter
 from tests.labelled import CLASSES, TINY, scene, write_labelled
+from tests.training_kit import STOPPED, end_of
 
 PLAN = {
     "iterations": 30,
@@ -60,7 +62,9 @@ torch.distributed.destroy_process_group()
 """
 
 
-def train(folder, name, settings=SETTINGS, batch_norm="trained", labels="labels.h5", **changes):
+def train(
+    folder, name, settings=SETTINGS, batch_norm="trained", labels="labels.h5", workers=0, **changes
+):
     """Train a tiny network; return it and the rows of metrics.csv."""
     torch.manual_seed(0)
     network = build_deeplab(**TINY | {"batch_norm": batch_norm})
@@ -74,6 +78,7 @@ def train(folder, name, settings=SETTINGS, batch_norm="trained", labels="labels.
         settings=settings,
         events=folder / "events" / name,
         device=torch.device("cpu"),
+        workers=workers,
     )
     return network, rows
 
@@ -92,13 +97,13 @@ def whole(folder):
     return train(folder, "whole")
 
 
-def stop_after(step, monkeypatch, number=signal.SIGTERM):
-    """Send this process a signal in the middle of a step."""
+def stop_after(step, monkeypatch, number=signal.SIGTERM, kill=signal.raise_signal):
+    """Send this process a signal in the middle of a step; by `kill`, others too."""
     original = StateHook.after_train_iter
 
     def stopping(self, runner, *arguments, **options):
         if runner.iter + 1 == step:
-            os.kill(os.getpid(), number)
+            kill(number)
         return original(self, runner, *arguments, **options)
 
     monkeypatch.setattr(StateHook, "after_train_iter", stopping)
@@ -145,6 +150,14 @@ def test_stopped_on_request_and_resumed_it_ends_the_same(folder, whole, monkeypa
             train(folder, name)
     assert load_checkpoint(folder / f"{name}.pt")["meta"]["iter"] == 13
     assert_same(train(folder, name), whole)
+
+
+def test_stopped_with_its_loader_s_worker(folder, whole, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_after(13, patch, kill=lambda number: os.killpg(0, number))
+        assert end_of(partial(train, folder, "together", workers=1)) == STOPPED
+    assert load_checkpoint(folder / "together.pt")["meta"]["iter"] == 13
+    assert_same(train(folder, "together"), whole)
 
 
 def test_killed_and_resumed_it_ends_the_same(folder, whole, repository):

@@ -1,7 +1,5 @@
 """Training that is stopped or killed, and started again: the same bits as without."""
 
-import multiprocessing
-import os
 import signal
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from getam_core.checkpoint import load_checkpoint
 from getam_core.errors import InputError, Interrupted
 from getam_core.training import Processes
-from tests.training_kit import PLAN, make_scenes, same_but_for_speed, trainer
+from tests.training_kit import PLAN, STOPPED, end_of, make_scenes, same_but_for_speed, trainer
 
 EVERY_STEP = replace(PLAN, checkpoint_minutes=1e-9)
 STEPS = 5  # an epoch, of eight images
@@ -38,22 +36,6 @@ def check_same(again, undisturbed):
         assert torch.equal(value, weights[name]), name
 
 
-def end_of(target):
-    """Run in a process, in a group of its own; return its exit code."""
-
-    def run():
-        os.setpgrp()
-        try:
-            target()
-        except Interrupted:
-            os._exit(77)
-
-    process = multiprocessing.get_context("fork").Process(target=run)
-    process.start()
-    process.join(60)
-    return process.exitcode
-
-
 @pytest.mark.parametrize(
     "item", [3, 40, 61, 95], ids=["first step", "epoch's last step", "mid epoch", "second half"]
 )
@@ -72,7 +54,7 @@ def test_stopped_with_its_loader_s_workers(scenes, undisturbed, tmp_path, number
     first = trainer(scenes, tmp_path, workers=workers)
     first.training_set.left, first.training_set.number = 13, number
     first.training_set.group = True
-    assert end_of(first.run) == 77
+    assert end_of(first.run) == STOPPED
     state = load_checkpoint(tmp_path / "state.pt")
     assert (state["epoch"], state["step"]) < (2, 0)
     check_same(trainer(scenes, tmp_path, workers=workers), undisturbed)

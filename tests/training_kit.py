@@ -1,5 +1,6 @@
 """A training of seconds: made scenes, a tiny network, three epochs."""
 
+import multiprocessing
 import os
 import signal
 from functools import partial
@@ -10,11 +11,13 @@ from torch.utils.data import get_worker_info
 
 from getam_core.data import SCENE_CLASSES, of_split, read_voc, write_scenes
 from getam_core.data.training_set import TrainingSet
+from getam_core.errors import Interrupted
 from getam_core.stores import StoreWriter
 from getam_core.training import Labelling, Plan, States, Trainer, class_map
 from tests.networks import tiny_network
 
 CPU = torch.device("cpu")
+STOPPED = 77  # exit code of `end_of`
 LOSSES = ("classification", "foreground", "background", "saliency")
 WEIGHTS = dict.fromkeys(LOSSES, 1.0) | {"dense_energy": 0.0}
 
@@ -101,3 +104,19 @@ def trainer(
 
 def same_but_for_speed(rows):
     return [{k: v for k, v in row.items() if k != "images_per_second"} for row in rows]
+
+
+def end_of(target):
+    """Run in a process, in a group of its own; return its exit code, STOPPED if it saved."""
+
+    def run():
+        os.setpgrp()
+        try:
+            target()
+        except Interrupted:
+            os._exit(STOPPED)
+
+    process = multiprocessing.get_context("fork").Process(target=run)
+    process.start()
+    process.join(60)
+    return process.exitcode

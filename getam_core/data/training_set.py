@@ -131,14 +131,18 @@ def image_loader(dataset: Dataset, **options: Any) -> DataLoader:
     OpenCV's threads are ended before the workers are forked: a child that inherits them would
     wait for ever when it ends threads that it does not have.
 
-    The workers outlive SIGINT and one SIGTERM, which a terminal, torchrun and SLURM send to whole
-    groups: their process needs them until its state is saved, and ends them then.
+    They outlive signals to their group: see `outlive_a_signal`.
     """
     cv2.setNumThreads(1)
-    return DataLoader(dataset, worker_init_fn=_outlive_a_signal, **options)
+    return DataLoader(dataset, worker_init_fn=outlive_a_signal, **options)
 
 
-def _outlive_a_signal(_worker: int) -> None:
+def outlive_a_signal(_worker: int) -> None:
+    """Let a loader's worker outlive SIGINT and one SIGTERM; a `worker_init_fn`.
+
+    A terminal, torchrun and SLURM send them to whole groups. The process that loads needs its
+    workers until its state is saved, and ends them then.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, _frame: signal.signal(number, signal.SIG_DFL))
 

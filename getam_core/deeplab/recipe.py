@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from getam_core.classes import IGNORE, IMAGENET_MEAN, IMAGENET_STD
+from getam_core.data.training_set import outlive_a_signal
 
 STRIDE = 8  # of the features: the last two stages dilate instead of striding
 
@@ -83,6 +84,7 @@ def data_recipe(
         "batch_size": batch_size // processes,
         "num_workers": workers,
         "persistent_workers": workers > 0,
+        "worker_init_fn": {"type": outlive_a_signal},
         "sampler": {
             "type": "DrawSampler",
             "batch_size": batch_size,
