@@ -269,6 +269,17 @@ class TestPaths:
             weights = {"weights": "results/other/pseudo_labels/labels.h5"}
             self.check(data={"layout": "scenes"}, model=weights)
 
+    @pytest.mark.parametrize("own", ["state/train.pt", "train/checkpoint.pt"])
+    def test_a_run_that_has_begun_needs_no_state_to_start_from(self, tmp_path, monkeypatch, own):
+        monkeypatch.chdir(tmp_path)
+        values = {"data": {"layout": "scenes"}, "train": {"resume_from": "kept.pt"}}
+        (tmp_path / "results/other" / own).parent.mkdir(parents=True)
+        (tmp_path / "results/other" / own).touch()
+        with pytest.raises(InputError, match=r"train\.resume_from: no such file.*kept\.pt"):
+            self.check(**values)
+        (tmp_path / "results/other").rename(tmp_path / "results/run")
+        self.check(**values)
+
     def test_a_run_on_given_labels_needs_no_source_of_saliency(self, tmp_path):
         self.check(data_root=tmp_path, train={"supervision": "masks"})
 
