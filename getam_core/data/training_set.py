@@ -1,6 +1,6 @@
 """Random crops of training images with their labels, the same in every run of one seed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,19 @@ class TrainingSet(Dataset):
         return image, plane
 
 
+class _Loader(DataLoader):
+    """A DataLoader whose workers' wrong input is the same `InputError` as without workers."""
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            yield from super().__iter__()
+        except InputError as error:
+            # of a worker, torch makes one that says where it was raised, and ends as tracebacks do
+            name = f"{InputError.__module__}.{InputError.__qualname__}: "
+            message = str(error).rpartition(name)[2].rstrip()
+            raise InputError(message, error.rest) from None
+
+
 def image_loader(dataset: Dataset, **options: Any) -> DataLoader:
     """Build a DataLoader whose workers compute on one thread each; `options` are its own.
 
@@ -131,7 +144,7 @@ def image_loader(dataset: Dataset, **options: Any) -> DataLoader:
     wait for ever when it ends threads that it does not have.
     """
     cv2.setNumThreads(1)
-    return DataLoader(dataset, **options)
+    return _Loader(dataset, **options)
 
 
 def _open_saliency(path: Path | str, entries: Sequence[Entry]) -> Store:
