@@ -214,6 +214,10 @@ def test_a_run_without_any_mask_trains_labels_and_predicts(without_masks):
         assert len(file["images"]) == 40
     planned = without_masks.planned(*root, targets=BEFORE_EVALUATION)
     assert {"overview", "export_predictions"} < planned and not {"train", "check_masks"} & planned
+    without_masks.run(["results/tiny/predictions/val.h5"], *root)
+    with h5py.File(without_masks.folder / "results/tiny/predictions/val.h5") as file:
+        assert len(file["images"]) == 12
+        assert all(labels[()].max() <= len(SCENE_CLASSES) for labels in file["images"].values())
     said = without_masks.refuse(["results/tiny/evaluation/masks_train.csv"], *root)
     assert "SegmentationClass/train_00000.png: no such mask" in said
 
