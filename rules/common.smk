@@ -54,6 +54,15 @@ def stage_settings(*sections: str):
     return select
 
 
+def saving_settings(section: str):
+    """A resource: when a training saves its state, as JSON; no reason to train again."""
+
+    def select(wildcards):
+        return run_settings(wildcards.run).saving(section)
+
+    return select
+
+
 def archives_of(wildcards):
     """The archives of a public data set."""
     names = [archive.name for archive in DATA_SETS[wildcards.dataset]]

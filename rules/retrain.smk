@@ -37,14 +37,15 @@ rule retrain_deeplab:
         gpu=training_gpus,
         device=device,
         launcher=training_launcher,
+        saving=saving_settings("deeplab"),
     params:
         settings=stage_settings("seed", "data", "deeplab"),
         state="results/{run}/state/deeplabv2.pt",
         events="results/{run}/deeplabv2/tensorboard",
     shell:
         "python -m {resources.launcher}workflow_scripts.retrain_deeplab --index {input.index}"
-        " --labels {input.labels:q} --settings {params.settings:q} --state {params.state}"
-        " --events {params.events} --threads {threads} --device {resources.device}"
+        " --labels {input.labels:q} --settings {params.settings:q} --saving {resources.saving:q}"
+        " --state {params.state} --events {params.events} --threads {threads} --device {resources.device}"
         " --metrics {output.metrics} --out {output.checkpoint} --log {log}"
 
 

@@ -21,6 +21,7 @@ rule train:
         gpu=training_gpus,
         device=device,
         launcher=training_launcher,
+        saving=saving_settings("train"),
     params:
         settings=stage_settings("seed", "data", "model", "train"),
         saliency=lambda wildcards, input: f"--saliency {input.saliency}" if input.saliency else "",
@@ -30,9 +31,9 @@ rule train:
     shell:
         "python -m {resources.launcher}workflow_scripts.train --index {input.index} {params.saliency}"
         " {params.labels:q}"
-        " --settings {params.settings:q} --state {params.state} --events {params.events}"
-        " --threads {threads} --device {resources.device} --metrics {output.metrics}"
-        " --out {output.checkpoint} --log {log}"
+        " --settings {params.settings:q} --saving {resources.saving:q} --state {params.state}"
+        " --events {params.events} --threads {threads} --device {resources.device}"
+        " --metrics {output.metrics} --out {output.checkpoint} --log {log}"
 
 
 # The networks of CNN CAM and TS-CAM: the same training, of the classification loss alone.
@@ -53,12 +54,13 @@ rule train_classifier:
         gpu=training_gpus,
         device=device,
         launcher=training_launcher,
+        saving=saving_settings("train"),
     params:
         settings=stage_settings("seed", "data", "model", "train", "classifiers"),
         state="results/{run}/state/train_{classifier}.pt",
         events="results/{run}/classifiers/{classifier}/tensorboard",
     shell:
         "python -m {resources.launcher}workflow_scripts.train --classifier {wildcards.classifier}"
-        " --index {input.index} --settings {params.settings:q} --state {params.state}"
-        " --events {params.events} --threads {threads} --device {resources.device}"
+        " --index {input.index} --settings {params.settings:q} --saving {resources.saving:q}"
+        " --state {params.state} --events {params.events} --threads {threads} --device {resources.device}"
         " --metrics {output.metrics} --out {output.checkpoint} --log {log}"

@@ -10,7 +10,8 @@ from getam_core.errors import InputError
 from getam_core.training import read_supervision
 from tests.labelled import write_labelled
 from tests.tiny_workflow import TINY, Workflow
-from workflow_scripts.train import check_labels, identity
+from workflow_scripts import command
+from workflow_scripts.train import check_labels
 
 TARGET = ["results/tiny/miou.json"]
 MASKS = TINY["train"] | {"supervision": "masks"}
@@ -39,9 +40,13 @@ def test_the_ceiling_is_scored_alone_and_says_what_it_is(ceiling):
 def test_resuming_depends_on_the_labels(tmp_path):
     index, labels = write_labelled(tmp_path)
     given = Namespace(index=index, saliency=None, labels=labels, settings="{}")
-    before = identity(given)
+
+    def identity():
+        return command.identity(given, "index", "saliency", "labels")
+
+    before = identity()
     write_labelled(tmp_path, {"made": "anew"})
-    assert set(before["inputs"]) == {"index", "labels"} and identity(given) != before
+    assert set(before["inputs"]) == {"index", "labels"} and identity() != before
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ def test_a_test_key_predicts_again_and_a_training_key_trains_again(finished):
 
     assert planned() == set()
     assert planned(gpus=2) == set()
+    assert planned(deeplab=MASKS | {"checkpoint_minutes": 1}) == set()
     assert planned(deeplab_test={"scales": [1.0]}) == RETRAINING - {"retrain_deeplab"}
     assert planned(deeplab=MASKS | {"iterations": 30}) == RETRAINING
 

@@ -1,11 +1,14 @@
+import json
 import re
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
 from getam_core.classes import COCO_CLASSES, VOC_CLASSES
 from getam_core.errors import InputError
-from getam_core.settings import Settings, check_paths, load_settings
+from getam_core.settings import SAVING, Settings, check_paths, load_settings
+from workflow_scripts import command
 
 
 @pytest.fixture
@@ -186,6 +189,19 @@ def test_what_a_stage_depends_on_changes_with_its_own_sections_alone():
     assert Settings.model_validate_json(other.select("pseudo_labels")) == other
 
 
+def test_when_states_are_saved_is_handed_over_apart_and_no_part_of_what_is_trained():
+    settings = Settings.model_validate(
+        {"train": {"keep_last": 2, "epochs": 30}, "deeplab": {"checkpoint_minutes": 1}}
+    )
+    assert set(json.loads(settings.saving("train"))["train"]) == SAVING["train"]
+    trained = settings.select("train", "deeplab")
+    assert trained == Settings.model_validate({"train": {"epochs": 30}}).select("train", "deeplab")
+    given = Namespace(settings=settings.select("train"), saving=settings.saving("train"))
+    assert command.settings_of(given).train == settings.train
+    whole = Namespace(settings=json.dumps({"train": {"keep_last": 2}}))
+    assert "keep_last" not in command.identity(whole)["train"]
+
+
 class TestPaths:
     source = Path("config/run.yaml")
 
@@ -252,6 +268,17 @@ class TestPaths:
         with pytest.raises(InputError, match=r"model\.weights: no such file"):
             weights = {"weights": "results/other/pseudo_labels/labels.h5"}
             self.check(data={"layout": "scenes"}, model=weights)
+
+    @pytest.mark.parametrize("own", ["state/train.pt", "train/checkpoint.pt"])
+    def test_a_run_that_has_begun_needs_no_state_to_start_from(self, tmp_path, monkeypatch, own):
+        monkeypatch.chdir(tmp_path)
+        values = {"data": {"layout": "scenes"}, "train": {"resume_from": "kept.pt"}}
+        (tmp_path / "results/other" / own).parent.mkdir(parents=True)
+        (tmp_path / "results/other" / own).touch()
+        with pytest.raises(InputError, match=r"train\.resume_from: no such file.*kept\.pt"):
+            self.check(**values)
+        (tmp_path / "results/other").rename(tmp_path / "results/run")
+        self.check(**values)
 
     def test_a_run_on_given_labels_needs_no_source_of_saliency(self, tmp_path):
         self.check(data_root=tmp_path, train={"supervision": "masks"})

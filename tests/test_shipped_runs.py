@@ -26,6 +26,13 @@ def classes_of(settings):
     return len(settings.data.classes or ("cat", "dog"))
 
 
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
+def test_a_network_for_gpus_is_trained_in_the_number_format_they_multiply(path):
+    settings = load_settings(path, {"data_root": "."})
+    made = "auto" if path.stem != "demo" else "float32"
+    assert (settings.train.precision, settings.deeplab.precision) == (made, made)
+
+
 @pytest.mark.parametrize("settings", different("saliency"))
 def test_the_saliency_network_is_built_and_runs(settings):
     network = build_saliency_network(settings, initial_weights=False).eval()

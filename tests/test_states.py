@@ -33,6 +33,18 @@ def test_the_last_epochs_are_kept_and_later_ones_of_an_older_run_go(tmp_path):
     assert load_checkpoint(tmp_path / "train.epoch002.pt")["rows"] == [row(2, None)]
 
 
+@pytest.mark.parametrize("start", ["t.epoch001.pt", "../{here}/t.epoch001.pt"])
+def test_the_state_that_a_training_starts_from_is_not_removed(tmp_path, start):
+    finish(States(tmp_path / "t.pt", {}, keep_last=1), [row(1, None)])
+    (tmp_path / "t.pt").unlink()
+    start = tmp_path / start.format(here=tmp_path.name)
+    states = States(tmp_path / "t.pt", {}, keep_last=1, resume_from=start)
+    assert states.load()["rows"] == [row(1, None)]
+    for epoch in (2, 3):
+        finish(states, [row(epoch, None)])
+    assert kept(tmp_path) == ["t.epoch001.pt", "t.epoch003.pt", "t.pt"]
+
+
 def test_the_best_epoch_is_that_of_the_half_trained_last(tmp_path):
     states, best, rows = States(tmp_path / "t.pt", {}, keep_best=True), [], []
     scores = [(50.0, "classification"), (70.0, "classification"), (40.0, "both"), (60.0, "both"),

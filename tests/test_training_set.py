@@ -128,6 +128,17 @@ def test_the_epoch_reaches_workers_that_live_on(voc):
         assert all(equal(item, alone[i]) for i, item in enumerate(loader))
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_wrong_input_is_one_line_whoever_reads_it(voc, workers):
+    dataset = training_set(voc, labels=write_labels(voc, "a", "bb", size=(8, 8)))
+    with pytest.raises(InputError, match="image 'a' has labels of") as alone:
+        dataset[0]
+    loader = image_loader(dataset, batch_size=2, num_workers=workers)
+    with pytest.raises(InputError) as read:
+        next(iter(loader))
+    assert str(read.value) == str(alone.value) and "\n" not in str(alone.value)
+
+
 def test_the_cache_stays_within_its_bytes(voc):
     one_image = 24 * 32 * 3
     dataset = training_set(voc, cache_bytes=one_image)

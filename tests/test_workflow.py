@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -100,6 +101,16 @@ def test_a_training_key_replans_training_and_what_follows(finished):
         "evaluate_seed",
         "evaluate_segmentation",
     }
+
+
+def test_when_states_are_saved_replans_nothing_and_reaches_a_training(finished):
+    saving = {"checkpoint_minutes": 1.0, "keep_best": True, "keep_last": 2, "resume_from": "a b.pt"}
+    (finished.folder / "a b.pt").touch()
+    finished.configure(train=TINY["train"] | saving)
+    assert finished.planned() == set()
+    again = ("--dry-run", "--forcerun", "train", "--printshellcmds")
+    command = shlex.split(finished.run(END[:1], *again).stdout.split("workflow_scripts.train ")[1])
+    assert json.loads(command[command.index("--saving") + 1]) == {"train": saving}
 
 
 def test_a_key_of_the_maps_makes_them_again_though_their_shards_are_gone(finished):
@@ -203,6 +214,10 @@ def test_a_run_without_any_mask_trains_labels_and_predicts(without_masks):
         assert len(file["images"]) == 40
     planned = without_masks.planned(*root, targets=BEFORE_EVALUATION)
     assert {"overview", "export_predictions"} < planned and not {"train", "check_masks"} & planned
+    without_masks.run(["results/tiny/predictions/val.h5"], *root)
+    with h5py.File(without_masks.folder / "results/tiny/predictions/val.h5") as file:
+        assert len(file["images"]) == 12
+        assert all(labels[()].max() <= len(SCENE_CLASSES) for labels in file["images"].values())
     said = without_masks.refuse(["results/tiny/evaluation/masks_train.csv"], *root)
     assert "SegmentationClass/train_00000.png: no such mask" in said
 
@@ -242,22 +257,6 @@ class TestWrongInput:
         workflow = Workflow(tmp_path, repository)
         workflow.configure()
         return workflow
-
-    def test_a_wrong_key_is_named_before_anything_is_planned(self, workflow):
-        workflow.configure(trian={"epochs": 3})
-        said = workflow.refuse(END)
-        assert "config/tiny.yaml: trian: unknown key; did you mean train?" in said
-        assert not (workflow.folder / "results").exists()
-
-    def test_a_missing_data_root_is_named_before_anything_is_planned(self, workflow):
-        workflow.configure(data={"classes": ["cat"]})
-        assert "data_root is not set" in workflow.refuse(END)
-        said = workflow.refuse(END, "--config", "data_root=nowhere")
-        assert "data_root: no such folder: nowhere" in said
-
-    def test_a_run_that_is_not_described_lists_those_that_are(self, workflow):
-        said = workflow.refuse(["results/other/miou.json"])
-        assert "config/other.yaml: no such run; the runs of config/ are: tiny" in said
 
     def broken_data(self, workflow, finished, break_it):
         shutil.copytree(finished.folder / "results/tiny/scenes", workflow.folder / "data")

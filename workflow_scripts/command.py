@@ -1,6 +1,7 @@
 """What every command shares: the common arguments, a log, one clear line for wrong input."""
 
 import argparse
+import json
 import logging
 import os
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from getam_core.errors import InputError, Interrupted
+from getam_core.files import digest
 from getam_core.settings import Settings
 
 WRONG_INPUT = 2
@@ -46,9 +48,29 @@ def shard_of(listed: Sequence[Any], arguments: argparse.Namespace) -> Sequence[A
     return chosen
 
 
+def add_saving(arguments_parser: argparse.ArgumentParser) -> None:
+    """Add `--saving`, for stages that save states: keys that are no part of what they make."""
+    arguments_parser.add_argument(
+        "--saving", default="{}", help="the keys of the sections that say when states are saved"
+    )
+
+
 def settings_of(arguments: argparse.Namespace) -> Settings:
-    """Return the settings that were handed over; sections that were not keep their defaults."""
-    return Settings.model_validate_json(arguments.settings)
+    """Return the settings that were handed over; what was not keeps its default."""
+    settings = json.loads(arguments.settings)
+    for section, keys in json.loads(getattr(arguments, "saving", "{}")).items():
+        settings[section] = settings.get(section, {}) | keys
+    return Settings.model_validate(settings)
+
+
+def identity(arguments: argparse.Namespace, *inputs: str) -> dict[str, Any]:
+    """Return what a resume state belongs to: the settings but for saving, the inputs' contents.
+
+    `inputs` are names of arguments; those without a path are left out.
+    """
+    settings = settings_of(arguments).select(*json.loads(arguments.settings))
+    paths = {name: path for name in inputs if (path := getattr(arguments, name)) is not None}
+    return json.loads(settings) | {"inputs": {name: digest(path) for name, path in paths.items()}}
 
 
 def run(

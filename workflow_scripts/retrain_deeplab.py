@@ -9,7 +9,6 @@ import torch
 
 from getam_core.data import class_names, read_index
 from getam_core.data.label_maps import check_supervision
-from getam_core.files import digest
 from getam_core.settings import Settings
 from getam_core.stores import open_store
 from getam_core.training import Processes, joined
@@ -58,7 +57,7 @@ def retrain(arguments: argparse.Namespace, processes: Processes, device: torch.d
         labels=arguments.labels,
         classes=classes,
         state=arguments.state,
-        settings=identity(arguments),
+        settings=command.identity(arguments, "index", "labels"),
         events=arguments.events,
         device=device,
         workers=arguments.threads if device.type == "cuda" else 0,
@@ -82,24 +81,15 @@ def network_of(settings: Settings, num_classes: int) -> dict[str, Any]:
     return settings.deeplab.model_dump(include=keys) | {"num_classes": num_classes + 1}
 
 
-def identity(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the resume state belongs to: the settings and the contents of the inputs."""
-    inputs = {"index": digest(arguments.index), "labels": digest(arguments.labels)}
-    settings = json.loads(arguments.settings)
-    settings["deeplab"].pop("checkpoint_minutes")  # when states are kept, not what is trained
-    return settings | {"inputs": inputs}
-
-
 if __name__ == "__main__":
-    command.run(
-        main,
-        command.parser(
-            __doc__,
-            index="index.csv",
-            labels="labels.h5",
-            state="resume state, kept when the job fails",
-            events="folder of the TensorBoard events",
-            metrics="metrics.csv",
-            out="checkpoint.pt",
-        ),
+    arguments_parser = command.parser(
+        __doc__,
+        index="index.csv",
+        labels="labels.h5",
+        state="resume state, kept when the job fails",
+        events="folder of the TensorBoard events",
+        metrics="metrics.csv",
+        out="checkpoint.pt",
     )
+    command.add_saving(arguments_parser)
+    command.run(main, arguments_parser)

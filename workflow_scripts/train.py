@@ -1,7 +1,6 @@
 """Train the network: a classification half, then double backward; or one that classifies only."""
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,6 @@ from getam_core.data import Entry, class_names, of_split, read_index
 from getam_core.data.label_maps import check_supervision
 from getam_core.data.training_set import TrainingSet
 from getam_core.errors import InputError
-from getam_core.files import digest
 from getam_core.report import worth_showing
 from getam_core.report.progress import TrainingPicture
 from getam_core.settings import CLASSIFIERS, Settings
@@ -35,9 +33,6 @@ from getam_core.training import (
 from workflow_scripts import command
 
 PICTURED = 4  # training images in TensorBoard
-
-# Of `train`: what says when states are kept, not what is trained.
-NOT_IDENTITY = ("checkpoint_minutes", "keep_last", "keep_best", "resume_from")
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -126,7 +121,7 @@ def states_of(arguments: argparse.Namespace, settings: Settings) -> States:
     start = None if arguments.classifier is not None else train.resume_from
     return States(
         arguments.state,
-        identity(arguments),
+        command.identity(arguments, "index", "saliency", "labels"),
         resume_from=None if start is None else Path(start),
         keep_last=train.keep_last,
         keep_best=train.keep_best,
@@ -187,19 +182,6 @@ def plan(settings: Settings, *, classifies_only: bool = False) -> Plan:
     )
 
 
-def identity(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the resume state belongs to: the settings and the contents of the inputs."""
-    inputs = {
-        name: digest(path)
-        for name in ("index", "saliency", "labels")
-        if (path := getattr(arguments, name)) is not None
-    }
-    settings = json.loads(arguments.settings)
-    for key in NOT_IDENTITY:
-        settings.get("train", {}).pop(key, None)
-    return settings | {"inputs": inputs}
-
-
 if __name__ == "__main__":
     arguments_parser = command.parser(
         __doc__,
@@ -214,4 +196,5 @@ if __name__ == "__main__":
     arguments_parser.add_argument(
         "--classifier", choices=CLASSIFIERS.values(), help="the network of another method"
     )
+    command.add_saving(arguments_parser)
     command.run(main, arguments_parser)

@@ -4,10 +4,13 @@ import mmap
 import multiprocessing
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 MOST = 8 << 30  # bytes: the augmented training set of PASCAL VOC with its saliency
+CGROUPS = Path("/sys/fs/cgroup")
+LIMITS = {"": "memory.max", "memory": "memory.limit_in_bytes"}  # versions 2 and 1
 COLUMNS = 4  # of the table: whether the image is there, where it begins, its height and width
 
 
@@ -24,7 +27,8 @@ class ImageCache:
     planes : bool
         Whether each image has a plane beside it.
     capacity : int, optional
-        Bytes; a quarter of the machine's memory, at most 8 GB, by default.
+        Bytes; a quarter of the memory that the process may take, divided by the processes that
+        torchrun started on the machine, at most 8 GB, by default.
     """
 
     def __init__(self, images: int, *, planes: bool, capacity: int | None = None):
@@ -63,8 +67,29 @@ class ImageCache:
 
 
 def _capacity() -> int:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min(MOST, memory // 4)
+    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    membership = Path("/proc/self/cgroup")
+    allowed = memory_limits(membership.read_text()) if membership.exists() else []
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # each has a cache
+    return min(MOST, min([installed, *allowed]) // 4 // processes)
+
+
+def memory_limits(membership: str, root: Path = CGROUPS) -> list[int]:
+    """Return the limits in bytes of the control groups that a process is in, innermost first.
+
+    Batch systems and containers set them. `membership` is the content of /proc/<process>/cgroup,
+    whose line of version 2 has no controller. A container may see its own group as the root, under
+    another path than it says: folders that are not there have no limit.
+    """
+    limits = []
+    for line in membership.splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers in LIMITS:
+            inner = Path(path.lstrip("/"))
+            folders = [root / controllers / part for part in (inner, *inner.parents)]
+            files = [folder / LIMITS[controllers] for folder in folders]
+            limits += [file.read_text().strip() for file in files if file.is_file()]
+    return [int(limit) for limit in limits if limit != "max"]
 
 
 def _shared(count: int, dtype: type) -> np.ndarray:

@@ -1,15 +1,12 @@
 """Random crops of training images with their labels, the same in every run of one seed."""
 
-import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from getam_core.data.cache import ImageCache
 from getam_core.data.geometry import random_crop
@@ -123,28 +120,6 @@ class TrainingSet(Dataset):
             plane = read_labels(self._labels, entry.image_id, image.shape[:2])
         self._cache.put(index, [image] if plane is None else [image, plane])
         return image, plane
-
-
-def image_loader(dataset: Dataset, **options: Any) -> DataLoader:
-    """Build a DataLoader whose workers compute on one thread each; `options` are its own.
-
-    OpenCV's threads are ended before the workers are forked: a child that inherits them would
-    wait for ever when it ends threads that it does not have.
-
-    They outlive signals to their group: see `outlive_a_signal`.
-    """
-    cv2.setNumThreads(1)
-    return DataLoader(dataset, worker_init_fn=outlive_a_signal, **options)
-
-
-def outlive_a_signal(_worker: int) -> None:
-    """Let a loader's worker outlive SIGINT and one SIGTERM; a `worker_init_fn`.
-
-    A terminal, torchrun and SLURM send them to whole groups. The process that loads needs its
-    workers until its state is saved, and ends them then.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, _frame: signal.signal(number, signal.SIG_DFL))
 
 
 def _open_saliency(path: Path | str, entries: Sequence[Entry]) -> Store:

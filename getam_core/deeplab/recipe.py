@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from getam_core.classes import IGNORE, IMAGENET_MEAN, IMAGENET_STD
-from getam_core.data.training_set import outlive_a_signal
+from getam_core.data.loader import outlive_a_signal
 
 STRIDE = 8  # of the features: the last two stages dilate instead of striding
 

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from getam_core.checkpoint import load_resumable, save_checkpoint
 from getam_core.data import resize, resize_to_stride
+from getam_core.data.loader import image_loader
 from getam_core.data.tensors import to_tensor
-from getam_core.data.training_set import image_loader
 from getam_core.errors import InputError
 from getam_core.saliency.loss import structure_loss
 from getam_core.saliency.network import SaliencyNetwork, predict_saliency

@@ -8,11 +8,12 @@ the network can give), `paths` (what a run names must exist).
 from getam_core.settings.base import Section
 from getam_core.settings.loading import load_settings
 from getam_core.settings.paths import check_paths
-from getam_core.settings.sections import CLASSIFIERS, METHOD_NAMES, SWEEPS, Settings
+from getam_core.settings.sections import CLASSIFIERS, METHOD_NAMES, SAVING, SWEEPS, Settings
 
 __all__ = [
     "CLASSIFIERS",
     "METHOD_NAMES",
+    "SAVING",
     "SWEEPS",
     "Section",
     "Settings",

@@ -28,6 +28,8 @@ def check_paths(settings: Settings, source: Path) -> None:
     if settings.data.root is not None and not Path(settings.data.root).is_dir():
         raise InputError(f"{source}: data.root: no such folder: {settings.data.root}")
     for key, text in named:
+        if key == "train.resume_from" and _has_begun(source.stem):
+            continue
         if not Path(text).exists():
             raise InputError(f"{source}: {key}: no such file or folder: {text}")
     if _uses_saliency(settings):
@@ -70,6 +72,12 @@ def _made_by_run(key: str, text: str) -> bool:
         return False
     made = re.fullmatch(r"results/([^/]+)/pseudo_labels/labels\.h5", text)
     return made is not None and Path("config", f"{made[1]}.yaml").is_file()
+
+
+def _has_begun(run: str) -> bool:
+    """Whether a run has what it goes on from, or its network: it starts from no other state."""
+    own = ("state/train.pt", "train/checkpoint.pt")
+    return any(Path("results", run, file).is_file() for file in own)
 
 
 def _uses_saliency(settings: Settings) -> bool:

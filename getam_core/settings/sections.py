@@ -1,7 +1,7 @@
 """The sections of a run's settings, with their defaults.
 
 Sections are the stages of the workflow: a stage reruns exactly when its own sections change
-(`Settings.select`). `config/README.md` explains every key.
+(`Settings.select`), but for the keys of `SAVING`. `config/README.md` explains every key.
 """
 
 import json
@@ -30,6 +30,11 @@ METHOD_NAMES = (
 CLASSIFIERS = {"ts_cam": "ts_cam", "cnn_cam": "cnn"}  # methods with a network of their own
 Method = Literal[METHOD_NAMES]
 SWEEPS = ("alpha", "gamma", "refinement", "completion")
+# When states of a training are saved, and from which it starts; not what is trained.
+SAVING = {
+    "train": {"checkpoint_minutes", "keep_last", "keep_best", "resume_from"},
+    "deeplab": {"checkpoint_minutes"},
+}
 
 
 class SaliencySettings(Section):
@@ -266,7 +271,13 @@ class Settings(Section):
 
     def select(self, *sections: str) -> str:
         """Return the named sections as JSON with sorted keys: what one stage depends on."""
-        return json.dumps(self.model_dump(mode="json", include=set(sections)), sort_keys=True)
+        chosen = self.model_dump(mode="json", include=set(sections), exclude=SAVING)
+        return json.dumps(chosen, sort_keys=True)
+
+    def saving(self, section: str) -> str:
+        """Return the keys of a section that `select` leaves out, in the same form."""
+        chosen = self.model_dump(mode="json", include={section: SAVING[section]})
+        return json.dumps(chosen, sort_keys=True)
 
 
 def _source(values: dict[str, Any]) -> Any:

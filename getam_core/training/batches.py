@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
-from getam_core.data.training_set import TrainingSet, image_loader
+from getam_core.data.loader import image_loader
+from getam_core.data.training_set import TrainingSet
 from getam_core.training.distributed import Part, Processes, divide
 from getam_core.training.objective import Batch
 

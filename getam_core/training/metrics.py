@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,8 +11,9 @@ import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
 from getam_core.files import atomic_path
+from getam_core.training.losses import Terms
 
-TERMS = ("classification", "foreground", "background", "saliency", "dense_energy")
+TERMS = tuple(term.name for term in fields(Terms))
 COLUMNS = (
     "epoch", "step", "phase", "lr", "loss", *(f"loss_{term}" for term in TERMS),
     "images_per_second", "val_class_map",

@@ -18,7 +18,7 @@ class States:
     path : rewritten again and again; outside the workflow's outputs.
     settings : plain values that identify the run: state of others is set aside, not resumed.
     resume_from : state to start from where `path` has none; that of other settings is refused.
-    keep_last : number of epochs whose state is kept, the last ones.
+    keep_last : number of epochs whose state is kept, the last ones; that of `resume_from` stays.
     keep_best : keep that of the epoch with the highest class mAP, of the half that was trained
         last: the decoder of an earlier one is not trained.
     """
@@ -62,7 +62,7 @@ class States:
         if self.keep_last:
             self._copy_to(f"epoch{epoch:03d}")
             for number, file in self._epochs():
-                if not epoch - self.keep_last < number <= epoch:
+                if not epoch - self.keep_last < number <= epoch and not self._starts_from(file):
                     file.unlink()
         if self.keep_best and _is_best(rows):
             self._copy_to("best")
@@ -79,6 +79,9 @@ class States:
             os.link(self.path, copy)
         except OSError:  # a file system without links
             shutil.copy2(self.path, copy)
+
+    def _starts_from(self, file: Path) -> bool:
+        return self.resume_from is not None and file.resolve() == self.resume_from.resolve()
 
     def _epochs(self) -> list[tuple[int, Path]]:
         pattern = re.compile(rf"{re.escape(self.path.stem)}\.epoch(\d+){self.path.suffix}")

@@ -1,0 +1,44 @@
+"""Loading by worker processes that know their threads, their signals and their errors."""
+
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+from torch.utils.data import DataLoader, Dataset
+
+from getam_core.errors import InputError
+
+
+def image_loader(dataset: Dataset, **options: Any) -> DataLoader:
+    """Build a DataLoader whose workers compute on one thread each; `options` are its own.
+
+    OpenCV's threads are ended before the workers are forked: a child that inherits them would
+    wait for ever when it ends threads that it does not have.
+
+    The workers outlive signals to their group (`outlive_a_signal`), and their wrong input is the
+    same `InputError` as without workers.
+    """
+    cv2.setNumThreads(1)
+    return _Loader(dataset, worker_init_fn=outlive_a_signal, **options)
+
+
+def outlive_a_signal(_worker: int) -> None:
+    """Let a loader's worker outlive SIGINT and one SIGTERM; a `worker_init_fn`.
+
+    A terminal, torchrun and SLURM send them to whole groups. The process that loads needs its
+    workers until its state is saved, and ends them then.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, _frame: signal.signal(number, signal.SIG_DFL))
+
+
+class _Loader(DataLoader):
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            yield from super().__iter__()
+        except InputError as error:
+            # of a worker, torch makes one that says where it was raised, and ends as tracebacks do
+            name = f"{InputError.__module__}.{InputError.__qualname__}: "
+            message = str(error).rpartition(name)[2].rstrip()
+            raise InputError(message, error.rest) from None
