@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from getam_core.errors import InputError
 from getam_core.labels import complete_labels
+from getam_core.labels.completion import _positive_quantiles
 
 
 def step_by_step(maps, class_ids, saliency, gamma, alpha, conflicts):
@@ -55,6 +56,33 @@ def test_equals_the_paper_step_by_step(size, class_ids, gamma, alpha, conflicts,
     assert labels.dtype == np.uint8
     expected = step_by_step(maps, class_ids, saliency, gamma, alpha, conflicts)
     np.testing.assert_array_equal(labels, expected)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    rows=st.integers(0, 3),
+    values=st.integers(1, 60),
+    share=st.one_of(st.sampled_from([0.0, 0.5, 0.9, 1.0]), st.floats(0, 1)),
+    positive=st.sampled_from([0.0, 0.02, 0.5, 1.0]),
+    ties=st.booleans(),
+    seed=st.integers(0, 2**16),
+)
+def test_quantiles_are_those_of_the_positive_values(rows, values, share, positive, ties, seed):
+    rng = np.random.default_rng(seed)
+    given = rng.integers(1, 5, (rows, values)) / 4 if ties else 1 - rng.random((rows, values))
+    given *= rng.random(given.shape) < positive
+    known = [row[row > 0] for row in given]
+    expected = [np.quantile(row, share) if len(row) else np.inf for row in known]
+    found = _positive_quantiles(torch.from_numpy(given), share).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+    for quantile, row in zip(found, known, strict=True):  # no value is passed by rounding
+        if len(row) and share in (0, 1):
+            assert quantile == (row.max() if share else row.min())
+
+
+def test_a_single_positive_value_is_every_quantile():
+    for share in (0.0, 0.3, 0.9, 1.0):
+        assert _positive_quantiles(torch.tensor([[0.0, 0.7, 0.0]]), share) == torch.tensor(0.7)
 
 
 # By hand, alpha 0.5: the positive values of class 7 are 1, 2, 4, 8 (median 3); class 3's are 1, 10.
@@ -171,5 +199,5 @@ def test_everything_salient_leaves_no_background():
 
 def test_images_of_more_than_2_to_the_24_pixels_are_labelled():
     maps = torch.linspace(0, 1, 4099 * 4099).view(1, 4099, 4099)
-    labels = complete_labels(maps, [1], torch.zeros(4099, 4099, dtype=torch.bool), alpha=0.75)
-    assert abs(float(labels.float().mean()) - 0.25) < 1e-5
+    labels = complete_labels(maps, [1], torch.zeros(4099, 4099, dtype=torch.bool), alpha=0.95)
+    assert abs(float(labels.float().mean()) - 0.05) < 1e-5

@@ -11,7 +11,8 @@ from getam_core.data import (
     of_split,
     read_voc,
 )
-from getam_core.data.training_set import TrainingSet, image_loader
+from getam_core.data.loader import image_loader
+from getam_core.data.training_set import TrainingSet
 from getam_core.errors import InputError
 from getam_core.stores import StoreWriter
 from getam_core.training import Processes

@@ -16,7 +16,7 @@ from getam_core.activation.export import export_maps
 from getam_core.activation.fusion import FUSIONS, fuse
 from getam_core.activation.getam import COUPLINGS, couple, getam, getam_blocks, maps_from
 from getam_core.activation.grad_cam import grad_cam
-from getam_core.activation.models import grid_of
+from getam_core.activation.models import grid_of, unchecked
 from getam_core.activation.tape import Tape, record
 from getam_core.activation.ts_cam import ts_cam
 
@@ -51,4 +51,5 @@ __all__ = [
     "maps_from",
     "record",
     "ts_cam",
+    "unchecked",
 ]

@@ -15,7 +15,7 @@ from getam_core.activation.models import (
     transformer_of,
     watching,
 )
-from getam_core.activation.passes import check_targets
+from getam_core.activation.passes import check_targets, pairs_of
 from getam_core.activation.tape import for_maps
 from getam_core.errors import InputError
 
@@ -57,13 +57,13 @@ def _cam(
     weight_CE = _head_weight(transformer_of(model))
     with for_maps(model, images) as anchored, torch.no_grad(), watching(norm) as seen:
         logits = logits_of(model, anchored)
-    targets = check_targets(logits, targets)
+    image_M, class_M = pairs_of(check_targets(logits, targets), logits.device)
     tokens_BSE = head_norm(seen[0])
     patches_BNE = tokens_BSE[:, prefix:]
     if add_class_token:
         patches_BNE = patches_BNE + tokens_BSE[:, :1]
     maps_BCN = torch.einsum("ce,bne->bcn", weight_CE.float(), patches_BNE.float()).relu()
-    maps_MN = maps_BCN[targets]
+    maps_MN = maps_BCN[image_M, class_M]
     return maps_MN.unflatten(1, grid_of(maps_MN.shape[1], images.shape[-2:])), logits
 
 

@@ -50,7 +50,7 @@ def export_maps(
             targets = predicted_targets(network, images)
         else:
             targets = torch.from_numpy(class_targets(batch.entries, classes))
-        maps, logits = method(network, images, targets.to(device))
+        maps, logits = method(network, images, targets)
         owner, class_index = targets.nonzero(as_tuple=True)
         maps, logits = maps.cpu(), logits.detach().float().cpu()
         blocks, maps = (maps, maps.sum(1)) if maps.ndim == 4 else (None, maps)

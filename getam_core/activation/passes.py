@@ -12,7 +12,10 @@ from getam_core.errors import InputError
 
 
 def check_targets(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return `targets` on the device of `logits`; `InputError` unless both are (B, C), it bool."""
+    """Return `targets` in host memory; `InputError` unless both are (B, C), it bool.
+
+    How many classes an image has decides how many passes there are: the host has to know.
+    """
     if logits.shape != targets.shape:
         raise InputError(
             f"targets {tuple(targets.shape)}: expected one row an image and one column a class,"
@@ -20,7 +23,13 @@ def check_targets(logits: Tensor, targets: Tensor) -> Tensor:
         )
     if targets.dtype != torch.bool:
         raise InputError(f"targets {targets.dtype}: expected bool, e.g. `targets > 0`")
-    return targets.to(logits.device)
+    return targets.cpu()
+
+
+def pairs_of(targets: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return image and class of every pair, (M,) each, on the device, which is not waited for."""
+    image_M, class_M = targets.cpu().nonzero(as_tuple=True)
+    return image_M.to(device, non_blocking=True), class_M.to(device, non_blocking=True)
 
 
 def class_gradients(
@@ -35,7 +44,7 @@ def class_gradients(
     Parameters
     ----------
     logits : (B, C) Tensor, with its graph.
-    targets : (B, C) bool Tensor.
+    targets : (B, C) bool Tensor, in host memory.
     inputs : activations of the graph, each with the images along its first dimension.
     retain_graph : keep the graph after the last pass.
 
@@ -50,8 +59,11 @@ def class_gradients(
     rank_M = (targets.cumsum(1) - 1)[targets]  # 0 for an image's first present class, ...
     passes = int(rank_M.max()) + 1 if len(rank_M) else 0
     for k in range(passes):
-        pairs = (rank_M == k).nonzero().squeeze(1)
-        images = image_M[pairs]
-        score = logits[images, class_M[pairs]].sum()
+        served = (rank_M == k).nonzero().squeeze(1)
+        pairs, images, classes = (
+            index.to(logits.device, non_blocking=True)
+            for index in (served, image_M[served], class_M[served])
+        )
+        score = logits[images, classes].sum()
         keep = retain_graph or k + 1 < passes
         yield pairs, images, torch.autograd.grad(score, inputs, retain_graph=keep)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from getam_core.activation.class_rows import on_forward
 from getam_core.activation.models import watching
-from getam_core.activation.passes import check_targets
+from getam_core.activation.passes import check_targets, pairs_of
 from getam_core.activation.tape import Tape
 from getam_core.errors import InputError
 
@@ -39,7 +39,7 @@ def ts_cam(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, T
 
     @torch.no_grad()
     def make(tape: Tape, logits: Tensor) -> Tensor:
-        image_M, class_M = check_targets(logits, targets).nonzero(as_tuple=True)
+        image_M, class_M = pairs_of(check_targets(logits, targets), logits.device)
         (maps_BChw,) = seen
         semantic_MN = maps_BChw.float().flatten(2)[image_M, class_M].relu()
         rows_MHN = (block.class_row(image_M)[:, :, tape.prefix :] for block in tape.blocks)

@@ -68,12 +68,35 @@ def complete_labels(
         return labels.numpy()
     if isinstance(saliency, np.ndarray):
         saliency = torch.from_numpy(np.ascontiguousarray(saliency)).to(maps.device)
-    _check(maps, class_ids, saliency)
+    check_values(maps, class_ids)
+    return completed(
+        maps, torch.as_tensor(class_ids), saliency,
+        gamma=gamma, alpha=alpha, conflicts=conflicts, opening=opening,
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def completed(
+    maps: Tensor,
+    class_ids: Tensor,
+    saliency: Tensor | None,
+    *,
+    gamma: float,
+    alpha: float,
+    conflicts: bool,
+    opening: int,
+) -> Tensor:
+    """Do what `complete_labels` does for tensors whose values are known to be right.
+
+    Nothing is read back from the maps' device, so that a training step does not wait for it.
+    NaN in a map gives some label or other.
+    """
+    _check_form(maps, class_ids, saliency)
     if not 0 <= alpha <= 1 or gamma < 1:
         raise InputError(
             f"complete_labels: alpha {alpha}, gamma {gamma}: expected 0 <= alpha <= 1, gamma >= 1"
         )
-    ids = torch.as_tensor(class_ids, dtype=torch.uint8, device=maps.device)
+    ids = class_ids.to(maps.device, torch.uint8, non_blocking=True)
     maps = maps.to(torch.promote_types(maps.dtype, torch.float32))
     maps = maps / maps.flatten(1).amax(1).clamp(min=torch.finfo(maps.dtype).tiny)[:, None, None]
     labels = _strongest(maps, ids, gamma)
@@ -95,30 +118,31 @@ def _strongest(maps: Tensor, ids: Tensor, gamma: float) -> Tensor:
 
 def _mined(maps: Tensor, ids: Tensor, alpha: float, conflicts: bool) -> Tensor:
     """Classes by high activation outside saliency (Eq. 5), background elsewhere, (H, W)."""
+    claims = maps > _positive_quantiles(maps.flatten(1), alpha)[:, None, None]
     labels = ids.new_full(maps.shape[1:], BACKGROUND)
     claimed = torch.zeros_like(labels)  # by how many classes
-    for k in ids.argsort(descending=True):  # the lowest class last: without conflicts it wins
-        claims = maps[k] > _positive_quantile(maps[k].flatten(), alpha)
-        labels = torch.where(claims, ids[k], labels)
-        claimed += claims
+    order = ids.argsort(descending=True)  # the lowest class last: without conflicts it wins
+    for claim, class_id in zip(claims[order], ids[order], strict=True):
+        labels = torch.where(claim, class_id, labels)
+        claimed += claim
     return torch.where(claimed > 1, IGNORE, labels) if conflicts else labels
 
 
-def _positive_quantile(values: Tensor, share: float) -> Tensor:
-    """Quantile of the positive ones of (P,) values, between two of them linearly; else infinite.
+def _positive_quantiles(values: Tensor, share: float) -> Tensor:
+    """Quantile of the positive ones of each row of (K, P) values, linear; infinite without any.
 
-    By selection, which has no limit; `torch.quantile` ends at 2^24 values.
+    How many are positive stays on the device. Counted from the top, no number of them has its
+    quantile further down than all P have (one rank more for rounding), so `topk` is enough, and
+    shorter than a sort. `torch.quantile` ends at 2^24 values.
     """
-    count = int((values > 0).sum())
-    if count == 0:
-        return values.new_tensor(torch.inf)
-    place = share * (count - 1)
-    rank = len(values) - count + int(place)  # from 0, among all values
-    low = values.kthvalue(rank + 1).values
-    above = values > low
-    if place == int(place) or len(values) - int(above.sum()) > rank + 1:  # the next one is equal
-        return low
-    return torch.lerp(low, torch.where(above, values, torch.inf).amin(), place - int(place))
+    P = values.shape[1]
+    top = values.topk(min(P, P - int(share * (P - 1)) + 1)).values
+    count = (values > 0).sum(1)
+    place = share * (count - 1).double()  # from the lowest positive one, 0
+    low = (count - 1 - place.floor().long()).clamp(min=0)  # from the highest one, 0
+    ends = top.gather(1, torch.stack([low, (low - 1).clamp(min=0)], 1))
+    between = torch.lerp(ends[:, 0], ends[:, 1], place.frac().to(values.dtype))
+    return torch.where(count > 0, between, torch.inf)
 
 
 def _opened(labels: Tensor, side: int) -> Tensor:
@@ -137,20 +161,25 @@ def _any_in_square(planes: Tensor, side: int) -> Tensor:
     return F.max_pool2d(F.max_pool2d(planes, (side, 1), 1), (1, side), 1)
 
 
-def _check(maps: Tensor, class_ids: Sequence[int], saliency: Tensor | None) -> None:
+def check_values(maps: Tensor, class_ids: Tensor | np.ndarray | Sequence[int]) -> None:
+    """Raise `InputError` unless maps are finite and classes 1 to 254, each once.
+
+    It waits for the device of the maps.
+    """
+    ids = torch.as_tensor(class_ids).tolist()
+    if not all(BACKGROUND < c < IGNORE for c in ids) or len(set(ids)) < len(ids):
+        raise InputError(f"class_ids {ids} must be 1 to 254 (0 is background), each once")
+    if not torch.isfinite(maps).all():
+        raise InputError("maps hold NaN or infinity: labels need finite ones")
+
+
+def _check_form(maps: Tensor, class_ids: Tensor, saliency: Tensor | None) -> None:
     """Raise `InputError` unless the three arguments belong together."""
     if maps.ndim != 3 or len(class_ids) != len(maps):
         raise InputError(
             f"complete_labels: maps {tuple(maps.shape)} need to be (K, H, W), with one of "
             f"class_ids each; there are {len(class_ids)}"
         )
-    ids = torch.as_tensor(class_ids).tolist()
-    if not all(BACKGROUND < c < IGNORE for c in ids) or len(set(ids)) < len(ids):
-        raise InputError(
-            f"complete_labels: class_ids {ids} must be 1 to 254 (0 is background), each once"
-        )
-    if not torch.isfinite(maps).all():
-        raise InputError("complete_labels: maps hold NaN or infinity")
     if saliency is None:
         return
     if saliency.shape != maps.shape[1:] or saliency.dtype != torch.bool:

@@ -3,7 +3,7 @@
 The export labels image by image, training a batch at a time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from getam_core.errors import InputError
-from getam_core.labels.completion import complete_labels
+from getam_core.labels.completion import check_values, completed
 from getam_core.labels.crf_labels import crf_labels
 from getam_core.refine import crf_maps, pamr, par
 
@@ -22,7 +22,16 @@ METHODS = ("completion", "crf")
 
 
 def label_image(
-    image: Tensor, maps: Tensor, class_ids: Tensor, saliency: Tensor | None, **arguments: Any
+    image: Tensor,
+    maps: Tensor,
+    class_ids: Tensor,
+    saliency: Tensor | None,
+    *,
+    refinement: str = "pamr",
+    iterations: int = 10,
+    scale: float = 1.0,
+    gamma: float = 32.0,
+    **labelling: Any,
 ) -> Tensor:
     """Refine the maps to the image and make a label map of them (Sun et al. 2021, 4.2).
 
@@ -36,17 +45,28 @@ def label_image(
         Their classes, in 1..C.
     saliency : (H, W) bool Tensor, optional
         Salient pixels; None for plain argmax without mining.
-    **arguments
-        As in `label_images`.
+    refinement, iterations, scale, gamma
+        As in `refine_maps`.
+    gamma, **labelling
+        As in `label_refined`.
 
     Returns
     -------
     (H, W) uint8 Tensor
         0 background, 1..C classes, 255 unknown.
+
+    Raises
+    ------
+    InputError
+        Maps that are not finite, classes outside 1 to 254 or there twice; see `refine_maps` and
+        `label_refined`.
     """
-    owner = torch.zeros(len(maps), dtype=torch.long, device=maps.device)
-    salient = None if saliency is None else saliency[None]
-    return label_images(image[None], maps, owner, class_ids, salient, **arguments)[0]
+    refined = refine_maps(
+        image[None], maps[None],
+        refinement=refinement, iterations=iterations, scale=scale, gamma=gamma,
+    )[0]  # fmt: skip
+    check_values(refined, class_ids)
+    return label_refined(image, refined, class_ids, saliency, gamma=gamma, **labelling)
 
 
 def label_images(
@@ -70,7 +90,8 @@ def label_images(
     maps : (M, h, w) Tensor
         Of all (image, class) pairs, image by image.
     owner, class_ids : (M,) int Tensor
-        The image of each pair, ascending from 0, and its class, 1..C.
+        The image of each pair, ascending from 0, and its class, 1..C. They belong in host memory:
+        how many classes an image has decides what is done next.
     saliency : (B, H, W) bool Tensor, optional
     refinement, iterations, scale, gamma
         As in `refine_maps`.
@@ -80,28 +101,35 @@ def label_images(
     Returns
     -------
     (B, H, W) uint8 Tensor
+
+    Notes
+    -----
+    Values are not checked, and the images' device is not waited for (the CRF does both).
     """
     refining = {"refinement": refinement, "iterations": iterations, "scale": scale, "gamma": gamma}
-    counts = owner.bincount(minlength=len(images))
-    first = counts.cumsum(0) - counts
+    counts = owner.bincount(minlength=len(images)).tolist()
+    own = maps.split(counts)
+    ids = class_ids.to(images.device, non_blocking=True).split(counts)
     labels = images.new_empty((len(images), *images.shape[2:]), dtype=torch.uint8)
     for members in _refined_together(counts, scale**2 * images[0, 0].numel(), images.device):
-        pairs = first[members, None] + torch.arange(int(counts[members[0]]), device=owner.device)
-        refined = refine_maps(images[members], maps[pairs], **refining)
-        for b, planes, ids in zip(members.tolist(), refined, class_ids[pairs], strict=True):
+        together = (torch.stack([each[b] for b in members]) for each in (images, own))
+        for b, planes in zip(members, refine_maps(*together, **refining), strict=True):
             salient = None if saliency is None else saliency[b]
-            labels[b] = label_refined(images[b], planes, ids, salient, gamma=gamma, **labelling)
+            labels[b] = label_refined(images[b], planes, ids[b], salient, gamma=gamma, **labelling)
     return labels
 
 
-def _refined_together(counts: Tensor, pixels: float, device: torch.device) -> Iterator[Tensor]:
+def _refined_together(
+    counts: Sequence[int], pixels: float, device: torch.device
+) -> Iterator[list[int]]:
     """Split a batch into groups of images with equally many classes.
 
     On a CPU a group is no larger than its cache: larger ones take up to twice as long an image.
     """
     size = max(1, int(CACHED_PIXELS / pixels)) if device.type == "cpu" else len(counts)
-    for count in counts.unique():
-        yield from (counts == count).nonzero()[:, 0].split(size)
+    for count in sorted(set(counts)):
+        members = [b for b, other in enumerate(counts) if other == count]
+        yield from (members[start : start + size] for start in range(0, len(members), size))
 
 
 def refine_maps(
@@ -166,7 +194,7 @@ def label_refined(
     crf_gammas: tuple[float, float] = (32.0, 1000.0),
     crf_confidence: float = 0.0,
 ) -> Tensor:
-    """Make the label map (H, W) of maps at the image's size, (K, H, W).
+    """Make the label map (H, W) of maps at the image's size, (K, H, W), finite ones.
 
     Parameters
     ----------
@@ -180,7 +208,8 @@ def label_refined(
     Raises
     ------
     InputError
-        An unknown method; see `complete_labels` and `crf_labels`.
+        An unknown method; shapes or numbers that do not fit, see `complete_labels` and
+        `crf_labels`. Values of maps and classes are not checked here.
     """
     _check("method", method, METHODS)
     if method == "crf":
@@ -189,7 +218,7 @@ def label_refined(
             gammas=crf_gammas, confidence=crf_confidence,
         )  # fmt: skip
         return torch.from_numpy(labels).to(maps.device)
-    return complete_labels(
+    return completed(
         maps, class_ids, saliency, gamma=gamma, alpha=alpha, conflicts=conflicts, opening=opening
     )
 

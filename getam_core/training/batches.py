@@ -49,7 +49,7 @@ def load_parts(
     Yields
     ------
     size : number of images of the batch, over all processes.
-    parts : weight and images of each part, in the memory of `device`.
+    parts : weight and images of each part, on `device` as far as a `Batch` is.
     """
     training_set.set_epoch(order.epoch)
     batches = order.batches(len(training_set))[start:]
@@ -73,9 +73,10 @@ def load_parts(
 def _batch(
     part: Part, item: dict[str, torch.Tensor], device: torch.device, threshold: float | None
 ) -> Batch:
+    target = item.pop("target")  # stays in host memory, see `Batch`
     item = {key: value.to(device, non_blocking=True) for key, value in item.items()}
     saliency = None if threshold is None else item["saliency"] > threshold
-    target, valid = item["target"], item["valid"]
+    valid = item["valid"]
     if part.idle:  # no pixel of it counts
         target, valid = torch.zeros_like(target), torch.zeros_like(valid)
     return Batch(item["image"], target, valid, saliency, item.get("labels"))

@@ -45,8 +45,10 @@ def classification_loss(
     """Multi-label soft margin loss of logits (B, C) against bool targets (B, C).
 
     The mean is over the images of `counted`, (B,) bool; see `Count` for theirs in other processes.
+    The targets may be in host memory.
     """
-    loss = F.multilabel_soft_margin_loss(logits.float(), targets.float(), reduction="none")
+    targets = targets.to(logits.device, torch.float32, non_blocking=True)
+    loss = F.multilabel_soft_margin_loss(logits.float(), targets, reduction="none")
     return _mean_over(loss, counted, count)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from getam_core.activation import METHODS, maps_from, record
+from getam_core.activation import METHODS, maps_from, record, unchecked
 from getam_core.classes import IGNORE
 from getam_core.labels import label_images
 from getam_core.training.dense_energy import DenseEnergy
@@ -36,10 +36,14 @@ CHANCES = ("p", "prob", "drop_prob", "drop_rate", "dropout", "attention_dropout"
 
 @dataclass(frozen=True)
 class Batch:
-    """What training sees of B images. An image without valid pixel does not count."""
+    """What training sees of B images. An image without valid pixel does not count.
+
+    All is on the device but `targets`: how many classes an image has decides the shapes of a step,
+    and it should not wait for the device to say so. There it costs a few reads a step.
+    """
 
     images: Tensor  # (B, 3, H, W) RGB 0..1
-    targets: Tensor  # (B, C) bool
+    targets: Tensor  # (B, C) bool, in host memory
     valid: Tensor  # (B, H, W) bool, False in padding
     saliency: Tensor | None  # (B, H, W) bool
     labels: Tensor | None = None  # (B, H, W) uint8, where they are given and not made
@@ -185,7 +189,7 @@ def map_pass(network: nn.Module, batch: Batch, labelling: Labelling) -> Tensor:
     """Make the maps (M, h, w) by a forward pass of their own; instead of float16 in float32."""
     kind = batch.images.device.type
     half = computes_in_float16(batch.images.device)
-    with torch.autocast(kind, enabled=False) if half else nullcontext():
+    with unchecked(), torch.autocast(kind, enabled=False) if half else nullcontext():
         method = METHODS[labelling.method]
         return method(network, batch.images, batch.targets, **labelling.maps)[0]
 
@@ -204,7 +208,10 @@ def _is_random_or_coupled(module: nn.Module) -> bool:
 
 @torch.no_grad()
 def label_batch(batch: Batch, maps: Tensor, arguments: dict) -> Tensor:
-    """Label every image of the batch from its maps (M, h, w): (B, H, W) uint8, padding is 255."""
-    owner, classes = batch.targets.nonzero(as_tuple=True)
+    """Label every image of the batch from its maps (M, h, w): (B, H, W) uint8, padding is 255.
+
+    The device is not waited for; labels of NaN are no error, since the loss shows it.
+    """
+    owner, classes = batch.targets.cpu().nonzero(as_tuple=True)
     labels = label_images(batch.images, maps, owner, classes + 1, batch.saliency, **arguments)
     return labels.masked_fill(~batch.valid, IGNORE)
