@@ -68,10 +68,8 @@ class TrainingPicture:
         return _joined(rows, axis=0)
 
     def _batch(self, device: torch.device) -> Batch:
-        items = default_collate([self.samples[i] for i in range(len(self.samples))])
-        items = {key: value.to(device) for key, value in items.items()}
-        salient = None if self.threshold is None else items["saliency"] > self.threshold
-        return Batch(items["image"], items["target"], items["valid"], salient, items.get("labels"))
+        samples = default_collate([self.samples[i] for i in range(len(self.samples))])
+        return Batch.of(samples, self.threshold, device)
 
 
 def _joined(panels: Sequence[np.ndarray], axis: int) -> np.ndarray:

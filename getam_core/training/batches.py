@@ -1,7 +1,7 @@
 """The batches of an epoch: their order, what each process does of them, loaded from any step on."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -71,12 +71,10 @@ def load_parts(
 
 
 def _batch(
-    part: Part, item: dict[str, torch.Tensor], device: torch.device, threshold: float | None
+    part: Part, samples: dict[str, torch.Tensor], device: torch.device, threshold: float | None
 ) -> Batch:
-    target = item.pop("target")  # stays in host memory, see `Batch`
-    item = {key: value.to(device, non_blocking=True) for key, value in item.items()}
-    saliency = None if threshold is None else item["saliency"] > threshold
-    valid = item["valid"]
-    if part.idle:  # no pixel of it counts
-        target, valid = torch.zeros_like(target), torch.zeros_like(valid)
-    return Batch(item["image"], target, valid, saliency, item.get("labels"))
+    batch = Batch.of(samples, threshold, device)
+    if not part.idle:
+        return batch
+    none = {"targets": torch.zeros_like(batch.targets), "valid": torch.zeros_like(batch.valid)}
+    return replace(batch, **none)  # no pixel of it counts

@@ -10,6 +10,7 @@ Shapes: B images, C foreground classes, M (image, class) pairs, h, w patches, H,
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +48,20 @@ class Batch:
     valid: Tensor  # (B, H, W) bool, False in padding
     saliency: Tensor | None  # (B, H, W) bool
     labels: Tensor | None = None  # (B, H, W) uint8, where they are given and not made
+
+    @classmethod
+    def of(
+        cls, samples: Mapping[str, Tensor], saliency_threshold: float | None, device: torch.device
+    ) -> Self:
+        """Put samples of a `TrainingSet` on a device; salient is what is above the threshold."""
+        moved = {
+            name: samples[name].to(device, non_blocking=True)
+            for name in ("image", "valid", "saliency", "labels")
+            if name in samples
+        }
+        salient = None if saliency_threshold is None else moved["saliency"] > saliency_threshold
+        labels = moved.get("labels")
+        return cls(moved["image"], samples["target"], moved["valid"], salient, labels)
 
     @property
     def counted(self) -> Tensor:
@@ -175,6 +190,10 @@ def _terms(
 def _forward_with_maps(
     network: nn.Module, batch: Batch, labelling: Labelling
 ) -> tuple[Tensor, Tensor, Tensor]:
+    """Return maps (M, h, w), logits (B, C) and segmentation (B, C + 1, H, W).
+
+    The last two have a graph, which the maps' backward passes have gone through and kept.
+    """
     if labelling.method != "getam" or needs_own_map_pass(network):
         return map_pass(network, batch, labelling), *network.classify_and_segment(batch.images)
     with record(network) as tape:
