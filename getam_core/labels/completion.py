@@ -131,9 +131,9 @@ def _mined(maps: Tensor, ids: Tensor, alpha: float, conflicts: bool) -> Tensor:
 def _positive_quantiles(values: Tensor, share: float) -> Tensor:
     """Quantile of the positive ones of each row of (K, P) values, linear; infinite without any.
 
-    How many are positive stays on the device. Counted from the top, no number of them has its
-    quantile further down than all P have (one rank more for rounding), so `topk` is enough, and
-    shorter than a sort. `torch.quantile` ends at 2^24 values.
+    How many are positive stays on the device. Ranks are counted from the highest value: the fewer
+    are positive, the nearer to it is their quantile, so the ranks down to that of all P values are
+    enough (one more for rounding). `torch.quantile` ends at 2^24 values.
     """
     P = values.shape[1]
     top = values.topk(min(P, P - int(share * (P - 1)) + 1)).values
