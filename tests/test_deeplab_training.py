@@ -1,6 +1,7 @@
 """Retraining: losses fall, state is plain, and whoever stops it gets the same in the end."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -196,6 +197,15 @@ def test_a_loss_that_is_no_number_names_the_rate(folder):
     with pytest.raises(InputError, match=r"the loss is .* lower deeplab\.learning_rate"):
         train(folder, "diverged", learning_rate=1e30)
     assert not (folder / "diverged.pt").exists()
+
+
+def test_labels_that_do_not_fit_are_one_line_though_a_worker_finds_them(folder):
+    with StoreWriter(folder / "small.h5", "labels", CLASSES, {}) as writer:
+        for i in range(6):
+            writer.write(f"i{i}", np.zeros((8, 8), np.uint8))
+    with pytest.raises(InputError) as error:
+        train(folder, "small", labels="small.h5", workers=1)
+    assert re.fullmatch(r".*small\.h5: image 'i\d' has labels of .*", str(error.value))
 
 
 def test_bfloat16_trains_and_keeps_parameters_in_float32(folder):

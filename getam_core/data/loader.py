@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -16,8 +17,8 @@ def image_loader(dataset: Dataset, **options: Any) -> DataLoader:
     OpenCV's threads are ended before the workers are forked: a child that inherits them would
     wait for ever when it ends threads that it does not have.
 
-    The workers outlive signals to their group (`outlive_a_signal`), and their wrong input is the
-    same `InputError` as without workers.
+    The workers outlive signals to their group (`outlive_a_signal`), and wrong input that they find
+    is the same `InputError` as without them (`of_workers`).
     """
     cv2.setNumThreads(1)
     return _Loader(dataset, worker_init_fn=outlive_a_signal, **options)
@@ -33,12 +34,20 @@ def outlive_a_signal(_worker: int) -> None:
     signal.signal(signal.SIGTERM, lambda number, _frame: signal.signal(number, signal.SIG_DFL))
 
 
+@contextmanager
+def of_workers() -> Iterator[None]:
+    """Raise wrong input that a worker of torch's DataLoader found as the worker raised it.
+
+    Torch makes an error of the same class whose message says where, and ends as tracebacks do.
+    """
+    try:
+        yield
+    except InputError as error:
+        message = str(error).rpartition(f"{InputError.__module__}.{InputError.__qualname__}: ")[2]
+        raise InputError(message.rstrip(), error.rest) from None
+
+
 class _Loader(DataLoader):
     def __iter__(self) -> Iterator[Any]:
-        try:
+        with of_workers():
             yield from super().__iter__()
-        except InputError as error:
-            # of a worker, torch makes one that says where it was raised, and ends as tracebacks do
-            name = f"{InputError.__module__}.{InputError.__qualname__}: "
-            message = str(error).rpartition(name)[2].rstrip()
-            raise InputError(message, error.rest) from None
