@@ -7,6 +7,7 @@ import socket
 from dataclasses import replace
 
 import pytest
+import timm
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from getam_core.errors import Interrupted
 from getam_core.training import Processes, joined
 from getam_core.training.distributed import divide
-from tests.networks import tiny_network
+from tests.networks import random_images, tiny_network
 from tests.training_kit import CPU, PLAN, make_scenes, trainer
 
 SAME = {"stem": 0.02, "backbone": 0.02, "heads": 0.02}
@@ -118,6 +119,17 @@ def test_a_batch_is_divided_without_loss_and_evenly(images, parts, size):
         assert max(sizes) - min(sizes) <= 1
         assert {part.weight for part in same} == {sum(sizes) / images}
     assert sum(part.weight for part in divided[0]) == pytest.approx(1)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["test_efficientnet", "test_resnet"])
+def test_norms_that_share_their_statistics_keep_their_activations(name):
+    model, images = timm.create_model(name).eval(), random_images(2, 3, 64, 64)
+    expected = model(images)
+    shared = Processes(size=2).share_statistics(model, torch.device("cuda"))
+    norms = [m for m in shared.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    assert norms and all(isinstance(norm, torch.nn.SyncBatchNorm) for norm in norms)
+    torch.testing.assert_close(shared(images), expected)
 
 
 def test_a_stop_says_which_signal_it_was():

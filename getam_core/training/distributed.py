@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -37,7 +38,7 @@ class Processes:
         """Let batch norms on GPUs take the statistics of all processes' images."""
         if self.size == 1 or device.type != "cuda":
             return network
-        return nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        return convert_sync_batchnorm(network)  # torch's leaves out activations in timm's norms
 
     def wrap(self, module: nn.Module, device: torch.device, *, unused: bool) -> nn.Module:
         """Return the module with gradients averaged over the processes by a backward pass.
