@@ -42,6 +42,20 @@ def test_vit_weights_survive_another_image_size_and_other_classes(tmp_path, name
     torch.testing.assert_close(built.pos_embed[:, :prefix], source.pos_embed[:, :prefix])
 
 
+@pytest.mark.parametrize("suffix", ["safetensors", "pt"])
+@pytest.mark.parametrize("head", ["class", "pooled", "ts_cam"])
+@pytest.mark.parametrize("kind", ["vit", "distilled"])
+@torch.no_grad()
+def test_weights_of_a_file_go_with_every_head(tmp_path, kind, head, suffix):
+    source = timm.create_model(NETWORKS[kind]["name"], num_classes=10, img_size=64, **SMALL)
+    path = tmp_path / f"vit.{suffix}"
+    (save_file if suffix == "safetensors" else torch.save)(source.state_dict(), path)
+    network = network_of(kind, head=head, weights=path).eval()
+    for key, value in network.vit.blocks.state_dict().items():
+        assert torch.equal(value, source.blocks.state_dict()[key]), key
+    assert network(random_images(2, 3, 64, 64)).shape == (2, 3)
+
+
 def test_vit_weights_that_do_not_fit_are_an_input_error(tmp_path):
     source = timm.create_model("vit_tiny_patch16_224", num_classes=10, **SMALL)
     state = source.state_dict()

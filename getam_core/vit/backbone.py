@@ -117,7 +117,9 @@ def _create_from(path: Path, name: str, num_classes: int, arguments: dict[str, A
 
 
 def _heads(model: nn.Module) -> list[nn.Linear]:
-    return [h for h in (model.head, getattr(model, "head_dist", None)) if h is not None]
+    """Return the linear layers that classify; without classes timm leaves `Identity` for them."""
+    heads = (model.head, getattr(model, "head_dist", None))
+    return [head for head in heads if isinstance(head, nn.Linear)]
 
 
 def _existing(path: Path | str) -> str:
