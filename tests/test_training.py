@@ -3,6 +3,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torchvision
+from timm import layers
+from torch import nn
+from torchvision.models import convnext
+from torchvision.models.vision_transformer import EncoderBlock
 
 from getam_core.checkpoint import load_checkpoint
 from getam_core.data import SCENE_CLASSES
@@ -10,7 +15,7 @@ from getam_core.errors import InputError
 from getam_core.training import Batch, Labelling, double_backward_step, write_metrics
 from getam_core.training.objective import needs_own_map_pass
 from getam_core.training.precision import number_format
-from tests.networks import tiny_network
+from tests.networks import random_images, tiny_network
 from tests.training_kit import CPU, LOSSES, PLAN, WEIGHTS, make_scenes, trainer
 
 
@@ -70,6 +75,35 @@ class TestDoubleBackward:
         assert not needs_own_map_pass(tiny_network().train())
         assert not needs_own_map_pass(tiny_network(drop_path_rate=0.5).eval())
         assert needs_own_map_pass(torch.nn.BatchNorm2d(3).train())
+
+
+def drops(rate):
+    """Layers of three libraries for maps (16, 8, 4, 4) or tokens (16, 8, 16), and networks."""
+    tokens, maps, images = (random_images(16, *size) for size in ((8, 16), (8, 4, 4), (3, 32, 32)))
+    blocks = [convnext.CNBlockConfig(8, 8, 2), convnext.CNBlockConfig(8, None, 2)]
+    return {
+        "Dropout": (nn.Dropout(rate), maps),
+        "Dropout2d": (nn.Dropout2d(rate), maps),
+        "AlphaDropout": (nn.AlphaDropout(rate), maps),
+        "MultiheadAttention": (EncoderBlock(2, 16, 32, 0.0, rate), tokens),
+        "StochasticDepth": (torchvision.ops.StochasticDepth(rate, "row"), maps),
+        "torchvision's DropBlock2d": (torchvision.ops.DropBlock2d(rate, 3), maps),
+        "ConvNeXt": (convnext.ConvNeXt(blocks, rate, layer_scale=1.0), images),
+        "DropPath": (layers.DropPath(rate), maps),
+        "DropBlock2d": (layers.DropBlock2d(rate, 2), maps),
+        "PatchDropout": (layers.PatchDropout(rate), tokens),
+        "ViT": (tiny_network(proj_drop_rate=rate), images),
+    }
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.0])
+@pytest.mark.parametrize("name", list(drops(0.0)))
+def test_passes_are_shared_where_two_of_them_agree_to_the_bit(name, rate):
+    torch.manual_seed(0)
+    module, x = drops(rate)[name]
+    agree = torch.equal(module.train()(x), module(x))
+    assert needs_own_map_pass(module) == (not agree) == (rate > 0)
+    assert not needs_own_map_pass(module.eval())
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,9 @@ from getam_core.training.precision import computes_in_float16
 
 MAP_SCALE = 2.0**10  # of logits whose gradients are float16; labels do not depend on maps' scale
 
+# What random layers of torch, torchvision and timm call the probability of leaving something out.
+CHANCES = ("p", "prob", "drop_prob", "drop_rate", "dropout", "attention_dropout")
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -195,9 +198,8 @@ def needs_own_map_pass(network: nn.Module) -> bool:
 def _is_random_or_coupled(module: nn.Module) -> bool:
     if isinstance(module, nn.modules.batchnorm._BatchNorm):
         return True
-    # torch names the probability `p`, timm's DropPath and attention `drop_prob`, `attn_drop_rate`
-    is_drop = isinstance(module, nn.modules.dropout._DropoutNd) or hasattr(module, "drop_prob")
-    return is_drop and max(getattr(module, "p", 0) or 0, getattr(module, "drop_prob", 0) or 0) > 0
+    chances = [getattr(module, name, None) for name in CHANCES]
+    return any(isinstance(chance, int | float) and 0 < chance <= 1 for chance in chances)
 
 
 @torch.no_grad()
