@@ -6,7 +6,7 @@ import torch
 from getam_core.activation import cnn_cam
 from getam_core.errors import InputError
 from getam_core.training import load_network, save_network
-from getam_core.vit import SegmentationCNN, build_stem
+from getam_core.vit import SegmentationCNN, build_classifier, build_stem
 from tests.networks import network_of, random_images
 
 STEM = {"name": "test_resnet", "max_stride": 16}
@@ -36,6 +36,26 @@ def test_every_parameter_gets_a_gradient_and_belongs_to_one_group(network):
     assert [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
     grouped = [id(p) for group in network.parameter_groups().values() for p in group]
     assert sorted(grouped) == sorted(id(p) for p in network.parameters())
+
+
+@pytest.mark.parametrize("bias", [0.0, -1.0])
+def test_one_class_and_one_image_are_enough_for_a_map(bias):
+    torch.manual_seed(0)
+    model = build_classifier(stem=STEM, num_classes=1).eval()
+    images, targets = random_images(1, 3, 64, 64), torch.tensor([[True]])
+    with torch.no_grad():
+        model.head.bias.zero_()
+        model.head.weight /= model(images)  # the map's mean is 1
+        model.head.bias += bias
+        features = model.forward_features(images)[0]
+        signed = (model.head.weight[0, :, None, None] * features).sum(0)
+    maps, logits = cnn_cam(model, images, targets)
+    torch.testing.assert_close(maps[0], signed.relu(), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(logits, torch.tensor([[1 + bias]]), rtol=0, atol=1e-4)
+    head = model.forward_head
+    model.forward_head = lambda features: head(2 * features)
+    with pytest.raises(InputError, match="more between"):
+        cnn_cam(model, images, targets)
 
 
 @torch.no_grad()
