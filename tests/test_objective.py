@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch._dynamo import lookup_backend
 
 from getam_core.activation import METHODS, maps_from, record
 from getam_core.training import Batch, Labelling, compile_parts, double_backward_step
@@ -13,7 +14,12 @@ from getam_core.training.losses import (
     saliency_loss,
     segmentation_losses,
 )
-from getam_core.training.objective import Objective, given_labels_step, label_batch
+from getam_core.training.objective import (
+    Objective,
+    classification_step,
+    given_labels_step,
+    label_batch,
+)
 from tests.networks import network_of, random_images
 
 WEIGHTS = {
@@ -126,15 +132,68 @@ def test_given_labels_are_those_of_the_second_half_alone(both):
     assert (values[2] > 0) == both and not values[3:].any()  # neither background nor saliency
 
 
-@pytest.mark.parametrize("kind", ["vit", "stem"])
-def test_a_compiled_network_takes_the_same_step(kind):
-    data, labelling, found = batch(), Labelling({}, LABELS), []
-    for prepare in (lambda model: model, lambda model: compile_parts(model, "aot_eager")):
-        model = prepare(network_of(kind).double().train())
+class Watched:
+    """A backend of torch.compile that notes which parameters its graphs compute with."""
+
+    def __init__(self, model, backend):
+        self.backend = lookup_backend(backend)
+        self.names = {parameter.data_ptr(): name for name, parameter in model.named_parameters()}
+        self.seen = set()
+
+    def __call__(self, graph, inputs):
+        compiled = self.backend(graph, inputs)
+
+        def run(*tensors):
+            pointers = {x.data_ptr() for x in tensors if isinstance(x, torch.Tensor)}
+            self.seen |= {self.names[pointer] for pointer in pointers & set(self.names)}
+            return compiled(*tensors)
+
+        return run
+
+
+def to_be_compiled(model):
+    names = [name for name, _ in model.named_parameters()]
+    return {name for name in names if name.startswith(("stem.", "decoder.")) or ".mlp." in name}
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "method"),
+    [
+        ("vit", {}, "getam"),
+        ("vit", {"head": "pooled"}, "getam"),  # several backward passes through the decoder
+        ("stem", {}, "getam"),
+        ("vit", CNN, "cnn_cam"),
+    ],
+)
+def test_a_compiled_network_takes_the_same_step(kind, changes, method):
+    data, labelling = batch(), Labelling({}, LABELS, method)
+    plain, compiled = (network_of(kind, **changes).double().train() for _ in range(2))
+    watched = Watched(compiled, "aot_eager")
+    compile_parts(compiled, watched)
+    torch.compiler.reset()
+    found = []
+    for model in (plain, compiled):
         outputs = double_backward_step(model, data, labelling)
         found.append((outputs.labels, gradients(model, outputs.terms.total(WEIGHTS))))
     assert torch.equal(found[0][0], found[1][0])
     torch.testing.assert_close(found[0][1], found[1][1])
+    assert watched.seen == to_be_compiled(compiled)
+
+
+def test_all_that_a_training_runs_stays_compiled():
+    model, data = network_of("vit").double().train(), batch()
+    watched = Watched(model, "eager")
+    compile_parts(model, watched)
+    torch.compiler.reset()
+    with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True):
+        classification_step(model, data)
+        double_backward_step(model, data, Labelling({}, LABELS))
+        model.classify_and_segment(data.images)
+        with torch.no_grad():
+            for size in ((64, 64), (64, 96), (96, 64), (128, 96)):
+                watched.seen.clear()
+                model.eval().classify_and_segment(random_images(2, 3, *size).double())
+                assert watched.seen == to_be_compiled(model)
 
 
 def test_the_pooled_logit_is_linear_in_the_mean_of_the_last_reassembled_map():

@@ -1,23 +1,39 @@
 """The parts of a network that torch.compile may fuse: all but attention, which GETAM reads."""
 
+from collections.abc import Callable
+
 from torch import nn
+from torch._functorch import config as autograd_settings
+
+from getam_core.vit import DPT
 
 
-def compile_parts(network: nn.Module, backend: str = "inductor") -> nn.Module:
+def compile_parts(network: nn.Module, backend: str | Callable = "inductor") -> nn.Module:
     """Compile stem, decoder and the blocks' MLPs in place, at their first call; return the network.
 
     A compiled graph is one node of autograd: the gradient at an attention's output inside it, of
-    which maps are made, could not be asked for.
+    which maps are made, could not be asked for. Several backward passes run through the others, so
+    compiled graphs keep their buffers from here on, in the whole process.
 
     Parameters
     ----------
     network : `SegmentationTransformer`, `SegmentationCNN` or `ConvolutionalClassifier`.
     backend : of torch.compile.
     """
-    transformer = getattr(network, "vit", None)
-    parts = [getattr(network, name, None) for name in ("stem", "decoder")]
-    parts += [block.mlp for block in transformer.blocks] if transformer is not None else []
-    for part in parts:
-        if part is not None:
-            part.compile(backend=backend)
+    autograd_settings.donated_buffer = False
+    for part in _parts(network):
+        part.compile(backend=backend)
     return network
+
+
+def _parts(network: nn.Module) -> list[nn.Module]:
+    """Return modules that the network calls as such: what is compiled is a module's `__call__`."""
+    parts = [network.stem] if network.stem is not None else []
+    decoder = getattr(network, "decoder", None)
+    if isinstance(decoder, DPT):
+        parts += [decoder.reassemble, decoder.fusion]
+        named = network.vit.blocks.named_modules()
+        parts += [module for name, module in named if name.endswith(".mlp")]
+    elif decoder is not None:
+        parts.append(decoder)
+    return parts

@@ -131,8 +131,27 @@ def _rescaling(width: int, scale: float) -> nn.Module:
     return nn.Identity()
 
 
+class Reassembly(nn.ModuleList):
+    """The `Reassemble` stages of all taps, shallow to deep."""
+
+    def forward(
+        self, tapped: Sequence[tuple[Tensor, Tensor]], grid: tuple[int, int]
+    ) -> list[Tensor]:
+        """Make the maps of the last taps, fine to coarse, (B, F, h * scale, w * scale) each.
+
+        A tap is (patches (B, N, E), prefix (B, T, E)).
+        """
+        stages = list(self)[len(self) - len(tapped) :]
+        return [
+            stage(patches, prefix[:, :1], grid)  # the [class] token is the first prefix token
+            for stage, (patches, prefix) in zip(stages, tapped, strict=True)
+        ]
+
+
 class DPT(nn.Module):
     """Dense prediction from tokens at some depths and, in a hybrid, from the stem's finer maps.
+
+    `reassemble` makes maps of tokens; `fusion` makes the prediction of the stem's maps and those.
 
     Parameters
     ----------
@@ -155,30 +174,11 @@ class DPT(nn.Module):
     ):
         super().__init__()
         self.width, self.outputs = width, outputs
-        self.reassemble = nn.ModuleList(
+        self.reassemble = Reassembly(
             Reassemble(embed_dim, width, scale, readout) for scale in scales
         )
         channels = [*stem_channels, *[width] * len(scales)]
         self.fusion = FusionDecoder(channels, width, outputs, kernel=kernel)
-
-    def forward(
-        self,
-        stem_maps: Sequence[Tensor],
-        tapped: Sequence[tuple[Tensor, Tensor]],
-        grid: tuple[int, int],
-    ) -> Tensor:
-        """Stem maps and per tap (patches (B, N, E), prefix (B, T, E)) -> (B, outputs, 2h0, 2w0)."""
-        return self.fusion([*stem_maps, *self.reassembled(tapped, grid)])
-
-    def reassembled(
-        self, tapped: Sequence[tuple[Tensor, Tensor]], grid: tuple[int, int]
-    ) -> list[Tensor]:
-        """Make the maps of the last taps, fine to coarse, (B, F, h * scale, w * scale) each."""
-        stages = list(self.reassemble)[len(self.reassemble) - len(tapped) :]
-        return [
-            stage(patches, prefix[:, :1], grid)  # the [class] token is the first prefix token
-            for stage, (patches, prefix) in zip(stages, tapped, strict=True)
-        ]
 
 
 def token_scales(count: int, patch_stride: int, finest: int) -> list[float]:

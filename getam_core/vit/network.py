@@ -89,7 +89,7 @@ class SegmentationTransformer(nn.Module):
         if self.pooled is None:
             return self._classify(self.vit.forward_features(x), grid)
         _, tapped = self._tokens(x, self.taps[-1:])
-        return self._classify_map(self.decoder.reassembled(tapped, grid)[-1])
+        return self._classify_map(self.decoder.reassemble(tapped, grid)[-1])
 
     def classify_and_segment(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Run one forward pass for both outputs.
@@ -109,7 +109,7 @@ class SegmentationTransformer(nn.Module):
         grid = self.grid(images.shape[-2:])
         stem_maps, x = self._embed(images)
         tokens, tapped = self._tokens(x, self.taps)
-        maps = self.decoder.reassembled(tapped, grid)
+        maps = self.decoder.reassemble(tapped, grid)
         segmentation = resize(self.decoder.fusion([*stem_maps, *maps]), images.shape[-2:])
         if self.pooled is None:
             return self._classify(tokens, grid), segmentation
