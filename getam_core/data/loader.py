@@ -10,6 +10,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from getam_core.errors import InputError
 
+STOPS = (signal.SIGINT, signal.SIGTERM)
+
 
 def image_loader(dataset: Dataset, **options: Any) -> DataLoader:
     """Build a DataLoader whose workers compute on one thread each; `options` are its own.
@@ -32,6 +34,7 @@ def outlive_a_signal(_worker: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, _frame: signal.signal(number, signal.SIG_DFL))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 
 @contextmanager
@@ -49,5 +52,11 @@ def of_workers() -> Iterator[None]:
 
 class _Loader(DataLoader):
     def __iter__(self) -> Iterator[Any]:
+        # Workers inherit the mask, and lift it once they can outlive a signal.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        try:
+            batches = super().__iter__()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         with of_workers():
-            yield from super().__iter__()
+            yield from batches
