@@ -67,7 +67,7 @@ def losses(logits: Tensor, segmentation: Tensor, batch: Batch, labels: Tensor) -
     rest = segmentation[:, 1:].logsumexp(1) - segmentation[:, 0]
     outline = F.binary_cross_entropy_with_logits(rest, salient.float(), reduction="none")
     return (
-        F.multilabel_soft_margin_loss(logits, batch.targets.float())
+        F.multilabel_soft_margin_loss(logits, batch.targets.to(logits))
         + pixels[foreground].mean()
         + pixels[background].mean()
         + outline[known].mean()

@@ -141,7 +141,9 @@ def rows(case: Case, rounds: int, device: torch.device, steps: int = 1) -> list[
 
 
 def on_device(batch: Batch, device: torch.device) -> Batch:
+    """Return the batch on a device but for its targets, as `Batch.of` does."""
     tensors = {name: value for name, value in vars(batch).items() if value is not None}
+    del tensors["targets"]
     return replace(batch, **{name: value.to(device) for name, value in tensors.items()})
 
 

@@ -1,5 +1,6 @@
 """Retraining: losses fall, state is plain, and whoever stops it gets the same in the end."""
 
+import multiprocessing
 import os
 import re
 import signal
@@ -19,7 +20,7 @@ from getam_core.deeplab.hooks import StateHook
 from getam_core.errors import InputError, Interrupted
 from getam_core.stores import StoreWriter
 from tests.labelled import CLASSES, TINY, scene, write_labelled
-from tests.training_kit import STOPPED, end_of
+from tests.training_kit import STOPPED, end_of, signal_group
 
 PLAN = {
     "iterations": 30,
@@ -155,10 +156,15 @@ def test_stopped_on_request_and_resumed_it_ends_the_same(folder, whole, monkeypa
 
 def test_stopped_with_its_loader_s_worker(folder, whole, monkeypatch):
     with monkeypatch.context() as patch:
-        stop_after(13, patch, kill=lambda number: os.killpg(0, number))
+        stop_after(13, patch, kill=signal_group)
         assert end_of(partial(train, folder, "together", workers=1)) == STOPPED
     assert load_checkpoint(folder / "together.pt")["meta"]["iter"] == 13
     assert_same(train(folder, "together"), whole)
+
+
+def test_its_loader_s_worker_ends_with_it(folder):
+    train(folder, "ended", workers=1, iterations=2)
+    assert multiprocessing.active_children() == []
 
 
 def test_killed_and_resumed_it_ends_the_same(folder, whole, repository):

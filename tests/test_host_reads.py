@@ -12,7 +12,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from getam_core.labels import label_images
-from getam_core.training import Batch, Labelling
+from getam_core.training import Batch, DenseEnergy, Labelling
 from getam_core.training.objective import Objective
 from tests.networks import SMALL, network_of
 from tests.training_kit import WEIGHTS
@@ -41,11 +41,13 @@ class Unblocked(TorchDispatchMode):
         return function(*args, **kwargs)
 
 
-def step(network, batch, labelling, monkeypatch):
+def step(network, batch, labelling, monkeypatch, **weights):
     """Take a step of the second half, forward and backward; return the loss."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # meta has none
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda _: False)
-    objective = Objective(network.to(META).train(), labelling, WEIGHTS, both=True)
+    objective = Objective(
+        network.to(META).train(), labelling, WEIGHTS | weights, both=True, energy=DenseEnergy()
+    )
     with Unblocked():
         loss, _ = objective(batch)
         loss.backward()
@@ -59,6 +61,7 @@ def step(network, batch, labelling, monkeypatch):
         ({"refinement": "pamr"}, False),
         ({"refinement": "none", "alpha": 0.0, "opening": 4}, True),
         ({"refinement": "none", "conflicts": False}, True),
+        ({"refinement": "par"}, True),
     ],
 )
 def test_a_batch_is_labelled_without_a_read(options, saliency):
@@ -76,6 +79,11 @@ def test_a_batch_is_labelled_without_a_read(options, saliency):
 def test_a_step_is_taken_without_a_read(kind, fusion, monkeypatch):
     labelling = Labelling({"fusion": fusion}, FAST)
     assert step(network_of(kind), BATCH, labelling, monkeypatch).device == META
+
+
+def test_so_is_one_with_the_dense_energy(monkeypatch):
+    network = network_of("vit")
+    assert step(network, BATCH, Labelling({}, FAST), monkeypatch, dense_energy=1.0).device == META
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,18 @@ def test_a_stop_in_validation_costs_no_step(scenes, undisturbed, tmp_path):
     assert again.rows[0]["images_per_second"] is None  # none was trained on after it
 
 
+def test_an_epoch_that_was_logged_but_not_saved_is_logged_once(scenes, tmp_path):
+    def fail(_network):
+        raise OSError("killed")
+
+    first = trainer(scenes, tmp_path)
+    first.draw = fail  # behind the row of the first epoch
+    assert end_of(first.run) == 1
+    assert end_of(trainer(scenes, tmp_path).run) == 0
+    log = EventAccumulator(str(tmp_path / "events")).Reload()
+    assert [event.step for event in log.Scalars("loss")] == [STEPS, 2 * STEPS, 3 * STEPS]
+
+
 @dataclass(frozen=True)
 class Disagreeing(Processes):
     """One whose neighbour has started anew."""

@@ -118,5 +118,16 @@ def end_of(target):
 
     process = multiprocessing.get_context("fork").Process(target=run)
     process.start()
-    process.join(60)
+    process.join(120)
+    if process.is_alive():
+        os.killpg(process.pid, signal.SIGKILL)
+        process.join()
     return process.exitcode
+
+
+def signal_group(number):
+    """Send a signal to this process's group, from another process of it."""
+    fork = multiprocessing.get_context("fork")
+    sender = fork.Process(target=os.killpg, args=(os.getpgrp(), number))
+    sender.start()
+    sender.join()

@@ -1,8 +1,10 @@
 """Loading by worker processes that know their threads, their signals and their errors."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Thread
 from typing import Any
 
 import cv2
@@ -19,26 +21,41 @@ def image_loader(dataset: Dataset, **options: Any) -> DataLoader:
     OpenCV's threads are ended before the workers are forked: a child that inherits them would
     wait for ever when it ends threads that it does not have.
 
-    The workers outlive signals to their group (`outlive_a_signal`), and wrong input that they find
-    is the same `InputError` as without them (`of_workers`).
+    The workers outlive signals to their group (`heed_one_process`), and wrong input that they find
+    is the same `InputError` as without them (`errors_of_workers`).
     """
     cv2.setNumThreads(1)
-    return _Loader(dataset, worker_init_fn=outlive_a_signal, **options)
-
-
-def outlive_a_signal(_worker: int) -> None:
-    """Let a loader's worker outlive SIGINT and one SIGTERM; a `worker_init_fn`.
-
-    A terminal, torchrun and SLURM send them to whole groups. The process that loads needs its
-    workers until its state is saved, and ends them then.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, _frame: signal.signal(number, signal.SIG_DFL))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+    return _Loader(dataset, worker_init_fn=heed_one_process, **options)
 
 
 @contextmanager
-def of_workers() -> Iterator[None]:
+def signals_held() -> Iterator[None]:
+    """Hold SIGINT and SIGTERM back: workers that are started here are not found by them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def heed_one_process(_worker: int) -> None:
+    """Let a loader's worker end at a SIGTERM of the process that loads alone; a `worker_init_fn`.
+
+    A terminal, torchrun and SLURM send SIGINT and SIGTERM to whole groups. The process that loads
+    needs its workers until its state is saved, and ends them then.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    Thread(target=_await_end, args=(os.getppid(),), daemon=True).start()
+
+
+def _await_end(loading: int) -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != loading:
+        pass
+    os._exit(0)
+
+
+@contextmanager
+def errors_of_workers() -> Iterator[None]:
     """Raise wrong input that a worker of torch's DataLoader found as the worker raised it.
 
     Torch makes an error of the same class whose message says where, and ends as tracebacks do.
@@ -52,11 +69,7 @@ def of_workers() -> Iterator[None]:
 
 class _Loader(DataLoader):
     def __iter__(self) -> Iterator[Any]:
-        # Workers inherit the mask, and lift it once they can outlive a signal.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-        try:
+        with signals_held():
             batches = super().__iter__()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        with of_workers():
+        with errors_of_workers():
             yield from batches

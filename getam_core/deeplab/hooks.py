@@ -16,6 +16,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
 from tqdm import tqdm
 
+from getam_core.data.loader import signals_held
 from getam_core.deeplab.openmmlab import LOOPS, OPTIM_WRAPPERS
 from getam_core.errors import InputError, Interrupted
 from getam_core.files import atomic_path
@@ -28,14 +29,21 @@ class ResumedLoop(IterBasedTrainLoop):
     mmengine's own reads every batch of the steps that are done once more, to reach that step.
     """
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        with signals_held():  # it starts the loader's workers
+            super().__init__(*arguments, **options)
+
     def run(self) -> nn.Module:
         """Train to the last step."""
         assert self.dataloader.sampler.start == self.iter
         self.runner.call_hook("before_train")
         self.runner.call_hook("before_train_epoch")
-        for batch in self.dataloader:
-            self.runner.model.train()
-            self.run_iter(batch)
+        try:
+            for batch in self.dataloader:
+                self.runner.model.train()
+                self.run_iter(batch)
+        finally:  # ends the workers, which stay for further epochs otherwise
+            self.dataloader_iterator = self.dataloader._iterator = None
         self.runner.call_hook("after_train_epoch")
         self.runner.call_hook("after_train")
         return self.runner.model

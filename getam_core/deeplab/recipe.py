@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from getam_core.classes import IGNORE, IMAGENET_MEAN, IMAGENET_STD
-from getam_core.data.loader import outlive_a_signal
+from getam_core.data.loader import heed_one_process
 
 STRIDE = 8  # of the features: the last two stages dilate instead of striding
 
@@ -84,7 +84,7 @@ def data_recipe(
         "batch_size": batch_size // processes,
         "num_workers": workers,
         "persistent_workers": workers > 0,
-        "worker_init_fn": {"type": outlive_a_signal},
+        "worker_init_fn": {"type": heed_one_process},
         "sampler": {
             "type": "DrawSampler",
             "batch_size": batch_size,

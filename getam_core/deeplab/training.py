@@ -17,7 +17,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from getam_core.checkpoint import load_resumable
-from getam_core.data.loader import of_workers
+from getam_core.data.loader import errors_of_workers
 from getam_core.deeplab.hooks import ProgressHook, StateHook
 from getam_core.deeplab.recipe import data_recipe, schedule_recipe
 from getam_core.errors import InputError
@@ -105,7 +105,7 @@ def train_deeplab(
         hooks = [StateHook(state, settings, plan.checkpoint_minutes, requests), progress]
         runner = _runner(network, plan, data, hooks, events, notes, str(state) if start else None)
         try:
-            with of_workers():
+            with errors_of_workers():
                 runner.train()
         finally:
             runner.visualizer.close()

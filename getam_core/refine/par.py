@@ -81,7 +81,8 @@ def _weights(images: Tensor, dilations: Sequence[int]) -> Tensor:
     # so the best one is subtracted.
     weights.sub_(weights.amin(dim=0)).neg_().exp_()
     weights.div_(weights.sum(dim=0))
-    return weights.add_(_distance_weights(dilations).to(weights).view(-1, 1, 1, 1, 1))
+    near = _distance_weights(dilations).to(weights, non_blocking=True)
+    return weights.add_(near.view(-1, 1, 1, 1, 1))
 
 
 def _deviation(images: Tensor, dilations: Sequence[int]) -> Tensor:

@@ -57,8 +57,8 @@ class DenseEnergy:
     def _features(self, images: Tensor) -> Tensor:
         """(B, 3, h, w) -> (B, N, 5): colours and places in units of their deviations."""
         h, w = images.shape[-2:]
-        rows, columns = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
-        places = torch.stack([rows, columns]).to(images) / (self.scale * self.sigma_xy)
+        sides = [torch.arange(side, dtype=images.dtype, device=images.device) for side in (h, w)]
+        places = torch.stack(torch.meshgrid(*sides, indexing="ij")) / (self.scale * self.sigma_xy)
         colours = images * (255 / self.sigma_rgb)
         both = torch.cat([colours, places.expand(len(images), -1, -1, -1)], 1)
         return both.flatten(2).transpose(1, 2)

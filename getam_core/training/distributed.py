@@ -70,11 +70,6 @@ class Processes:
         dist.all_reduce(total)
         return total
 
-    def wait(self) -> None:
-        """Return once all processes are here."""
-        if self.size > 1:
-            dist.barrier()
-
     def gather(self, value: Any) -> list[Any]:
         """Return the values of all processes, by rank."""
         if self.size == 1:

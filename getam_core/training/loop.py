@@ -99,11 +99,11 @@ class Trainer:
             On SIGINT or SIGTERM in any of the processes, once the state is saved.
         """
         self._resume()
-        start = self.epoch * self.steps_per_epoch + self.step
+        logged = self._step_of_run() + (self.step == 0)  # an epoch's row has its last step + 1
         objective, phase = None, None
         with (
             interruptible() as requests,
-            EventLog(self.events if self.processes.is_first else None, start) as events,
+            EventLog(self.events if self.processes.is_first else None, logged) as events,
         ):
             while self.epoch < self.plan.epochs:
                 if phase != self.phase:
@@ -234,9 +234,16 @@ class Trainer:
 
     def _resume(self) -> None:
         processes = self.processes
-        state = self.states.load() if processes.is_first else None
-        processes.wait()  # the first one sets aside what is of other settings
-        if not processes.is_first:
+        state, problem = None, None
+        if processes.is_first:
+            try:
+                state = self.states.load()
+            except InputError as error:
+                problem = error
+        problem = processes.gather(problem)[0]
+        if problem is not None:
+            raise problem
+        if not processes.is_first:  # the first one has set aside what is of other settings
             state = self.states.load(set_aside=False)
         torch.manual_seed(self.plan.seed + 1_000_003 * processes.rank)
         self._check_agreement(state)

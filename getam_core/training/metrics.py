@@ -38,12 +38,11 @@ def shown(value: Any) -> Any:
 class EventLog:
     """Rows as scalars, and pictures, for TensorBoard, in `folder`; nothing at all without one.
 
-    `step` is where training goes on, the number of steps done: what an interrupted one logged of
-    later ones is not shown.
+    What an interrupted training logged from `step` on is not shown.
     """
 
     def __init__(self, folder: Path | None, step: int):
-        self._writer = None if folder is None else SummaryWriter(str(folder), purge_step=step + 1)
+        self._writer = None if folder is None else SummaryWriter(str(folder), purge_step=step)
 
     def __enter__(self) -> Self:
         return self

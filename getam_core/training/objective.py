@@ -222,7 +222,7 @@ def _is_random_or_coupled(module: nn.Module) -> bool:
     if isinstance(module, nn.modules.batchnorm._BatchNorm):
         return True
     chances = [getattr(module, name, None) for name in CHANCES]
-    return any(isinstance(chance, int | float) and 0 < chance <= 1 for chance in chances)
+    return any(type(chance) in (int, float) and 0 < chance <= 1 for chance in chances)
 
 
 @torch.no_grad()

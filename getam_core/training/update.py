@@ -44,13 +44,17 @@ class Updater:
     def step(self, objective: nn.Module, parts: Sequence[tuple[float, Batch]]) -> Tensor:
         """Update once; return what `Objective.forward` measured of the batch, and a norm.
 
-        (1 + terms + 1,), finite unless training diverges. The norm is that of the gradient before
-        clipping; 0 for float16, whose steps are left out where it is not finite.
+        The norm is that of the gradient before clipping; for float16 it is 0, since steps whose
+        gradient is not finite are left out then.
 
         Parameters
         ----------
         objective : `Objective`, or what `Processes.wrap` made of it.
         parts : the weight of each part, 1 in sum, and its images.
+
+        Returns
+        -------
+        (1 + terms + 1,) Tensor, finite unless training diverges.
         """
         self.optimizer.zero_grad(set_to_none=True)
         values = []
