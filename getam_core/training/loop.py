@@ -23,7 +23,7 @@ from getam_core.training.plan import Plan
 from getam_core.training.precision import number_format
 from getam_core.training.random_state import random_state, set_random_state
 from getam_core.training.schedule import Schedule, build_optimizer
-from getam_core.training.states import States
+from getam_core.training.states import States, load_state
 from getam_core.training.update import Updater
 
 log = logging.getLogger(__name__)
@@ -233,20 +233,8 @@ class Trainer:
         return self.validate(self.network)
 
     def _resume(self) -> None:
-        processes = self.processes
-        state, problem = None, None
-        if processes.is_first:
-            try:
-                state = self.states.load()
-            except InputError as error:
-                problem = error
-        problem = processes.gather(problem)[0]
-        if problem is not None:
-            raise problem
-        if not processes.is_first:  # the first one has set aside what is of other settings
-            state = self.states.load(set_aside=False)
+        processes, state = self.processes, load_state(self.states, self.processes)
         torch.manual_seed(self.plan.seed + 1_000_003 * processes.rank)
-        self._check_agreement(state)
         if state is None:
             return
         self.network.load_state_dict(state["model"])
@@ -256,16 +244,6 @@ class Trainer:
         if processes.rank < len(state["rng"]):
             set_random_state(self.device, state["rng"][processes.rank])
         log.info("resumed at epoch %d, step %d", self.epoch + 1, self.step)
-
-    def _check_agreement(self, state: dict[str, Any] | None) -> None:
-        """Raise `InputError`, in all processes, unless all of them found the same state."""
-        place = (0, 0) if state is None else (state["epoch"], state["step"])
-        places = self.processes.gather(place)
-        if len(set(places)) > 1:
-            raise InputError(
-                f"{self.states.path}: the processes found states of different (epoch, step):"
-                f" {sorted(set(places))}; all nodes need the same folder of results"
-            )
 
     def _save(self, *, end_of_epoch: bool = False) -> None:
         random_states = self.processes.gather(random_state(self.device))

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from getam_core.checkpoint import load_resumable, load_same, save_checkpoint
+from getam_core.errors import InputError
+from getam_core.training.distributed import Processes
 
 
 class States:
@@ -87,6 +89,34 @@ class States:
         pattern = re.compile(rf"{re.escape(self.path.stem)}\.epoch(\d+){self.path.suffix}")
         named = [(pattern.fullmatch(file.name), file) for file in self.path.parent.iterdir()]
         return [(int(match[1]), file) for match, file in named if match]
+
+
+def load_state(states: States, processes: Processes) -> dict[str, Any] | None:
+    """Return the state that all processes go on from, or None.
+
+    Raises
+    ------
+    InputError
+        In all of them: the first one's of `States.load`, or they found different states.
+    """
+    state, problem = None, None
+    if processes.is_first:  # it sets aside what is of other settings
+        try:
+            state = states.load()
+        except InputError as error:
+            problem = error
+    problem = processes.gather(problem)[0]
+    if problem is not None:
+        raise problem
+    if not processes.is_first:
+        state = states.load(set_aside=False)
+    places = processes.gather((0, 0) if state is None else (state["epoch"], state["step"]))
+    if len(set(places)) > 1:
+        raise InputError(
+            f"{states.path}: the processes found states of different (epoch, step):"
+            f" {sorted(set(places))}; all nodes need the same folder of results"
+        )
+    return state
 
 
 def _is_best(rows: Sequence[dict[str, Any]]) -> bool:
