@@ -36,3 +36,20 @@ def voc(tmp_path: Path) -> Path:
     write_list(tmp_path, "train", "a", "bb")
     write_list(tmp_path, "val", "ccc")
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list]:
+    """Made scenes to train on for seconds: their folder, and the entries of the index."""
+    from tests.training_kit import make_scenes
+
+    return make_scenes(tmp_path_factory.mktemp("scenes"))
+
+
+@pytest.fixture(scope="session")
+def undisturbed(scenes, tmp_path_factory) -> tuple[list, dict]:
+    """The rows of metrics.csv and the weights of a training of the kit that nobody stops."""
+    from tests.training_kit import trainer
+
+    whole = trainer(scenes, tmp_path_factory.mktemp("undisturbed"))
+    return whole.run(), whole.network.state_dict()

@@ -16,7 +16,7 @@ from getam_core.errors import Interrupted
 from getam_core.training import Processes, joined
 from getam_core.training.distributed import divide
 from tests.networks import random_images, tiny_network
-from tests.training_kit import CPU, PLAN, make_scenes, trainer
+from tests.training_kit import CPU, PLAN, trainer
 
 SAME = {"stem": 0.02, "backbone": 0.02, "heads": 0.02}
 STEPS = replace(
@@ -29,11 +29,6 @@ STEPS = replace(
     loss_weights=PLAN.loss_weights | {"dense_energy": 1e-5},
     validate_every=20,
 )
-
-
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory):
-    return make_scenes(tmp_path_factory.mktemp("scenes"))
 
 
 def train(scenes, folder, plan, images, processes=None, stop_at=-1):

@@ -11,21 +11,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from getam_core.checkpoint import load_checkpoint
 from getam_core.errors import InputError, Interrupted
 from getam_core.training import Processes
-from tests.training_kit import PLAN, STOPPED, end_of, make_scenes, same_but_for_speed, trainer
+from tests.training_kit import PLAN, STOPPED, end_of, same_but_for_speed, trainer
 
 EVERY_STEP = replace(PLAN, checkpoint_minutes=1e-9)
 STEPS = 5  # an epoch, of eight images
-
-
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory):
-    return make_scenes(tmp_path_factory.mktemp("scenes"))
-
-
-@pytest.fixture(scope="module")
-def undisturbed(scenes, tmp_path_factory):
-    whole = trainer(scenes, tmp_path_factory.mktemp("undisturbed"))
-    return whole.run(), whole.network.state_dict()
 
 
 def check_same(again, undisturbed):

@@ -15,14 +15,9 @@ from getam_core.report.progress import TrainingPicture
 from getam_core.stores import StoreWriter
 from getam_core.training import Labelling
 from tests.networks import tiny_network
-from tests.training_kit import PLAN, make_scenes, same_but_for_speed, trainer
+from tests.training_kit import PLAN, same_but_for_speed, trainer
 
 SIDE, PANEL = 32, 36  # with the white between
-
-
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory):
-    return make_scenes(tmp_path_factory.mktemp("scenes"))
 
 
 def samples(scenes, count=3):

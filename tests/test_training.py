@@ -16,7 +16,7 @@ from getam_core.training import Batch, Labelling, double_backward_step, write_me
 from getam_core.training.objective import needs_own_map_pass
 from getam_core.training.precision import number_format
 from tests.networks import random_images, tiny_network
-from tests.training_kit import CPU, LOSSES, PLAN, WEIGHTS, make_scenes, trainer
+from tests.training_kit import CPU, LOSSES, PLAN, WEIGHTS, trainer
 
 
 def batch(dtype=torch.float32):
@@ -104,17 +104,6 @@ def test_passes_are_shared_where_two_of_them_agree_to_the_bit(name, rate):
     agree = torch.equal(module.train()(x), module(x))
     assert needs_own_map_pass(module) == (not agree) == (rate > 0)
     assert not needs_own_map_pass(module.eval())
-
-
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory):
-    return make_scenes(tmp_path_factory.mktemp("scenes"))
-
-
-@pytest.fixture(scope="module")
-def undisturbed(scenes, tmp_path_factory):
-    whole = trainer(scenes, tmp_path_factory.mktemp("undisturbed"))
-    return whole.run(), whole.network.state_dict()
 
 
 class TestTrainer:

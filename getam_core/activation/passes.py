@@ -27,8 +27,11 @@ def check_targets(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def pairs_of(targets: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return image and class of every pair, (M,) each, on the device, which is not waited for."""
-    image_M, class_M = targets.cpu().nonzero(as_tuple=True)
+    """Return image and class of every pair, (M,) each, on the device, which is not waited for.
+
+    `targets` are those of `check_targets`.
+    """
+    image_M, class_M = targets.nonzero(as_tuple=True)
     return image_M.to(device, non_blocking=True), class_M.to(device, non_blocking=True)
 
 

@@ -22,16 +22,7 @@ METHODS = ("completion", "crf")
 
 
 def label_image(
-    image: Tensor,
-    maps: Tensor,
-    class_ids: Tensor,
-    saliency: Tensor | None,
-    *,
-    refinement: str = "pamr",
-    iterations: int = 10,
-    scale: float = 1.0,
-    gamma: float = 32.0,
-    **labelling: Any,
+    image: Tensor, maps: Tensor, class_ids: Tensor, saliency: Tensor | None, **arguments: Any
 ) -> Tensor:
     """Refine the maps to the image and make a label map of them (Sun et al. 2021, 4.2).
 
@@ -45,10 +36,8 @@ def label_image(
         Their classes, in 1..C.
     saliency : (H, W) bool Tensor, optional
         Salient pixels; None for plain argmax without mining.
-    refinement, iterations, scale, gamma
-        As in `refine_maps`.
-    gamma, **labelling
-        As in `label_refined`.
+    **arguments
+        As in `label_images`.
 
     Returns
     -------
@@ -61,12 +50,10 @@ def label_image(
         Maps that are not finite, classes outside 1 to 254 or there twice; see `refine_maps` and
         `label_refined`.
     """
-    refined = refine_maps(
-        image[None], maps[None],
-        refinement=refinement, iterations=iterations, scale=scale, gamma=gamma,
-    )[0]  # fmt: skip
-    check_values(refined, class_ids)
-    return label_refined(image, refined, class_ids, saliency, gamma=gamma, **labelling)
+    check_values(maps, class_ids)
+    owner = torch.zeros(len(maps), dtype=torch.long)
+    salient = None if saliency is None else saliency[None]
+    return label_images(image[None], maps, owner, class_ids, salient, **arguments)[0]
 
 
 def label_images(
