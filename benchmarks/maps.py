@@ -11,7 +11,7 @@ from benchmarks.explicit import one_by_one, pair_by_pair, plain_gradient, shared
 from benchmarks.memory import peak_megabytes
 from benchmarks.timing import compare, relative_difference, table
 from getam_core.activation import getam, grad_cam, grid_of
-from getam_core.vit import build_network
+from getam_core.networks import build_network
 
 CLASSES = 20
 PRESENT = (1, 1, 2, 3)  # classes of the four images of the batch

@@ -17,13 +17,13 @@ from torch.nn import functional as F
 from benchmarks import published
 from benchmarks.memory import peak_megabytes
 from benchmarks.timing import CPU, compare, table
+from getam_core.networks import build_network
 from getam_core.settings import Settings, load_settings
 from getam_core.training import Batch, Labelling, double_backward_step
 from getam_core.training.objective import Objective
 from getam_core.training.precision import number_format
 from getam_core.training.schedule import build_optimizer
 from getam_core.training.update import Updater
-from getam_core.vit import build_network
 from workflow_scripts.train import plan
 
 CLASSES = 20

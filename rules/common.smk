@@ -17,7 +17,7 @@ for variable, first in (("PYTHONPATH", workflow.basedir), ("PATH", Path(sys.exec
     others = filter(None, [os.environ.get(variable)])
     os.environ[variable] = os.pathsep.join([str(first), *others])
 
-from getam_core.archives import ARCHIVES, DATA_SETS
+from getam_core.downloads.archives import ARCHIVES, DATA_SETS
 from getam_core.errors import InputError
 from getam_core.settings import (
     CLASSIFIERS,

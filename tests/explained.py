@@ -3,7 +3,7 @@
 import timm
 import torch
 
-from getam_core.vit import build_classifier, build_network
+from getam_core.networks import build_classifier, build_network
 
 SMALL = {"embed_dim": 32, "depth": 3, "num_heads": 2}
 STEM = {"name": "squeezenet1_1", "library": "torchvision", "pad": 1}

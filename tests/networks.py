@@ -3,7 +3,7 @@
 import torch
 
 from getam_core.classes import SCENE_CLASSES
-from getam_core.vit import build_network, build_vit
+from getam_core.networks import build_network, build_vit
 
 SMALL = {"embed_dim": 32, "depth": 4, "num_heads": 2}
 ODD = {"embed_dim": 100}  # not divisible by the heads

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from getam_core.activation import METHODS, couple, getam, maps_from, record
 from getam_core.activation.models import grid_of
-from getam_core.vit import build_classifier
+from getam_core.networks import build_classifier
 from tests.explained import IMAGE, TARGETS, hybrid, kinds_for, model_of
 from tests.explicit import coupled_by_loops, explicit_getam, relative_difference
 

@@ -9,9 +9,9 @@ from benchmarks.__main__ import parse
 from benchmarks.labels import straightforward_pamr
 from benchmarks.memory import peak_megabytes
 from benchmarks.timing import CPU, compare
+from getam_core.networks import build_network
 from getam_core.training import Labelling, double_backward_step
 from getam_core.training.schedule import build_optimizer
-from getam_core.vit import build_network
 from tests.networks import TINY
 
 CUDA = torch.device("cuda")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from getam_core.checkpoint import differing_keys, load_checkpoint, load_resumable, save_checkpoint
-from getam_core.data import SCENE_CLASSES
+from getam_core.classes import SCENE_CLASSES
 from getam_core.errors import InputError
 from getam_core.training import (
     load_network,

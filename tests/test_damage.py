@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
-from getam_core.data import SCENE_CLASSES, of_split, read_voc, write_scenes
+from getam_core.classes import SCENE_CLASSES
+from getam_core.data import of_split, read_voc
 from getam_core.data.training_set import TrainingSet
 from getam_core.errors import InputError
 from getam_core.evaluation import evaluate_label_maps, seed_curve
 from getam_core.evaluation.ablation import evaluate_variants
 from getam_core.labels import export_labels
 from getam_core.report import predicted_example, training_example
+from getam_core.scenes import write_scenes
 from getam_core.settings import Settings
 from getam_core.stores import (
     StoreWriter,

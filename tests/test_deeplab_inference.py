@@ -11,9 +11,9 @@ from mmseg.structures import SegDataSample
 
 from getam_core.classes import IGNORE
 from getam_core.data import of_split, read_index
-from getam_core.deeplab import build_deeplab, class_probabilities, predict_deeplab
-from getam_core.deeplab.inference import aligned
+from getam_core.deeplab import build_deeplab
 from getam_core.evaluation import ConfusionMatrix
+from getam_core.inference.deeplab import aligned, class_probabilities, predict_deeplab
 from getam_core.refine import dense_crf
 from getam_core.stores import StoreWriter, open_store
 from tests.labelled import CLASSES, TINY, scene, write_labelled

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from getam_core.archives import ARCHIVES, DATA_SETS, Archive
-from getam_core.data import download as module
-from getam_core.data.download import download, unpack
+from getam_core.downloads import download, unpack
+from getam_core.downloads import loading as module
+from getam_core.downloads.archives import ARCHIVES, DATA_SETS, Archive
 from getam_core.errors import InputError
 
 BODY = bytes(range(256)) * 40

@@ -27,8 +27,8 @@ from getam_core.evaluation import (
     seed_entry,
     write_mask_index,
 )
-from getam_core.evaluation.inference import label_map, segment_image
-from getam_core.evaluation.predict import predict_split
+from getam_core.inference.predictions import predict_split
+from getam_core.inference.segmentation import label_map, segment_image
 from getam_core.stores import StoreWriter, open_store
 
 CLASSES = ("circle", "square")

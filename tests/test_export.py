@@ -6,11 +6,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from getam_core.activation import export_maps, getam, getam_blocks
-from getam_core.data import SCENE_CLASSES, Entry, of_split, read_voc, write_scenes
+from getam_core.activation import getam, getam_blocks
+from getam_core.classes import SCENE_CLASSES
+from getam_core.data import Entry, of_split, read_voc
+from getam_core.inference.maps import export_maps
+from getam_core.networks import build_network
+from getam_core.scenes import write_scenes
 from getam_core.settings import Settings
 from getam_core.stores import StoreWriter, open_store, read_maps
-from getam_core.vit import build_network
 from workflow_scripts.export_maps import method_of, predicts
 
 SMALL = {"patch_size": 8, "embed_dim": 16, "depth": 3, "num_heads": 2}

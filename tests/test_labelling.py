@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from getam_core.data import SCENE_CLASSES, Entry, of_split, read_voc, write_scenes
+from getam_core.classes import SCENE_CLASSES
+from getam_core.data import Entry, of_split, read_voc
 from getam_core.errors import InputError
 from getam_core.labels import (
     complete_labels,
@@ -19,6 +20,7 @@ from getam_core.labels import (
     refine_maps,
 )
 from getam_core.refine import crf_maps, pamr, par
+from getam_core.scenes import write_scenes
 from getam_core.settings.sections import LabelSettings
 from getam_core.stores import StoreWriter, open_store, read_maps, write_maps
 

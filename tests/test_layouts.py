@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from getam_core.classes import SCENE_CLASSES, VOC_CLASSES
-from getam_core.data import Entry, class_names, of_split, read_voc, write_scenes
+from getam_core.data import Entry, class_names, of_split, read_voc
 from getam_core.evaluation import check_masks, read_mask
+from getam_core.scenes import write_scenes
 from getam_core.settings import Settings
 from tests.layouts_kit import to_class_folders, to_coco, to_folder, to_voc
 from tests.voc_kit import SPLITS

@@ -7,7 +7,8 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from getam_core.data import SCENE_CLASSES, of_split
+from getam_core.classes import SCENE_CLASSES
+from getam_core.data import of_split
 from getam_core.data.tensors import to_uint8
 from getam_core.data.training_set import TrainingSet
 from getam_core.report import colour_labels

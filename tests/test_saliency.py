@@ -11,6 +11,7 @@ from torch import nn
 
 from getam_core.data import Entry
 from getam_core.errors import InputError
+from getam_core.networks.stem import Normalise, Stem
 from getam_core.saliency import (
     SaliencyNetwork,
     SaliencyPlan,
@@ -25,7 +26,6 @@ from getam_core.saliency import (
 )
 from getam_core.saliency.training import _rate
 from getam_core.stores import StoreWriter, open_store
-from getam_core.vit.stem import Normalise, Stem
 from tests.salient import write_pairs
 
 

@@ -6,17 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from getam_core.classes import palette
-from getam_core.data import (
-    SCENE_CLASSES,
-    check_images,
-    draw_scene,
-    read_image,
-    read_voc,
-    write_salient_scenes,
-    write_scenes,
-)
-from getam_core.data.shapes import SALIENT_SHAPES, SCENE_SHAPES, coverage
+from getam_core.classes import SCENE_CLASSES, palette
+from getam_core.data import check_images, read_image, read_voc
+from getam_core.scenes import draw_scene, write_salient_scenes, write_scenes
+from getam_core.scenes.shapes import SALIENT_SHAPES, SCENE_SHAPES, coverage
 
 
 def files_of(root):

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from getam_core.deeplab import build_deeplab
+from getam_core.networks import build_network
 from getam_core.settings import load_settings
-from getam_core.vit import build_network
 from workflow_scripts.retrain_deeplab import network_of
 from workflow_scripts.saliency_network import build_saliency_network
 

@@ -11,9 +11,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from getam_core.errors import InputError
-from getam_core.vit import build_stem
-from getam_core.vit.library import from_hub
-from getam_core.vit.stem import Normalise
+from getam_core.networks import build_stem
+from getam_core.networks.library import from_hub
+from getam_core.networks.stem import Normalise
 from tests.networks import ODD, SMALL, SQUEEZENET, network_of, random_images, vit
 
 

@@ -10,7 +10,7 @@ from torchvision.models import convnext
 from torchvision.models.vision_transformer import EncoderBlock
 
 from getam_core.checkpoint import load_checkpoint
-from getam_core.data import SCENE_CLASSES
+from getam_core.classes import SCENE_CLASSES
 from getam_core.errors import InputError
 from getam_core.training import Batch, Labelling, double_backward_step, write_metrics
 from getam_core.training.objective import needs_own_map_pass

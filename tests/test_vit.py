@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from getam_core.errors import InputError
-from getam_core.vit import FusionDecoder, build_vit
-from getam_core.vit.dpt import Reassemble, default_taps, resize, token_scales
+from getam_core.networks import FusionDecoder, build_vit
+from getam_core.networks.dpt import Reassemble, default_taps, resize, token_scales
 from tests.networks import NETWORKS, SMALL, network_of, random_images, vit
 
 

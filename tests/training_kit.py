@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from torch.utils.data import get_worker_info
 
-from getam_core.data import SCENE_CLASSES, of_split, read_voc, write_scenes
+from getam_core.classes import SCENE_CLASSES
+from getam_core.data import of_split, read_voc
 from getam_core.data.training_set import TrainingSet
 from getam_core.errors import Interrupted
+from getam_core.scenes import write_scenes
 from getam_core.stores import StoreWriter
 from getam_core.training import Labelling, Plan, States, Trainer, class_map
 from tests.networks import tiny_network

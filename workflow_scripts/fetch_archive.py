@@ -2,8 +2,8 @@
 
 import argparse
 
-from getam_core.archives import ARCHIVES
-from getam_core.data.download import download
+from getam_core.downloads import download
+from getam_core.downloads.archives import ARCHIVES
 from workflow_scripts import command
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from getam_core.data.scenes import write_salient_scenes
+from getam_core.scenes import write_salient_scenes
 from workflow_scripts import command
 
 

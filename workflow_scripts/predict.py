@@ -4,7 +4,7 @@ import argparse
 import json
 
 from getam_core.data import of_split, read_index
-from getam_core.evaluation.predict import predict_split
+from getam_core.inference.predictions import predict_split
 from getam_core.stores import StoreWriter
 from getam_core.training import load_network, read_classes
 from workflow_scripts import command

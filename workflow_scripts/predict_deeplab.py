@@ -4,7 +4,8 @@ import argparse
 from contextlib import nullcontext
 
 from getam_core.data import of_split, read_index
-from getam_core.deeplab import load_deeplab, predict_deeplab
+from getam_core.deeplab import load_deeplab
+from getam_core.inference.deeplab import predict_deeplab
 from getam_core.stores import StoreWriter
 from workflow_scripts import command
 

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from getam_core.archives import DATA_SETS
-from getam_core.data.download import unpack
+from getam_core.downloads import unpack
+from getam_core.downloads.archives import DATA_SETS
 from getam_core.files import write_json
 from workflow_scripts import command
 

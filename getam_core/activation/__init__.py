@@ -3,16 +3,15 @@
 Reading order: `models` (which networks), `tape` (what is captured of a forward pass), `passes`
 (gradients of all classes in few backward passes), `class_rows` (what is made of the [class] row),
 `fusion` (of the blocks), `getam`; then the baselines `attention_gradient`, `grad_cam`, `cam`,
-`ts_cam`, `cnn_cam`. `averaging` puts views of an image together, `export` runs a method over a data
-set. Every method of `METHODS` is `f(model, images, targets, **own) -> (maps, logits)`, with maps
-(M, h, w) of the (image, class) pairs in the order of `targets.nonzero()`.
+`ts_cam`, `cnn_cam`. `averaging` puts views of an image together. Every method of `METHODS` is
+`f(model, images, targets, **own) -> (maps, logits)`, with maps (M, h, w) of the (image, class)
+pairs in the order of `targets.nonzero()`.
 """
 
 from getam_core.activation.attention_gradient import attention_gradient
 from getam_core.activation.averaging import MapMethod, averaged
 from getam_core.activation.cam import cam_add, cam_ignore
 from getam_core.activation.cnn_cam import cnn_cam
-from getam_core.activation.export import export_maps
 from getam_core.activation.fusion import FUSIONS, fuse
 from getam_core.activation.getam import COUPLINGS, couple, getam, getam_blocks, maps_from
 from getam_core.activation.grad_cam import grad_cam
@@ -42,7 +41,6 @@ __all__ = [
     "cam_ignore",
     "cnn_cam",
     "couple",
-    "export_maps",
     "fuse",
     "getam",
     "getam_blocks",

@@ -3,12 +3,11 @@
 Reading order: `index` (what a run knows of an image), `listing` (what a reader finds, and all that
 is wrong with it), `check` (does every image open), `problems` (one message). The readers: `voc`
 with `augmented`, `coco`, `folder` with `class_folders`, `label_file` and `splits`. Then `images`
-(file to array) and `geometry` (crops, sides). Beside them `scenes`, with `shapes` and `textures`: a
-made data set for the demo.
+(file to array) and `geometry` (crops, sides).
 
 `label_maps` (those that a training is given) and, since to import torch takes longer than many
-stages, `tensors` (array to tensor), `cache` (decoded images, kept), `training_set` (samples) and
-`batches` (whole images, for inference) are imported by name.
+stages, `tensors` (array to tensor), `cache` (decoded images, kept) and `training_set` (samples) are
+imported by name.
 """
 
 from getam_core.data.check import check_images
@@ -27,24 +26,14 @@ from getam_core.data.index import (
 )
 from getam_core.data.listing import Listing
 from getam_core.data.problems import raise_problems
-from getam_core.data.scenes import (
-    SCENE_CLASSES,
-    Scene,
-    draw_scene,
-    write_salient_scenes,
-    write_scenes,
-)
 from getam_core.data.voc import list_voc, read_voc, voc_folder
 
 __all__ = [
-    "SCENE_CLASSES",
     "Entry",
     "Listing",
-    "Scene",
     "check_images",
     "class_names",
     "class_targets",
-    "draw_scene",
     "evenly",
     "list_coco",
     "list_folder",
@@ -59,6 +48,4 @@ __all__ = [
     "resize_to_stride",
     "voc_folder",
     "write_index",
-    "write_salient_scenes",
-    "write_scenes",
 ]

@@ -1,13 +1,12 @@
 """Retraining of DeepLabv2 on stored label maps through mmsegmentation (Sun et al. 2021, 5.2.3).
 
 Reading order: `recipe` (the whole of it), `head`, `label_set` (images and labels), `weights` (what
-a backbone may begin with), `training` and `hooks`, `network` (on disk), `inference`; `openmmlab`
+a backbone may begin with), `training` and `hooks`, `network` (on disk); `openmmlab`
 is how mmsegmentation is imported. No mask is opened here: with `supervision: masks` evaluation
 turns them into a store of label maps.
 """
 
 from getam_core.deeplab.head import DeepLabV2Head
-from getam_core.deeplab.inference import class_probabilities, predict_deeplab
 from getam_core.deeplab.label_set import DrawSampler, StoredLabelDataset
 from getam_core.deeplab.network import (
     TrainedDeepLab,
@@ -26,10 +25,8 @@ __all__ = [
     "TrainedDeepLab",
     "build_deeplab",
     "check_origin",
-    "class_probabilities",
     "load_deeplab",
     "load_initial_weights",
-    "predict_deeplab",
     "save_deeplab",
     "train_deeplab",
     "write_rows",

@@ -11,7 +11,7 @@ import timm
 from torch import Tensor, nn
 
 from getam_core.errors import InputError
-from getam_core.vit.library import check_timm_name, from_hub, load_all, read_weights
+from getam_core.networks.library import check_timm_name, from_hub, load_all, read_weights
 
 log = logging.getLogger(__name__)
 

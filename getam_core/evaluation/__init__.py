@@ -4,8 +4,8 @@ Reading order: `masks` (ground truth; with `coco_masks`, which are rendered, and
 `confusion` (the figure: one matrix over the set), `label_maps` and `seeds` (stores against masks),
 `entries` (what miou.json says), `submission` (for VOC's evaluation server).
 
-`inference` and `predict` (the segmentation of one image, of a split) and `ablation` (label settings
-against each other) are imported by name: importing torch takes longer than many stages do.
+`ablation` (label settings against each other) is imported by name: importing torch takes longer
+than many stages do.
 """
 
 from getam_core.average_precision import average_precision, mean_average_precision

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from getam_core.classes import IMAGENET_MEAN, IMAGENET_STD
 from getam_core.errors import InputError
-from getam_core.vit import Stem, build_stem
-from getam_core.vit.dpt import default_taps
-from getam_core.vit.probe import measure
-from getam_core.vit.stem import Normalise, timm_features
+from getam_core.networks import Stem, build_stem
+from getam_core.networks.dpt import default_taps
+from getam_core.networks.probe import measure
+from getam_core.networks.stem import Normalise, timm_features
 
 WINDOW_MODULES = ("swin_transformer", "swin_transformer_v2")  # of timm
 PLAIN_MODULES = ("vision_transformer", "deit")

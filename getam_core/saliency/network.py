@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from getam_core.checkpoint import load_checkpoint
 from getam_core.errors import InputError
-from getam_core.vit import FusionDecoder, Stem
+from getam_core.networks import FusionDecoder, Stem
 
 
 class SaliencyNetwork(nn.Module):

@@ -12,8 +12,8 @@ import torch
 from tqdm import tqdm
 
 from getam_core.data import Entry, raise_problems, read_image, resize
-from getam_core.data.batches import inference_batches
 from getam_core.errors import InputError
+from getam_core.inference.batches import inference_batches
 from getam_core.saliency.network import SaliencyNetwork, predict_saliency
 from getam_core.saliency.pairs import read_grey
 

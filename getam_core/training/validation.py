@@ -8,7 +8,7 @@ from torch import nn
 
 from getam_core.average_precision import mean_average_precision
 from getam_core.data import Entry, class_targets
-from getam_core.data.batches import inference_batches
+from getam_core.inference.batches import inference_batches
 
 
 @torch.no_grad()

@@ -11,8 +11,8 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from getam_core.errors import InputError
-from getam_core.vit.library import check_timm_name, from_hub, one_line, read_weights, unknown
-from getam_core.vit.stem import FINEST, Normalise, Stem
+from getam_core.networks.library import check_timm_name, from_hub, one_line, read_weights, unknown
+from getam_core.networks.stem import FINEST, Normalise, Stem
 
 # What this module sets itself, and what would break the patch grid that maps are read from.
 RESERVED = ("img_size", "in_chans", "num_classes", "dynamic_img_size", "patch_drop_rate")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from getam_core.vit.library import unknown
+from getam_core.networks.library import unknown
 
 READOUTS = ("project", "add", "ignore")
 

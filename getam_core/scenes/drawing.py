@@ -13,9 +13,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from getam_core.classes import SCENE_CLASSES, palette
-from getam_core.data.shapes import SALIENT_SHAPES, SCENE_SHAPES, Shape, coverage
-from getam_core.data.textures import SALIENT_PATTERNS, SCENE_PATTERNS, background, paint
 from getam_core.files import atomic_path
+from getam_core.scenes.shapes import SALIENT_SHAPES, SCENE_SHAPES, Shape, coverage
+from getam_core.scenes.textures import SALIENT_PATTERNS, SCENE_PATTERNS, background, paint
 
 SIDE = (0.34, 0.55)  # of an object, as a share of the image's
 HUE_SPREAD = 0.05  # of a class: neighbours on the colour circle overlap

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from getam_core.classes import IMAGENET_MEAN, IMAGENET_STD
 from getam_core.errors import InputError
-from getam_core.vit.library import (
+from getam_core.networks.library import (
     check_timm_name,
     from_hub,
     load_all,
@@ -26,7 +26,7 @@ from getam_core.vit.library import (
     read_weights,
     unknown,
 )
-from getam_core.vit.probe import measure
+from getam_core.networks.probe import measure
 
 FINEST = 4  # a decoder gains little from stride 2, which costs as much as all other maps together
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from getam_core.errors import InputError
-from getam_core.vit.library import one_line
+from getam_core.networks.library import one_line
 
 ADVICE = "take a CNN as the stem, for instance resnet50"
 

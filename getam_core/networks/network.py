@@ -12,11 +12,11 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from getam_core.errors import InputError
-from getam_core.vit.backbone import build_vit, normalisation, split_hybrid
-from getam_core.vit.cnn import SegmentationCNN, build_cnn
-from getam_core.vit.dpt import DPT, default_taps, resize, token_scales
-from getam_core.vit.library import unknown
-from getam_core.vit.stem import FINEST, Stem, build_stem, finer_channels
+from getam_core.networks.backbone import build_vit, normalisation, split_hybrid
+from getam_core.networks.cnn import SegmentationCNN, build_cnn
+from getam_core.networks.dpt import DPT, default_taps, resize, token_scales
+from getam_core.networks.library import unknown
+from getam_core.networks.stem import FINEST, Stem, build_stem, finer_channels
 
 HEADS = ("class", "pooled", "ts_cam")
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from getam_core.vit.dpt import FusionDecoder, resize
-from getam_core.vit.stem import Stem, build_stem, finer_channels
+from getam_core.networks.dpt import FusionDecoder, resize
+from getam_core.networks.stem import Stem, build_stem, finer_channels
 
 
 class ConvolutionalClassifier(nn.Module):

@@ -8,7 +8,7 @@ from torch import nn
 from tqdm import tqdm
 
 from getam_core.data import Entry, read_image
-from getam_core.evaluation.inference import label_map, segment_image
+from getam_core.inference.segmentation import label_map, segment_image
 from getam_core.processes import parallel_map
 from getam_core.stores import StoreWriter
 

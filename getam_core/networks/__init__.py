@@ -5,11 +5,16 @@ Reading order: `stem` (CNN feature maps), `backbone` (timm's transformers), `dpt
 reads names and weights, `probe` finds the widths and strides of a CNN's maps.
 """
 
-from getam_core.vit.backbone import build_vit, split_hybrid
-from getam_core.vit.cnn import ConvolutionalClassifier, SegmentationCNN, build_classifier, build_cnn
-from getam_core.vit.dpt import DPT, FusionDecoder
-from getam_core.vit.network import SegmentationTransformer, build_network
-from getam_core.vit.stem import Stem, build_stem
+from getam_core.networks.backbone import build_vit, split_hybrid
+from getam_core.networks.cnn import (
+    ConvolutionalClassifier,
+    SegmentationCNN,
+    build_classifier,
+    build_cnn,
+)
+from getam_core.networks.dpt import DPT, FusionDecoder
+from getam_core.networks.network import SegmentationTransformer, build_network
+from getam_core.networks.stem import Stem, build_stem
 
 __all__ = [
     "DPT",

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from getam_core.activation.averaging import MapMethod, averaged
 from getam_core.data import Entry, class_targets
-from getam_core.data.batches import inference_batches
+from getam_core.inference.batches import inference_batches
 from getam_core.stores import StoreWriter, write_maps
 
 
