@@ -30,3 +30,12 @@ def test_the_benchmarks_begin(repository):
     command = [sys.executable, "-m", "benchmarks", "--help"]
     shown = subprocess.run(command, check=True, cwd=repository, capture_output=True, text=True)
     assert "--rounds" in shown.stdout
+
+
+def test_maps_need_torch_and_timm_alone(repository):
+    code = (
+        "import sys, torch, timm; known = set(sys.modules); import getam_core.activation;"
+        "added = {name.split('.')[0] for name in set(sys.modules) - known};"
+        "assert added == {'getam_core'}, added"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=repository)

@@ -4,8 +4,9 @@ Reading order: `models` (which networks), `tape` (what is captured of a forward 
 (gradients of all classes in few backward passes), `class_rows` (what is made of the [class] row),
 `fusion` (of the blocks), `getam`; then the baselines `attention_gradient`, `grad_cam`, `cam`,
 `ts_cam`, `cnn_cam`. `averaging` puts views of an image together. Every method of `METHODS` is
-`f(model, images, targets, **own) -> (maps, logits)`, with maps (M, h, w) of the (image, class)
-pairs in the order of `targets.nonzero()`.
+`f(model, images, targets, *, check=True, **own) -> (maps, logits)`, with maps (M, h, w) of the
+(image, class) pairs in the order of `targets.nonzero()`; `check=False` does not look at the values
+of the logits, for which it would wait for the device.
 """
 
 from getam_core.activation.attention_gradient import attention_gradient
@@ -15,7 +16,7 @@ from getam_core.activation.cnn_cam import cnn_cam
 from getam_core.activation.fusion import FUSIONS, fuse
 from getam_core.activation.getam import COUPLINGS, couple, getam, getam_blocks, maps_from
 from getam_core.activation.grad_cam import grad_cam
-from getam_core.activation.models import grid_of, unchecked
+from getam_core.activation.models import grid_of
 from getam_core.activation.tape import Tape, record
 from getam_core.activation.ts_cam import ts_cam
 
@@ -49,5 +50,4 @@ __all__ = [
     "maps_from",
     "record",
     "ts_cam",
-    "unchecked",
 ]

@@ -16,6 +16,7 @@ def attention_gradient(
     *,
     blocks: int | Sequence[int] | None = None,
     prefix: int | None = None,
+    check: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Sum `mean_h relu(g * a)` of the [class] row over the blocks.
 
@@ -28,7 +29,7 @@ def attention_gradient(
         arguments = {"blocks": blocks, "retain_graph": False}
         return class_row_maps(tape, logits, wanted, _product, **arguments).sum(1)
 
-    return on_forward(model, images, make, prefix=prefix)
+    return on_forward(model, images, make, prefix=prefix, check=check)
 
 
 def _product(attention_MHN: Tensor, gradient_MHN: Tensor) -> Tensor:

@@ -20,7 +20,9 @@ from getam_core.activation.tape import for_maps
 from getam_core.errors import InputError
 
 
-def cam_ignore(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def cam_ignore(
+    model: nn.Module, images: Tensor, targets: Tensor, *, check: bool = True
+) -> tuple[Tensor, Tensor]:
     """Apply the class head's weights to the last patch tokens: `relu(w_c . x_n)`.
 
     The tokens are those after the final norm; the bias is left out, as in CAM (Zhou et al. 2016).
@@ -31,32 +33,35 @@ def cam_ignore(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tenso
     model : timm `VisionTransformer` or `SegmentationTransformer`, with a linear head.
     images : (B, 3, H, W) Tensor, as the model wants them.
     targets : (B, C) bool Tensor.
+    check : see `getam`.
 
     Returns
     -------
     maps : (M, h, w) Tensor, in the order of `targets.nonzero()`, not normalised.
     logits : (B, C) Tensor, detached.
     """
-    return _cam(model, images, targets, add_class_token=False)
+    return _cam(model, images, targets, add_class_token=False, check=check)
 
 
-def cam_add(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def cam_add(
+    model: nn.Module, images: Tensor, targets: Tensor, *, check: bool = True
+) -> tuple[Tensor, Tensor]:
     """Do the same after adding the [class] token to every patch token: `relu(w_c . (x_n + x_0))`.
 
     Parameters and results are those of `cam_ignore`.
     """
-    return _cam(model, images, targets, add_class_token=True)
+    return _cam(model, images, targets, add_class_token=True, check=check)
 
 
 @torch.no_grad()
 def _cam(
-    model: nn.Module, images: Tensor, targets: Tensor, *, add_class_token: bool
+    model: nn.Module, images: Tensor, targets: Tensor, *, add_class_token: bool, check: bool
 ) -> tuple[Tensor, Tensor]:
     check_images(model, images)
     (norm, head_norm), prefix = part_of(model, "norm", "fc_norm"), prefix_tokens(model)
     weight_CE = _head_weight(transformer_of(model))
     with for_maps(model, images) as anchored, torch.no_grad(), watching(norm) as seen:
-        logits = logits_of(model, anchored)
+        logits = logits_of(model, anchored, check=check)
     image_M, class_M = pairs_of(check_targets(logits, targets), logits.device)
     tokens_BSE = head_norm(seen[0])
     patches_BNE = tokens_BSE[:, prefix:]

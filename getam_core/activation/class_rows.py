@@ -58,6 +58,7 @@ def on_forward(
     make: Callable[[Tape, Tensor], Tensor],
     *,
     prefix: int | None = None,
+    check: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Run the model once and make maps (M, ..., N) of its tape and logits.
 
@@ -73,7 +74,7 @@ def on_forward(
     check_images(model, images)
     with for_maps(model, images) as anchored:
         with record(model, prefix=prefix) as tape:
-            logits = logits_of(model, anchored)
+            logits = logits_of(model, anchored, check=check)
         grid = grid_of(tape.patches(), images.shape[-2:])
         maps = make(tape, logits)
     return maps.unflatten(-1, grid), logits.detach()

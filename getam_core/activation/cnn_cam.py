@@ -6,7 +6,7 @@ The first line of GETAM's Table 1. Shapes: B images, C classes, M (image, class)
 import torch
 from torch import Tensor, nn
 
-from getam_core.activation.models import check_images, checks_logits, logits_of
+from getam_core.activation.models import check_images, logits_of
 from getam_core.activation.passes import check_targets, pairs_of
 from getam_core.activation.tape import for_maps
 from getam_core.errors import InputError
@@ -15,7 +15,9 @@ PARTS = ("forward_features", "forward_head", "get_classifier")  # of every CNN o
 
 
 @torch.no_grad()
-def cnn_cam(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def cnn_cam(
+    model: nn.Module, images: Tensor, targets: Tensor, *, check: bool = True
+) -> tuple[Tensor, Tensor]:
     """Apply the class head's weights to the last feature map: `relu(sum_e w_ce f_e)`.
 
     Parameters
@@ -24,6 +26,7 @@ def cnn_cam(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, 
         last map's mean (ResNet, EfficientNet, RegNet, DenseNet, ...).
     images : (B, 3, H, W) Tensor, as the model wants them.
     targets : (B, C) bool Tensor.
+    check : compare the logits with the mean of the maps too; see `getam`.
 
     Returns
     -------
@@ -39,7 +42,7 @@ def cnn_cam(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, 
     classifier = _classifier(model)
     with for_maps(model, images) as anchored, torch.no_grad():
         features = model.forward_features(anchored)
-        logits = logits_of(model.forward_head, features)
+        logits = logits_of(model.forward_head, features, check=check)
     image_M, class_M = pairs_of(check_targets(logits, targets), logits.device)
     weight_CE, features = classifier.weight.flatten(1).float(), features.float()
     if features.ndim != 4 or features.shape[1] != weight_CE.shape[1]:
@@ -48,7 +51,7 @@ def cnn_cam(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, 
     mean_BC = maps_BChw.mean((2, 3))
     if classifier.bias is not None:
         mean_BC = mean_BC + classifier.bias.float()
-    if checks_logits() and not _agree(mean_BC, logits, maps_BChw):
+    if check and not _agree(mean_BC, logits, maps_BChw):
         raise _refusal(model, "there is more between its last map and its logits")
     return maps_BChw.relu()[image_M, class_M], logits
 

@@ -50,6 +50,7 @@ def getam(
     coupling: str = "per_head",
     fusion: str = "sum",
     prefix: int | None = None,
+    check: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Run `model` on `images` and make the maps of the classes in `targets`.
 
@@ -63,6 +64,7 @@ def getam(
     targets : (B, C) bool Tensor.
     blocks, coupling, fusion : see `maps_from`.
     prefix : number of tokens before the patches, where it cannot be found; see `record`.
+    check : look at the values of the logits, which waits for the device; see `logits_of`.
 
     Returns
     -------
@@ -85,7 +87,7 @@ def getam(
     def make(tape: Tape, logits: Tensor) -> Tensor:
         return _fused(tape, logits, targets, blocks, coupling, fusion, retain_graph=False)
 
-    return on_forward(model, images, make, prefix=prefix)
+    return on_forward(model, images, make, prefix=prefix, check=check)
 
 
 def getam_blocks(
@@ -96,12 +98,13 @@ def getam_blocks(
     blocks: int | Sequence[int] | None = None,
     coupling: str = "per_head",
     prefix: int | None = None,
+    check: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Make the map of every chosen block, with the same few backward passes as `getam`.
 
     Parameters
     ----------
-    model, images, targets, blocks, coupling, prefix
+    model, images, targets, blocks, coupling, prefix, check
         As in `getam`.
 
     Returns
@@ -116,7 +119,7 @@ def getam_blocks(
         wanted = check_targets(logits, targets)
         return class_row_maps(tape, logits, wanted, coupled, blocks=blocks, retain_graph=False)
 
-    return on_forward(model, images, make, prefix=prefix)
+    return on_forward(model, images, make, prefix=prefix, check=check)
 
 
 def maps_from(

@@ -18,7 +18,9 @@ from getam_core.activation.passes import check_targets, class_gradients
 from getam_core.activation.tape import for_maps
 
 
-def grad_cam(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def grad_cam(
+    model: nn.Module, images: Tensor, targets: Tensor, *, check: bool = True
+) -> tuple[Tensor, Tensor]:
     """Weigh the last block's input tokens (after its first norm) by their mean gradient.
 
     `relu(sum_e w_e x_e)`, w the gradient of the class logit averaged over the patches. Where the
@@ -30,6 +32,7 @@ def grad_cam(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor,
     model : timm `VisionTransformer` or `SegmentationTransformer`.
     images : (B, 3, H, W) Tensor, as the model wants them.
     targets : (B, C) bool Tensor.
+    check : see `getam`.
 
     Returns
     -------
@@ -39,7 +42,7 @@ def grad_cam(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor,
     check_images(model, images)
     (blocks,), prefix = part_of(model, "blocks"), prefix_tokens(model)
     with for_maps(model, images) as anchored, watching(blocks[-1].norm1) as seen:
-        logits = logits_of(model, anchored)
+        logits = logits_of(model, anchored, check=check)
         targets = check_targets(logits, targets)
         (tokens,) = seen
         patches_BNE = tokens.detach()[:, prefix:].float()

@@ -6,7 +6,6 @@ Shapes: B images, (H, W) pixels, C classes, T prefix tokens, [class] first.
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -17,8 +16,6 @@ from getam_core.errors import InputError
 # names of parameters in timm, torchvision and transformers
 CLASS_TOKENS = ("cls_token", "class_token", "class_embedding")
 FURTHER_TOKENS = ("dist_token", "distillation_token", "reg_token", "register_tokens")
-
-_checking: ContextVar[bool] = ContextVar("checking", default=True)
 
 
 def transformer_of(model: nn.Module) -> nn.Module:
@@ -82,13 +79,18 @@ def _patch_size(model: nn.Module) -> tuple[int, int]:
     return 1, 1
 
 
-def logits_of(model: nn.Module, images: Tensor) -> Tensor:
+def logits_of(model: nn.Module, images: Tensor, *, check: bool = True) -> Tensor:
     """Run the model; (B, C) logits, also of models that answer with an object that holds them.
+
+    Parameters
+    ----------
+    check : look at the values of the logits, which waits for the device. Training leaves it out:
+        there, logits that are not finite end the run by its loss.
 
     Raises
     ------
     InputError
-        The model refuses the images, or a logit is not finite; see `unchecked`.
+        The model refuses the images, or a logit is not finite.
     """
     try:
         output: Any = model(images)
@@ -98,7 +100,7 @@ def logits_of(model: nn.Module, images: Tensor) -> Tensor:
             f"{type(model).__name__} refuses images of {height} x {width} px: {error}"
         ) from None
     logits = getattr(output, "logits", output)
-    if not checks_logits():
+    if not check:
         return logits
     broken = (~torch.isfinite(logits)).any(1).nonzero()[:, 0].tolist()
     if broken:
@@ -107,24 +109,6 @@ def logits_of(model: nn.Module, images: Tensor) -> Tensor:
             " are normalised as the model wants them"
         )
     return logits
-
-
-@contextmanager
-def unchecked() -> Iterator[None]:
-    """Make maps without a look at the values of the logits.
-
-    For training, which need not wait for the device: logits that are not finite end it by its loss.
-    """
-    token = _checking.set(False)
-    try:
-        yield
-    finally:
-        _checking.reset(token)
-
-
-def checks_logits() -> bool:
-    """Whether the values of logits are looked at, see `unchecked`."""
-    return _checking.get()
 
 
 @contextmanager

@@ -14,7 +14,9 @@ from getam_core.activation.tape import Tape
 from getam_core.errors import InputError
 
 
-def ts_cam(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def ts_cam(
+    model: nn.Module, images: Tensor, targets: Tensor, *, check: bool = True
+) -> tuple[Tensor, Tensor]:
     """Multiply the semantic map of a class by the [class] token's attention.
 
     The attention is the [class] row over the patches, averaged over heads and summed over blocks;
@@ -25,6 +27,7 @@ def ts_cam(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, T
     model : `SegmentationTransformer` with the head "ts_cam".
     images : (B, 3, H, W) Tensor, as the model wants them.
     targets : (B, C) bool Tensor.
+    check : see `getam`.
 
     Returns
     -------
@@ -46,4 +49,4 @@ def ts_cam(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, T
         return semantic_MN * sum(row.mean(1) for row in rows_MHN)
 
     with watching(head) as seen:
-        return on_forward(model, images, make)
+        return on_forward(model, images, make, check=check)

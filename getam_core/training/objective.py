@@ -15,7 +15,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from getam_core.activation import METHODS, maps_from, record, unchecked
+from getam_core.activation import METHODS, maps_from, record
 from getam_core.classes import IGNORE
 from getam_core.labels import label_images
 from getam_core.training.dense_energy import DenseEnergy
@@ -208,9 +208,9 @@ def map_pass(network: nn.Module, batch: Batch, labelling: Labelling) -> Tensor:
     """Make the maps (M, h, w) by a forward pass of their own; instead of float16 in float32."""
     kind = batch.images.device.type
     half = computes_in_float16(batch.images.device)
-    with unchecked(), torch.autocast(kind, enabled=False) if half else nullcontext():
+    with torch.autocast(kind, enabled=False) if half else nullcontext():
         method = METHODS[labelling.method]
-        return method(network, batch.images, batch.targets, **labelling.maps)[0]
+        return method(network, batch.images, batch.targets, check=False, **labelling.maps)[0]
 
 
 def needs_own_map_pass(network: nn.Module) -> bool:
