@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+SHOWN = 20  # problems on the screen
+
 
 class InputError(ValueError):
     """Wrong input: a setting, a file or a data set; the message names it and proposes the fix.
@@ -31,3 +33,25 @@ class Interrupted(Exception):  # noqa: N818  (it is no error: the state is saved
     def __init__(self, message: str = "run the command again", *signals: int) -> None:
         super().__init__(message)
         self.signals = signals
+
+
+def raise_problems(subject: str, problems: Sequence[str]) -> None:
+    """Raise one `InputError` that counts `problems` and shows the first 20, one a line.
+
+    The others are its `rest`, which a command writes to its log.
+
+    Parameters
+    ----------
+    subject : str
+        What was looked at, the beginning of the message ("the data set /data/VOC2012").
+    problems : sequence of str
+        One line each; nothing is raised when there is none.
+    """
+    if not problems:
+        return
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    lines = [f"{subject}: {count}", *(f"  {problem}" for problem in problems[:SHOWN])]
+    rest = [f"  {problem}" for problem in problems[SHOWN:]]
+    if rest:
+        lines.append(f"  ... and {len(rest)} more")
+    raise InputError("\n".join(lines), rest)

@@ -17,8 +17,7 @@ from getam_core.data import (
     list_voc,
 )
 from getam_core.data.listing import id_problems
-from getam_core.data.problems import raise_problems
-from getam_core.errors import InputError
+from getam_core.errors import InputError, raise_problems
 from tests.own_kit import OWN_SPLITS, class_folders, own_folder, picture, write_labels
 from tests.own_kit import append_label as add
 from tests.voc_kit import CLASSES, SPLITS, annotation, write_list

@@ -7,7 +7,7 @@ import pytest
 
 from getam_core.activation import METHODS
 from getam_core.classes import SCENE_CLASSES
-from getam_core.data import of_split, read_voc, write_index
+from getam_core.data import of_split, write_index
 from getam_core.errors import InputError
 from getam_core.evaluation import find_masks, rank_maps, write_mask_index
 from getam_core.networks import ConvolutionalClassifier
@@ -15,6 +15,7 @@ from getam_core.scenes import write_scenes
 from getam_core.settings import CLASSIFIERS, Settings
 from getam_core.training import load_network
 from tests.tiny_workflow import TINY, Workflow
+from tests.voc_kit import entries_of
 from workflow_scripts import compare_maps, evaluate_seed, export_maps, train
 
 SETTINGS = {key: TINY[key] for key in ("device", "data", "model", "train")} | {"maps": {}}
@@ -26,7 +27,7 @@ def folder(tmp_path_factory):
     """Twelve made images, their index and where their masks are."""
     folder = tmp_path_factory.mktemp("maps")
     write_scenes(folder, train=8, val=4, size=32, seed=0)
-    entries = read_voc(folder, {"train": "train", "val": "val"}, SCENE_CLASSES)
+    entries = entries_of(folder, SCENE_CLASSES)
     write_index(folder / "index.csv", entries)
     write_mask_index(folder / "masks.csv", find_masks(folder, of_split(entries, "train")))
     return folder

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from getam_core.classes import SCENE_CLASSES
-from getam_core.data import of_split, read_voc
+from getam_core.data import of_split
 from getam_core.data.training_set import TrainingSet
 from getam_core.errors import InputError
 from getam_core.evaluation import evaluate_label_maps, seed_curve
@@ -23,6 +23,7 @@ from getam_core.stores import (
     verify,
     write_maps,
 )
+from tests.voc_kit import entries_of
 
 
 class Run:
@@ -31,7 +32,7 @@ class Run:
     def __init__(self, folder):
         self.folder, self.classes = folder, SCENE_CLASSES
         write_scenes(folder, train=4, val=1, size=32, seed=0)
-        listed = read_voc(folder, {"train": "train", "val": "val"}, SCENE_CLASSES)
+        listed = entries_of(folder, SCENE_CLASSES)
         self.entries = of_split(listed, "train")
         self.ids = [entry.image_id for entry in self.entries]
         masks = folder / "SegmentationClass"

@@ -15,13 +15,12 @@ from getam_core.data import (
     of_split,
     read_image,
     read_index,
-    read_voc,
     voc_folder,
     write_index,
 )
 from getam_core.data.tensors import to_tensor, to_uint8
 from getam_core.errors import InputError
-from tests.voc_kit import CLASSES, SPLITS, annotation, write_list
+from tests.voc_kit import CLASSES, SPLITS, annotation, entries_of, write_list
 
 VOC_MINI = Path(__file__).parents[2] / "shared" / "data" / "voc_mini"
 needs_voc_mini = pytest.mark.skipif(
@@ -31,7 +30,7 @@ needs_voc_mini = pytest.mark.skipif(
 
 def problems_of(root: Path) -> str:
     with pytest.raises(InputError) as raised:
-        read_voc(root, SPLITS, CLASSES)
+        entries_of(root)
     return str(raised.value)
 
 
@@ -40,7 +39,7 @@ def problems_of(root: Path) -> str:
 
 def test_voc_is_read_in_list_order_with_classes_in_the_run_s_order(voc):
     image = voc / "JPEGImages"
-    assert read_voc(voc, SPLITS, CLASSES) == [
+    assert entries_of(voc) == [
         Entry("a", image / "a.jpg", "train", ("cat", "dog")),
         Entry("bb", image / "bb.jpg", "train", ("dog",)),
         Entry("ccc", image / "ccc.jpg", "val", ("cat",)),
@@ -61,13 +60,13 @@ def test_a_root_that_is_no_data_set_is_named(tmp_path, root):
 
 def test_lists_of_the_augmented_set_with_paths_are_understood(voc):
     write_list(voc, "train", "/JPEGImages/a.jpg /SegmentationClassAug/a.png")
-    assert [entry.image_id for entry in read_voc(voc, SPLITS, CLASSES)] == ["a", "ccc"]
+    assert [entry.image_id for entry in entries_of(voc)] == ["a", "ccc"]
 
 
 def test_parts_of_an_object_are_no_objects(voc):
     xml = annotation("cat").replace("</object>", "<part><name>head</name></part></object>")
     (voc / "Annotations" / "ccc.xml").write_text(xml)
-    assert read_voc(voc, SPLITS, CLASSES)[2].classes == ("cat",)
+    assert entries_of(voc)[2].classes == ("cat",)
 
 
 def test_every_problem_is_reported_at_once(voc):
@@ -107,7 +106,7 @@ def test_a_flood_of_problems_is_counted_and_cut_at_twenty(voc):
 
 @needs_voc_mini
 def test_the_real_set_is_read_and_every_image_of_a_sample_opens():
-    entries = read_voc(VOC_MINI, SPLITS, VOC_CLASSES)
+    entries = entries_of(VOC_MINI, VOC_CLASSES)
     assert [len(of_split(entries, split)) for split in SPLITS] == [800, 200]
     assert all(entry.classes for entry in entries)
     check_images(entries[::20], workers=2)
@@ -183,7 +182,7 @@ def test_what_cannot_be_decoded_is_named(tmp_path, content):
 
 
 def test_the_check_finds_missing_truncated_and_false_images_at_once(voc):
-    entries = read_voc(voc, SPLITS, CLASSES)
+    entries = entries_of(voc)
     check_images(entries, workers=2)
     entries[0].image.unlink()
     entries[1].image.write_bytes(entries[1].image.read_bytes()[:-200])

@@ -8,12 +8,13 @@ from torch.nn import functional as F
 
 from getam_core.activation import getam, getam_blocks
 from getam_core.classes import SCENE_CLASSES
-from getam_core.data import Entry, of_split, read_voc
+from getam_core.data import Entry, of_split
 from getam_core.inference.maps import export_maps
 from getam_core.networks import build_network
 from getam_core.scenes import write_scenes
 from getam_core.settings import Settings
 from getam_core.stores import StoreWriter, open_store, read_maps
+from tests.voc_kit import entries_of
 from workflow_scripts.export_maps import method_of, predicts
 
 SMALL = {"patch_size": 8, "embed_dim": 16, "depth": 3, "num_heads": 2}
@@ -35,7 +36,7 @@ def network():
 def entries(tmp_path_factory):
     root = tmp_path_factory.mktemp("scenes")
     write_scenes(root, train=7, val=2, size=32, seed=0)
-    return of_split(read_voc(root, {"train": "train", "val": "val"}, SCENE_CLASSES), "train")
+    return of_split(entries_of(root, SCENE_CLASSES), "train")
 
 
 def exported(path, network, entries, method, flip=True, **options):

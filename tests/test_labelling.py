@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from getam_core.classes import SCENE_CLASSES
-from getam_core.data import Entry, of_split, read_voc
+from getam_core.data import Entry, of_split
 from getam_core.errors import InputError
 from getam_core.labels import (
     complete_labels,
@@ -23,6 +23,7 @@ from getam_core.refine import crf_maps, pamr, par
 from getam_core.scenes import write_scenes
 from getam_core.settings.sections import LabelSettings
 from getam_core.stores import StoreWriter, open_store, read_maps, write_maps
+from tests.voc_kit import entries_of
 
 GENERATOR = torch.Generator().manual_seed(0)
 IMAGE = torch.rand(3, 24, 40, generator=GENERATOR)
@@ -167,7 +168,7 @@ def test_a_batch_is_labelled_as_its_images_are(refinement):
 
 def test_two_processes_write_what_one_writes(tmp_path):
     write_scenes(tmp_path, train=9, val=2, size=32, seed=0)
-    entries = of_split(read_voc(tmp_path, {"train": "train", "val": "val"}, SCENE_CLASSES), "train")
+    entries = of_split(entries_of(tmp_path, SCENE_CLASSES), "train")
     rng = np.random.default_rng(0)
     with (
         StoreWriter(tmp_path / "maps.h5", "maps", SCENE_CLASSES, {}) as maps,

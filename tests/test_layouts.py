@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from getam_core.classes import SCENE_CLASSES, VOC_CLASSES
-from getam_core.data import Entry, class_names, of_split, read_voc
+from getam_core.data import Entry, class_names, of_split
 from getam_core.evaluation import check_masks, read_mask
 from getam_core.scenes import write_scenes
 from getam_core.settings import Settings
 from tests.layouts_kit import to_class_folders, to_coco, to_folder, to_voc
-from tests.voc_kit import SPLITS
+from tests.voc_kit import SPLITS, entries_of
 from workflow_scripts.data_set import list_data_set, masks_of_data_set
 
 VOC_MINI = Path(__file__).parents[2] / "shared" / "data" / "voc_mini" / "VOC2012"
@@ -22,14 +22,14 @@ LAYOUTS = ("voc", "coco", "folder", "class folders")
 def made(folder):
     """Scenes, whose classes are not in the alphabet's order and so must be given."""
     write_scenes(folder, train=24, val=6, size=32, seed=0)
-    return folder, read_voc(folder, SPLITS, SCENE_CLASSES), SCENE_CLASSES, SCENE_CLASSES
+    return folder, entries_of(folder, SCENE_CLASSES), SCENE_CLASSES, SCENE_CLASSES
 
 
 def real(_):
     """50 images of voc_mini, every class in training; the folders have no other word of them."""
     if not VOC_MINI.is_dir():
         pytest.skip("the 1,000-image VOC set is not beside the checkout")
-    entries = read_voc(VOC_MINI, SPLITS, VOC_CLASSES)
+    entries = entries_of(VOC_MINI, VOC_CLASSES)
     train, val = of_split(entries, "train"), of_split(entries, "val")
     firsts = {next(e for e in train if name in e.classes) for name in VOC_CLASSES}
     others = [e for e in train if e not in firsts][: 40 - len(firsts)]

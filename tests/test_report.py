@@ -268,7 +268,7 @@ def test_report_of_the_same_run_has_the_same_bytes(tmp_path):
 
 
 def test_report_escapes_names_and_says_when_and_with_what_settings(tmp_path):
-    text = written(tmp_path, captions={"Training": "<script>"})
+    text = written(tmp_path, settings={"train": {"epochs": 3}, "data_root": "<script>"})
     assert "<b></td>" not in text and "&lt;b&gt;" in text and "<script>" not in text
     assert "2025-01-02 03:04 UTC" in text and "epochs: 3" in text
 

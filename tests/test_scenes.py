@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from getam_core.classes import SCENE_CLASSES, palette
-from getam_core.data import check_images, read_image, read_voc
+from getam_core.data import check_images, read_image
 from getam_core.scenes import draw_scene, write_salient_scenes, write_scenes
 from getam_core.scenes.shapes import SALIENT_SHAPES, SCENE_SHAPES, coverage
+from tests.voc_kit import entries_of
 
 
 def files_of(root):
@@ -72,7 +73,7 @@ def test_a_ring_has_a_hole():
 
 def test_the_written_set_is_read_back_as_it_was_drawn(tmp_path):
     write_scenes(tmp_path, train=30, val=2, size=64, seed=5)
-    entries = read_voc(tmp_path, {"train": "train", "val": "val"}, SCENE_CLASSES)
+    entries = entries_of(tmp_path, SCENE_CLASSES)
     check_images(entries)
     assert len(entries) == 32
     for entry in entries[:5]:

@@ -9,7 +9,6 @@ import torch
 
 from getam_core.data import (
     of_split,
-    read_voc,
 )
 from getam_core.data.loader import image_loader
 from getam_core.data.training_set import TrainingSet
@@ -17,11 +16,11 @@ from getam_core.errors import InputError
 from getam_core.stores import StoreWriter
 from getam_core.training import Processes
 from getam_core.training.batches import Order, load_parts
-from tests.voc_kit import CLASSES, SPLITS
+from tests.voc_kit import CLASSES, entries_of
 
 
 def training_set(voc: Path, **options) -> TrainingSet:
-    entries = of_split(read_voc(voc, SPLITS, CLASSES), "train")
+    entries = of_split(entries_of(voc), "train")
     arguments = {"size": 16, "scale_range": (12, 40), "seed": 3} | options
     return TrainingSet(entries, CLASSES, **arguments)
 

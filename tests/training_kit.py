@@ -10,13 +10,14 @@ import torch
 from torch.utils.data import get_worker_info
 
 from getam_core.classes import SCENE_CLASSES
-from getam_core.data import of_split, read_voc
+from getam_core.data import of_split
 from getam_core.data.training_set import TrainingSet
 from getam_core.errors import Interrupted
 from getam_core.scenes import write_scenes
 from getam_core.stores import StoreWriter
 from getam_core.training import Labelling, Plan, States, Trainer, class_map
 from tests.networks import tiny_network
+from tests.voc_kit import entries_of
 
 CPU = torch.device("cpu")
 STOPPED = 77  # exit code of `end_of`
@@ -27,7 +28,7 @@ WEIGHTS = dict.fromkeys(LOSSES, 1.0) | {"dense_energy": 0.0}
 def make_scenes(root):
     """Forty images to train on, twelve to validate, and saliency; returns (root, entries)."""
     write_scenes(root, train=40, val=12, size=32, seed=0)
-    entries = read_voc(root, {"train": "train", "val": "val"}, SCENE_CLASSES)
+    entries = entries_of(root, SCENE_CLASSES)
     with StoreWriter(root / "saliency.h5", "saliency", SCENE_CLASSES, {}) as writer:
         for entry in of_split(entries, "train"):
             writer.write(entry.image_id, np.tile(np.uint8([30, 200]).repeat(16), (32, 1)))

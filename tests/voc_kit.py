@@ -1,9 +1,12 @@
 """A little data set in the layout of the PASCAL VOC kit."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from getam_core.data import Entry, list_voc
 
 CLASSES = ("cat", "dog")
 SPLITS = {"train": "train", "val": "val"}
@@ -23,3 +26,8 @@ def add_image(root: Path, image_id: str, *names: str, size=(24, 32)) -> None:
 def write_list(root: Path, name: str, *ids: str) -> None:
     text = "".join(f"{image_id}\n" for image_id in ids)
     (root / "ImageSets" / "Segmentation" / f"{name}.txt").write_text(text)
+
+
+def entries_of(root: Path, classes: Sequence[str] = CLASSES) -> list[Entry]:
+    """List the splits train and val of a data set, and check it but for opening its images."""
+    return list_voc(root, SPLITS, classes).checked(classes)

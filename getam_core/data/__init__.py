@@ -25,8 +25,7 @@ from getam_core.data.index import (
     write_index,
 )
 from getam_core.data.listing import Listing
-from getam_core.data.problems import raise_problems
-from getam_core.data.voc import list_voc, read_voc, voc_folder
+from getam_core.data.voc import list_voc, voc_folder
 
 __all__ = [
     "Entry",
@@ -39,11 +38,9 @@ __all__ = [
     "list_folder",
     "list_voc",
     "of_split",
-    "raise_problems",
     "random_crop",
     "read_image",
     "read_index",
-    "read_voc",
     "resize",
     "resize_to_stride",
     "voc_folder",

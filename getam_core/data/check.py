@@ -10,8 +10,7 @@ from tqdm import tqdm
 
 from getam_core.data.images import read_image
 from getam_core.data.index import Entry
-from getam_core.data.problems import raise_problems
-from getam_core.errors import InputError
+from getam_core.errors import InputError, raise_problems
 
 BITS_OF_PNG = 24  # where the header of a PNG says how many bits a channel has
 BITS_OF_TIFF = 258

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from getam_core.data.index import Entry
-from getam_core.data.problems import raise_problems
-from getam_core.errors import InputError
+from getam_core.errors import InputError, raise_problems
 from getam_core.stores import Store, open_store
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from getam_core.classes import MOST_CLASSES, unusable_names
 from getam_core.data.check import image_problems
 from getam_core.data.index import Entry, class_names
-from getam_core.data.problems import raise_problems
+from getam_core.errors import raise_problems
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,8 @@ from getam_core.data.geometry import random_crop
 from getam_core.data.images import read_image
 from getam_core.data.index import Entry, class_targets
 from getam_core.data.label_maps import open_label_maps, read_labels
-from getam_core.data.problems import raise_problems
 from getam_core.data.tensors import to_tensor
-from getam_core.errors import InputError
+from getam_core.errors import InputError, raise_problems
 from getam_core.stores import Store, open_store
 
 Pair = tuple[np.ndarray, np.ndarray | None]

@@ -42,11 +42,6 @@ def voc_folder(root: Path | str) -> Path:
     raise InputError(f"data_root {root}: {reason}; give the folder that holds JPEGImages")
 
 
-def read_voc(root: Path | str, splits: Mapping[str, str], classes: Sequence[str]) -> list[Entry]:
-    """Return the entries of `list_voc`; `InputError` with everything that is wrong with them."""
-    return list_voc(root, splits, classes).checked(classes, splits=list(splits))
-
-
 def list_voc(
     root: Path | str,
     splits: Mapping[str, str],

@@ -14,9 +14,8 @@ from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
-from getam_core.data.problems import raise_problems
 from getam_core.downloads.archives import Archive
-from getam_core.errors import InputError
+from getam_core.errors import InputError, raise_problems
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,8 @@ from tqdm import tqdm
 from getam_core.classes import IGNORE
 from getam_core.data.augmented import sbd_masks
 from getam_core.data.index import Entry
-from getam_core.data.problems import raise_problems
 from getam_core.data.voc import voc_folder
-from getam_core.errors import InputError
+from getam_core.errors import InputError, raise_problems
 from getam_core.files import atomic_path
 from getam_core.stores import read_label_png
 

@@ -10,6 +10,8 @@ from getam_core.data import Entry, class_targets
 from getam_core.inference.batches import inference_batches
 from getam_core.stores import StoreWriter, write_maps
 
+BATCH_SIZE = 8  # images
+
 
 def export_maps(
     method: MapMethod,
@@ -23,7 +25,6 @@ def export_maps(
     flip: bool,
     device: torch.device,
     predicted: bool = False,
-    batch_size: int = 8,
 ) -> None:
     """Compute the maps of every image's own classes and write them at patch resolution.
 
@@ -42,7 +43,7 @@ def export_maps(
     network = network.to(device).eval()
     method = averaged(method, scales=scales, flip=flip, stride=network.stride)
     batches = inference_batches(
-        entries, long_side=size, stride=network.stride, batch_size=batch_size, title="maps"
+        entries, long_side=size, stride=network.stride, batch_size=BATCH_SIZE, title="maps"
     )
     for batch in batches:
         images = batch.images.to(device)

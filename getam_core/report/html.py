@@ -37,7 +37,6 @@ def write_report(
     metrics: Sequence[Mapping[str, Any]],
     settings: Mapping[str, Any],
     *,
-    captions: Mapping[str, str] | None = None,
     written: datetime | None = None,
 ) -> None:
     """Write the report of a run.
@@ -56,17 +55,14 @@ def write_report(
         Rows of train/metrics.csv; may be empty.
     settings : mapping
         The run's settings, of plain builtins.
-    captions : mapping of str to str, optional
-        A sentence under the title of a figure's section.
     written : datetime, optional
         The time in the head; now when left out.
     """
     written = written or datetime.now(UTC)
-    captions = captions or {}
     entries = miou.get("entries", [])
     sections = {"Numbers": _numbers(entries)} if entries else {}
     for title, figure in figures.items():
-        sections[title] = _paragraph(captions.get(title, "")) + _figure(title, figure)
+        sections[title] = _figure(title, figure)
     sections["Settings"] = _settings(settings)
     page = _page(run, _head(run, miou, metrics, written) + _cards(entries, metrics), sections)
     with atomic_path(out) as temporary:

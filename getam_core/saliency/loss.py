@@ -4,13 +4,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def structure_loss(
-    logits: Tensor, target: Tensor, valid: Tensor, *, window: int | None = None
-) -> Tensor:
+def structure_loss(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     """Sum of weighted BCE and weighted IoU loss (F3Net; Wei et al. 2020, Eq. 3 to 8).
 
     A pixel counts 1 + 5 |mean of the target around it - target|: most at the object's edge, so
-    that large flat areas do not drown it.
+    that large flat areas do not drown it. "Around" is a square whose side is a twelfth of H,
+    rounded to an odd number: 31 at the 352 px of the paper.
 
     Parameters
     ----------
@@ -19,17 +18,13 @@ def structure_loss(
         0 or 1.
     valid : (B, H, W) bool Tensor
         Pixels that count; the padding of small images does not.
-    window : int, optional
-        Odd side of the surroundings in pixels. By default a twelfth of H, rounded to an odd
-        number: 31 at the 352 px of the paper.
 
     Returns
     -------
     scalar Tensor
         Mean over the images.
     """
-    side = window or 2 * (logits.shape[-2] // 24) + 3
-    around = _mean_around(target[:, None], side)[:, 0]
+    around = _mean_around(target[:, None], 2 * (logits.shape[-2] // 24) + 3)[:, 0]
     weight = (1 + 5 * (around - target).abs()) * valid
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     probability = logits.sigmoid()

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from getam_core.data import raise_problems, random_crop, read_image
+from getam_core.data import random_crop, read_image
 from getam_core.data.images import SUFFIXES
 from getam_core.data.tensors import to_tensor
-from getam_core.errors import InputError
+from getam_core.errors import InputError, raise_problems
 
 LAYOUTS = (("images", "masks"), ("DUTS-TR-Image", "DUTS-TR-Mask"))
 

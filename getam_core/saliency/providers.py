@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from getam_core.data import Entry, raise_problems, read_image, resize
-from getam_core.errors import InputError
+from getam_core.data import Entry, read_image, resize
+from getam_core.errors import InputError, raise_problems
 from getam_core.inference.batches import inference_batches
 from getam_core.saliency.network import SaliencyNetwork, predict_saliency
 from getam_core.saliency.pairs import read_grey
+
+BATCH_SIZE = 8  # neighbours of one shape share a forward pass
 
 
 class Writer(Protocol):
@@ -35,7 +37,6 @@ def network_saliency(
     *,
     size: int,
     device: torch.device | str = "cpu",
-    batch_size: int = 8,
 ) -> None:
     """Write the network's saliency of every image, at the image's own size.
 
@@ -49,12 +50,10 @@ def network_saliency(
     size : int
         Long side in pixels at which the network sees the images.
     device : torch.device or str
-    batch_size : int
-        Neighbours of one shape share a forward pass.
     """
     network.to(device).eval()
     batches = inference_batches(
-        entries, long_side=size, stride=network.stride, batch_size=batch_size, title="saliency"
+        entries, long_side=size, stride=network.stride, batch_size=BATCH_SIZE, title="saliency"
     )
     for batch in batches:
         saliency = predict_saliency(network, batch.images).numpy()

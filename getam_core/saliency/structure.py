@@ -8,8 +8,8 @@ import numpy as np
 EPSILON = float(np.finfo(np.float64).eps)
 
 
-def structure_measure(saliency: np.ndarray, mask: np.ndarray, alpha: float = 0.5) -> float:
-    """Return `alpha` S_object + (1 - `alpha`) S_region, at least 0 and at most 1.
+def structure_measure(saliency: np.ndarray, mask: np.ndarray) -> float:
+    """Return 0.5 S_object + 0.5 S_region, at least 0 and at most 1.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def structure_measure(saliency: np.ndarray, mask: np.ndarray, alpha: float = 0.5
     if share in (0, 1):
         return float(saliency.mean() if share else 1 - saliency.mean())
     object_score = share * _likeness(saliency[mask]) + (1 - share) * _likeness(1 - saliency[~mask])
-    return max(0.0, alpha * object_score + (1 - alpha) * _region_score(saliency, mask))
+    return max(0.0, 0.5 * object_score + 0.5 * _region_score(saliency, mask))
 
 
 def _likeness(values: np.ndarray) -> float:
