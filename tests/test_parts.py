@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from getam_core.errors import InputError
+from getam_core.file_access import FileAccessError
 from getam_core.stores import StoreWriter, merge_stores, open_store, verify, write_in_parts
 
 CLASSES = ("circle", "square")
@@ -147,7 +148,7 @@ def fill_the_disk(path, images):
         with StoreWriter(path, "labels", CLASSES, {}) as writer:
             for i in range(images):
                 writer.write(f"{i}", rng.integers(0, 255, (64, 64), np.uint8))
-    except (OSError, RuntimeError):  # what h5py makes of it depends on when
+    except FileAccessError:
         os._exit(7)
     os._exit(0)
 

@@ -1,9 +1,9 @@
 """One HDF5 file a stage: saliency, maps, labels, predictions; whole or absent, each image checked.
 
-Reading order: `layout` (what is inside), `writer`, `reader`, `parts` (files that are made in
-parts), `maps` (what a stored map is), `export` (to PNG), `importing` (from PNG), `coco` (to JSON),
-`summary`, `__main__` (all of it from the shell). docs/formats.md describes the files for
-other programs; `python -m getam_core.stores verify FILE` says whether one is whole.
+Reading order: `layout` (what is inside), `hdf5` (locks, damage), `writer`, `reader`, `parts` (files
+that are made in parts), `maps` (what a stored map is), `export` (to PNG), `importing` (from PNG),
+`coco` (to JSON), `summary`, `__main__` (all of it from the shell). docs/formats.md describes the
+files for other programs; `python -m getam_core.stores verify FILE` says whether one is whole.
 """
 
 from getam_core.stores.coco import export_coco

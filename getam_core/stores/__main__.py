@@ -17,9 +17,9 @@ from getam_core.stores.writer import StoreWriter
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return 0, 1 for a store that is not whole, 2 for wrong input."""
     options = _parser().parse_args(arguments)
-    if options.command == "verify":
-        return _verify(options.file)
     try:
+        if options.command == "verify":
+            return _verify(options.file)
         if options.command == "import":
             count = _import(options.folder, options.out, tuple(options.classes))
             print(f"{options.out}: label maps of {count} images")

@@ -111,7 +111,13 @@ def _stands(
     settings: Mapping[str, Any],
     ids: Sequence[str],
 ) -> bool:
-    """Whether this very part was completed by an earlier process."""
+    """Whether this very part was completed by an earlier process.
+
+    Raises
+    ------
+    FileAccessError
+        It stands but cannot be read: it may be whole, and making it again may take hours.
+    """
     if not path.exists() or verify(path):
         return False
     store = open_store(path)

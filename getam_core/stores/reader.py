@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,9 @@ import h5py
 import numpy as np
 
 from getam_core.errors import InputError
+from getam_core.file_access import FileAccessError
+from getam_core.stores.hdf5 import open_hdf5, reading
 from getam_core.stores.layout import CHECKSUM, SCHEMA, checksum
-
-# What h5py raises where HDF5 meets damaged bytes.
-DAMAGE = (OSError, RuntimeError, KeyError, ValueError)
 
 
 class Store:
@@ -37,7 +35,7 @@ class Store:
         self.path = Path(path)
         self._handle: h5py.File | None = None
         self._process: int | None = None
-        with _open_file(self.path) as file, _naming(self.path, "its head"):
+        with open_hdf5(self.path) as file, reading(self.path, "its head"):
             _check_header(self.path, file, kind)
             self.kind: str = file.attrs["kind"].decode()
             self.classes: tuple[str, ...] = tuple(json.loads(file.attrs["classes"]))
@@ -49,8 +47,8 @@ class Store:
 
     def _images(self) -> h5py.Group:
         if self._process != os.getpid():  # first read, or a fork inherited the parent's handle
-            self._handle, self._process = _open_file(self.path), os.getpid()
-        with _naming(self.path, "its list of images"):
+            self._handle, self._process = open_hdf5(self.path), os.getpid()
+        with reading(self.path, "its list of images"):
             return self._handle["images"]
 
     def __len__(self) -> int:
@@ -65,7 +63,7 @@ class Store:
     def ids(self) -> list[str]:
         """Return the image_ids, sorted."""
         images = self._images()
-        with _naming(self.path, "its list of images"):
+        with reading(self.path, "its list of images"):
             return sorted(images)
 
     def __getitem__(self, image_id: str) -> np.ndarray:
@@ -80,11 +78,13 @@ class Store:
 
         Raises
         ------
+        FileAccessError
+            The operating system refuses to read it.
         InputError
             The image is not in the file, or its bytes are not those that were written.
         """
         images = self._images()
-        with _naming(self.path, f"image {image_id!r}"):
+        with reading(self.path, f"image {image_id!r}"):
             if image_id not in images:
                 raise InputError(f"{self.path}: holds no image {image_id!r}; make the file again")
             dataset = images[image_id]
@@ -111,17 +111,27 @@ def open_store(path: Path | str, kind: str | None = None) -> Store:
 
     Raises
     ------
+    FileAccessError
+        The file is missing, or the operating system refuses it; it may be whole.
     InputError
-        The file is missing, truncated, not HDF5, unfinished, of another schema or another kind.
+        The file is truncated, not HDF5, unfinished, of another schema or another kind.
     """
     return Store(path, kind)
 
 
 def verify(path: Path | str) -> list[str]:
-    """Read a whole store; return every problem as a line, none for a whole file."""
+    """Read a whole store; return every problem as a line, none for a whole file.
+
+    Raises
+    ------
+    FileAccessError
+        The file could not be read to its end, so that nothing is known of it.
+    """
     try:
         store = open_store(path)
         ids = store.ids()
+    except FileAccessError:
+        raise
     except InputError as error:
         return [str(error)]
     problems = []
@@ -130,34 +140,12 @@ def verify(path: Path | str) -> list[str]:
     for image_id in ids:
         try:
             store.read(image_id)
+        except FileAccessError:
+            raise
         except InputError as error:
             problems.append(str(error))
     store.close()
     return problems
-
-
-@contextmanager
-def _naming(path: Path, part: str) -> Iterator[None]:
-    """Turn what damaged bytes raise into an `InputError` that says which part they are in."""
-    try:
-        yield
-    except InputError:
-        raise
-    except DAMAGE as error:
-        reason = f"{path}: {part} is damaged ({error}); delete the file and make it again"
-        raise InputError(reason) from None
-
-
-def _open_file(path: Path) -> h5py.File:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        if path.suffix != ".h5":  # nobody should delete what was named by mistake
-            raise InputError(f"{path}: no store; stores are HDF5 files, named .h5") from None
-        reason = "truncated" if "truncated" in str(error) else f"not a readable HDF5 file ({error})"
-        raise InputError(f"{path}: {reason}; delete it and make it again") from None
 
 
 def _check_header(path: Path, file: h5py.File, kind: str | None) -> None:

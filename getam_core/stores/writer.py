@@ -6,12 +6,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-import h5py
 import numpy as np
 
 import getam_core
 from getam_core.errors import InputError
+from getam_core.file_access import writing
 from getam_core.files import atomic_path
+from getam_core.stores.hdf5 import abandon, create_hdf5
 from getam_core.stores.layout import CHECKSUM, KINDS, SCHEMA, checksum
 
 
@@ -46,9 +47,9 @@ class StoreWriter:
         self._header = {name: np.bytes_(text) for name, text in texts.items()}
 
     def __enter__(self) -> Self:
-        with ExitStack() as stack:
+        with writing(self.path), ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(self.path))
-            file = stack.enter_context(h5py.File(temporary, "w", libver="latest"))
+            file = stack.enter_context(create_hdf5(temporary))
             file.attrs.update(self._header | {"schema": SCHEMA})
             self._images = file.create_group("images")
             stack.push(self._complete)
@@ -56,14 +57,18 @@ class StoreWriter:
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        self._stack.__exit__(*exception)
+        with writing(self.path):
+            self._stack.__exit__(*exception)
 
     def _complete(self, exception_type: type | None, *_: Any) -> None:
         """Put the seal on: without it the file counts as unfinished, whatever its name."""
-        if exception_type is None:
-            attributes = self._images.file.attrs
-            attributes["count"] = len(self._images)
-            attributes["complete"] = True
+        file = self._images.file
+        with ExitStack() as failing:
+            failing.callback(abandon, file)
+            if exception_type is None:
+                file.attrs.update({"count": len(self._images), "complete": True})
+                file.flush()  # here, where what the disk refuses can still be said in a line
+                failing.pop_all()
 
     def write(self, image_id: str, array: np.ndarray, **attributes: Any) -> None:
         """Add one image's array.
@@ -76,15 +81,27 @@ class StoreWriter:
             Of the kind's data type and number of axes.
         **attributes
             Numbers or numeric arrays stored, and checked, with the image.
+
+        Raises
+        ------
+        FileAccessError
+            The disk is full, or the operating system refuses otherwise.
+        InputError
+            The image_id is not unique, or has a "/".
         """
         array = np.ascontiguousarray(array)
         dtype, axes = KINDS[self.kind]
         assert (array.dtype, array.ndim) == (dtype, axes), (array.dtype, array.shape, self.kind)
         if "/" in image_id or image_id in self._images:
             raise InputError(f"{self.path}: image_id {image_id!r} must be unique and without '/'")
+        with writing(self.path):
+            self._write(image_id, array, attributes)
+
+    def _write(self, image_id: str, array: np.ndarray, attributes: Mapping[str, Any]) -> None:
         values = {name: np.asarray(value) for name, value in attributes.items()}
         # Maps are too small to be worth a filter, and HDF5 cannot chunk an empty array.
-        packed = dtype == "uint8" and array.size > 0
+        packed = array.dtype == "uint8" and array.size > 0
         filters = {"chunks": array.shape, "compression": "gzip", "compression_opts": 1}
         dataset = self._images.create_dataset(image_id, data=array, **(filters if packed else {}))
         dataset.attrs.update(values | {CHECKSUM: np.uint32(checksum(array, values))})
+        dataset.flush()  # else h5py prints, and forgets, what the disk refuses

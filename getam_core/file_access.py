@@ -1,0 +1,92 @@
+"""What the operating system refuses is no damage: the file may be whole, and is not to be deleted.
+
+A disk that is full or gone, a lock, a permission: each gets one line with the cause and what to do.
+"""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from getam_core.errors import InputError
+
+_GONE = "is the disk mounted, and its server up? Run the command again once it is"
+_PERMISSION = "ask the owner of the file or folder for permission"
+_NAME = "give the path of a file"
+
+# Codes that say nothing of the file's bytes. EINVAL is none of them: a damaged offset raises it.
+ADVICE = {
+    errno.EACCES: _PERMISSION,
+    errno.EPERM: _PERMISSION,
+    errno.EROFS: "the disk is read-only; choose another folder",
+    errno.ENOSPC: "make room on the disk, then run the command again",
+    errno.EDQUOT: "make room within your quota, then run the command again",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "the machine has too many open files; end other programs",
+    errno.ENOMEM: "free some memory, then run the command again",
+    errno.EAGAIN: "another process holds its lock; wait until it ends, then run the command again",
+    errno.ENOLCK: "the disk offers no locks; set HDF5_USE_FILE_LOCKING=FALSE",
+    errno.EBUSY: "another program uses it; run the command again once it has ended",
+    errno.EIO: "the disk or its connection fails; check it, then run the command again",
+    errno.EISDIR: _NAME,
+    errno.ENOTDIR: _NAME,
+    errno.ENAMETOOLONG: _NAME,
+    errno.ELOOP: "its links lead in a circle; mend them",
+    **dict.fromkeys(
+        (
+            errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ESHUTDOWN,
+            errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.EREMOTEIO,
+        ),
+        _GONE,
+    ),
+}  # fmt: skip
+
+
+class FileAccessError(InputError):
+    """A file cannot be read or written here and now; nothing is said against its content."""
+
+
+def error_code(error: BaseException) -> int | None:
+    """Return the `errno` of an exception, None where it has none.
+
+    h5py raises `KeyError` and `RuntimeError` too, with the code in their text alone.
+    """
+    code = getattr(error, "errno", None)
+    if code is None and (found := re.search(r"\berrno = (\d+)", str(error))):
+        code = int(found[1])
+    return code
+
+
+def refusal(path: Path | str, error: BaseException, what: str) -> FileAccessError | None:
+    """Return the line for an error of the operating system, None for one of the file's content.
+
+    Parameters
+    ----------
+    path : Path
+    error : exception
+    what : str
+        What was not possible: "could not be read".
+    """
+    code = error_code(error)
+    if code == errno.ENOENT:
+        lost = "" if Path(path).parent.is_dir() else f", nor its folder; {_GONE}"
+        return FileAccessError(f"{path}: no such file{lost}")
+    if code in ADVICE:
+        return FileAccessError(f"{path}: {what} ({os.strerror(code)}); {ADVICE[code]}")
+    return None
+
+
+@contextmanager
+def writing(path: Path | str) -> Iterator[None]:
+    """Turn what the operating system refuses while `path` is written into a `FileAccessError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, RuntimeError, KeyError) as error:
+        if refused := refusal(path, error, "could not be written"):
+            raise refused from None
+        raise
