@@ -14,7 +14,7 @@ from getam_core.errors import InputError
 
 _GONE = "is the disk mounted, and its server up? Run the command again once it is"
 _PERMISSION = "ask the owner of the file or folder for permission"
-_NAME = "give the path of a file"
+_NAME = "is this the path of a file?"
 
 # Codes that say nothing of the file's bytes. EINVAL is none of them: a damaged offset raises it.
 ADVICE = {
@@ -31,6 +31,7 @@ ADVICE = {
     errno.ENOLCK: "the disk offers no locks; set HDF5_USE_FILE_LOCKING=FALSE",
     errno.EBUSY: "another program uses it; run the command again once it has ended",
     errno.EIO: "the disk or its connection fails; check it, then run the command again",
+    errno.EEXIST: "a file is where a folder should be; name another folder",
     errno.EISDIR: _NAME,
     errno.ENOTDIR: _NAME,
     errno.ENAMETOOLONG: _NAME,
@@ -80,13 +81,26 @@ def refusal(path: Path | str, error: BaseException, what: str) -> FileAccessErro
 
 
 @contextmanager
+def reading_file(path: Path | str) -> Iterator[None]:
+    """Turn what the operating system refuses while `path` is read into a `FileAccessError`."""
+    with _access(path, "could not be read"):
+        yield
+
+
+@contextmanager
 def writing(path: Path | str) -> Iterator[None]:
     """Turn what the operating system refuses while `path` is written into a `FileAccessError`."""
+    with _access(path, "could not be written"):
+        yield
+
+
+@contextmanager
+def _access(path: Path | str, what: str) -> Iterator[None]:
     try:
         yield
     except InputError:
         raise
     except (OSError, RuntimeError, KeyError) as error:
-        if refused := refusal(path, error, "could not be written"):
+        if refused := refusal(path, error, what):
             raise refused from None
         raise

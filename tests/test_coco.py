@@ -161,7 +161,7 @@ def test_the_layout_brings_its_eighty_classes_and_lists():
         ),
         (
             lambda r: change(r, "images", lambda i: [i[0] | {"file_name": "../x.jpg"}, *i[1:]]),
-            "instances_val2014.json: file_name ../x.jpg: no plain name",
+            "instances_val2014.json: file_name ../x.jpg: leads elsewhere",
         ),
         (
             lambda r: (r / "val2014" / "COCO_val2014_000000000507.jpg").unlink(),

@@ -6,7 +6,6 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from pycocotools.coco import COCO
 
 from getam_core.classes import palette
 from getam_core.stores import StoreWriter, open_store, write_maps
@@ -52,24 +51,6 @@ def test_summary_command_counts_images_and_pixels_by_class(labels, capsys):
         ("star", "1", "12.50"),
         ("unknown", "1", "12.50"),
     ]
-
-
-def test_export_to_json_gives_regions_that_pycocotools_decodes_to_the_same(labels, tmp_path):
-    with StoreWriter(labels, "labels", CLASSES, {}) as writer:
-        writer.write("a", LABELS)
-        writer.write("b", np.zeros((5, 2), np.uint8))
-        writer.write("c", np.where(LABELS == 0, 255, LABELS).astype(np.uint8))
-    assert main(["export", str(labels), str(tmp_path / "regions.json")]) == 0
-    coco = COCO(str(tmp_path / "regions.json"))
-    assert {c["id"]: c["name"] for c in coco.cats.values()} == dict(enumerate(CLASSES, start=1))
-    for image in coco.imgs.values():
-        decoded = np.zeros((image["height"], image["width"]), np.uint8)
-        for annotation in coco.imgToAnns[image["id"]]:
-            region = coco.annToMask(annotation).astype(bool)
-            assert annotation["area"] == region.sum() and not decoded[region].any()
-            decoded[region] = annotation["category_id"]
-        written = open_store(labels)[image["file_name"]]
-        np.testing.assert_array_equal(decoded, np.where(written == 255, 0, written))
 
 
 def test_maps_and_saliency_have_no_regions(tmp_path, capsys):

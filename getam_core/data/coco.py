@@ -65,8 +65,9 @@ def list_coco(
     -------
     Listing
         Entries in the order of the file, a name without suffix ("COCO_val2014_000000000042") their
-        image_id. Crowds count as present. Problems are: a missing file or image, JSON of another
-        form, an annotation of an unknown image or category, a category that is not in `classes`.
+        image_id; see `image_id_of`. Crowds count as present. Problems are: a missing file or
+        image, JSON of another form, an annotation of an unknown image or category, a category that
+        is not in `classes`.
 
     Raises
     ------
@@ -106,19 +107,26 @@ def _list_split(
     entries = []
     for image in coco.dataset["images"]:
         file = PurePosixPath(str(image["file_name"]))
-        if file.name != str(file):
-            listing.problems.append(f"instances_{name}.json: file_name {file}: no plain name")
+        if file.is_absolute() or ".." in file.parts or not file.name:
+            listing.problems.append(f"instances_{name}.json: file_name {file}: leads elsewhere")
             continue
         shown = {names[a["category_id"]] for a in coco.imgToAnns.get(image["id"], [])}
         order = sorted(shown) if classes is None else classes
         present = tuple(name for name in order if name in shown)
-        entries.append(Entry(file.stem, images / file.name, split, present))
-        if file.name not in there:
-            listing.absent.add(file.stem)
+        image_id = image_id_of(file)
+        entries.append(Entry(image_id, images / file, split, present))
+        plain = len(file.parts) == 1  # most are, and looking each up takes long on shared disks
+        if file.name not in there if plain else not (images / file).is_file():
+            listing.absent.add(image_id)
             if images.is_dir():
-                path = images.relative_to(listing.folder) / file.name
+                path = images.relative_to(listing.folder) / file
                 listing.problems.append(f"{path}: missing")
     return entries
+
+
+def image_id_of(file_name: PurePosixPath | str) -> str:
+    """Return an image's id, its file's name without suffix; "cat_img_1" of cat/img_1.jpg."""
+    return "_".join(PurePosixPath(file_name).with_suffix("").parts)
 
 
 def load_instances(path: Path) -> COCO:

@@ -12,7 +12,7 @@ from pycocotools.coco import COCO
 from tqdm import tqdm
 
 from getam_core.classes import IGNORE, palette
-from getam_core.data.coco import coco_folder, instances_path, load_instances
+from getam_core.data.coco import coco_folder, image_id_of, instances_path, load_instances
 from getam_core.data.index import Entry
 from getam_core.errors import InputError
 from getam_core.files import atomic_path
@@ -53,7 +53,7 @@ def coco_masks(
         An image is not listed, or its segmentation cannot be drawn.
     """
     coco = load_instances(instances_path(coco_folder(root), name))
-    images = {Path(image["file_name"]).stem: image for image in coco.dataset["images"]}
+    images = {image_id_of(image["file_name"]): image for image in coco.dataset["images"]}
     label = {name: k for k, name in enumerate(classes, start=1)}
     value = {k: label[str(c["name"])] for k, c in coco.cats.items() if str(c["name"]) in label}
     absent = [entry.image_id for entry in entries if entry.image_id not in images]

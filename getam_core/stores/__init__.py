@@ -2,8 +2,9 @@
 
 Reading order: `layout` (what is inside), `hdf5` (locks, damage), `writer`, `reader`, `parts` (files
 that are made in parts), `maps` (what a stored map is), `export` (to PNG), `importing` (from PNG),
-`coco` (to JSON), `summary`, `__main__` (all of it from the shell). docs/formats.md describes the
-files for other programs; `python -m getam_core.stores verify FILE` says whether one is whole.
+`regions`, `coco` and `yolo` (formats with regions), `names` (of their image files), `summary`,
+`__main__` (all of it from the shell). docs/formats.md describes the files for other programs;
+`python -m getam_core.stores verify FILE` says whether one is whole.
 """
 
 from getam_core.stores.coco import export_coco
@@ -15,6 +16,7 @@ from getam_core.stores.parts import merge_stores, write_in_parts
 from getam_core.stores.reader import Store, open_store, verify
 from getam_core.stores.summary import summary
 from getam_core.stores.writer import StoreWriter
+from getam_core.stores.yolo import export_yolo
 
 __all__ = [
     "SCHEMA",
@@ -23,6 +25,7 @@ __all__ = [
     "StoredMaps",
     "export_coco",
     "export_png",
+    "export_yolo",
     "import_png",
     "index_png",
     "label_pngs",

@@ -1,40 +1,39 @@
 """`python -m getam_core.stores verify|summary|export|import`: look into a store, or make one."""
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 
 from getam_core.classes import VOC_CLASSES
 from getam_core.errors import InputError
+from getam_core.file_access import refusal
 from getam_core.stores.coco import export_coco
 from getam_core.stores.export import export_png
 from getam_core.stores.importing import import_png, label_pngs
-from getam_core.stores.reader import open_store, verify
+from getam_core.stores.names import file_names, find_index
+from getam_core.stores.reader import Store, open_store, verify
 from getam_core.stores.summary import summary
 from getam_core.stores.writer import StoreWriter
+from getam_core.stores.yolo import export_yolo
+
+WRONG_INPUT = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return 0, 1 for a store that is not whole, 2 for wrong input."""
     options = _parser().parse_args(arguments)
+    logging.basicConfig(format="%(message)s")
     try:
-        if options.command == "verify":
-            return _verify(options.file)
-        if options.command == "import":
-            count = _import(options.folder, options.out, tuple(options.classes))
-            print(f"{options.out}: label maps of {count} images")
-        elif options.command == "summary":
-            print(summary(open_store(options.file)))
-        elif options.out.suffix == ".json":
-            count = export_coco(open_store(options.file), options.out)
-            print(f"{options.out}: regions of {count} images")
-        else:
-            count = export_png(open_store(options.file), options.out)
-            print(f"{options.out}: {count} PNG files")
+        return COMMANDS[options.command](options)
     except InputError as error:
         print(error, file=sys.stderr)
-        return 2
-    return 0
+    except OSError as error:
+        refused = refusal(error.filename or options.file, error, "could not be used")
+        if refused is None:
+            raise
+        print(refused, file=sys.stderr)
+    return WRONG_INPUT
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -43,15 +42,15 @@ def _parser() -> argparse.ArgumentParser:
     texts = {
         "verify": "read every image and check it against its checksum",
         "summary": "say what the file holds, with a histogram",
-        "export": "write PNG files into a folder, or regions (COCO RLE) into a .json file",
+        "export": "write label maps as PNG files, COCO JSON or YOLO labels, saliency as PNG files",
     }
     for name, text in texts.items():
         command = commands.add_parser(name, help=text)
         command.add_argument("file", type=Path, metavar="FILE")
         if name == "export":
-            command.add_argument("out", type=Path, metavar="FOLDER|FILE.json")
+            _add_export(command)
     command = commands.add_parser("import", help="make labels.h5 of index or grey PNG files")
-    command.add_argument("folder", type=Path, metavar="FOLDER", help="of <image_id>.png")
+    command.add_argument("file", type=Path, metavar="FOLDER", help="of <image_id>.png")
     command.add_argument("out", type=Path, metavar="FILE")
     command.add_argument(
         "--classes",
@@ -63,20 +62,73 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _import(folder: Path, out: Path, classes: tuple[str, ...]) -> int:
-    files = label_pngs(folder)
-    with StoreWriter(out, "labels", classes, {"imported_from": folder.name}) as writer:
-        return import_png(files, writer, len(classes))
+def _add_export(command: argparse.ArgumentParser) -> None:
+    command.add_argument("out", type=Path, metavar="FOLDER|FILE.json")
+    command.add_argument(
+        "--format",
+        choices=("png", "coco", "yolo"),
+        help="png: <image_id>.png into a folder; coco: one JSON file with regions (RLE);"
+        " yolo: polygons into a folder; by default coco for a .json, else png",
+    )
+    command.add_argument(
+        "--index",
+        type=Path,
+        metavar="FILE",
+        help="index.csv with the images' file names, for coco and yolo; by default that of the"
+        " run that FILE is in, and without one the image_ids are the names",
+    )
 
 
-def _verify(path: Path) -> int:
-    problems = verify(path)
+def _verify(options: argparse.Namespace) -> int:
+    problems = verify(options.file)
     for problem in problems:
         print(problem, file=sys.stderr)
     if not problems:
-        print(f"{path}: whole, {len(open_store(path))} images")
+        print(f"{options.file}: whole, {len(open_store(options.file))} images")
     return int(bool(problems))
 
+
+def _summary(options: argparse.Namespace) -> int:
+    print(summary(open_store(options.file)))
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    store, out = open_store(options.file), options.out
+    wanted = options.format or ("coco" if out.suffix == ".json" else "png")
+    if wanted == "coco":
+        print(f"{out}: regions of {export_coco(store, out, _names(store, options.index))} images")
+    elif wanted == "yolo":
+        print(f"{out}: polygons of {export_yolo(store, out, _names(store, options.index))} images")
+    elif options.index is not None:
+        raise InputError("--index: PNG files are named by image_id, whatever the index says")
+    else:
+        print(f"{out}: {export_png(store, out)} PNG files")
+    return 0
+
+
+def _names(store: Store, index: Path | None) -> dict[str, str] | None:
+    """Return the images' file names, and say where they are from."""
+    index = index or find_index(store.path)
+    if index is None:
+        said = "the image_ids are the file names: no index.csv is near, and --index gives none"
+        print(said, file=sys.stderr)
+        return None
+    folder, names = file_names(index, store.ids())
+    print(f"file names of {index}, as paths below {folder}", file=sys.stderr)
+    return names
+
+
+def _import(options: argparse.Namespace) -> int:
+    classes, out = tuple(options.classes), options.out
+    files = label_pngs(options.file)
+    with StoreWriter(out, "labels", classes, {"imported_from": options.file.name}) as writer:
+        count = import_png(files, writer, len(classes))
+    print(f"{out}: label maps of {count} images")
+    return 0
+
+
+COMMANDS = {"verify": _verify, "summary": _summary, "export": _export, "import": _import}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from getam_core.classes import palette
 from getam_core.errors import InputError
+from getam_core.file_access import writing
 from getam_core.files import atomic_path
 from getam_core.stores.reader import Store
 
@@ -20,6 +21,8 @@ def export_png(store: Store, folder: Path | str) -> int:
 
     Raises
     ------
+    FileAccessError
+        A file cannot be written.
     InputError
         The store holds maps, which have no PNG form.
     """
@@ -31,7 +34,8 @@ def export_png(store: Store, folder: Path | str) -> int:
     picture = Image.fromarray if store.kind == "saliency" else index_png
     for image_id in tqdm(store.ids(), desc="export", unit="image"):
         image = picture(store[image_id])
-        with atomic_path(Path(folder) / f"{image_id}.png") as temporary:
+        path = Path(folder) / f"{image_id}.png"
+        with writing(path), atomic_path(path) as temporary:
             image.save(temporary)
     return len(store)
 
