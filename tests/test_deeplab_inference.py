@@ -5,9 +5,6 @@ import numpy as np
 import pytest
 import torch
 from mmengine.structures import PixelData
-from mmseg.evaluation import IoUMetric
-from mmseg.models import SegTTAModel
-from mmseg.structures import SegDataSample
 
 from getam_core.classes import IGNORE
 from getam_core.data import of_split, read_index
@@ -17,6 +14,7 @@ from getam_core.inference.deeplab import aligned, class_probabilities, predict_d
 from getam_core.refine import dense_crf
 from getam_core.stores import StoreWriter, open_store
 from tests.labelled import CLASSES, TINY, scene, write_labelled
+from tests.mmsegmentation import IoUMetric, SegDataSample, SegTTAModel
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 import torchvision
 from mmengine.structures import PixelData
-from mmseg.structures import SegDataSample
 
 from getam_core.deeplab import DeepLabV2Head, build_deeplab, load_deeplab, save_deeplab
 from getam_core.deeplab.openmmlab import MODELS
 from getam_core.deeplab.recipe import network_recipe
 from getam_core.errors import InputError
 from tests.labelled import CLASSES, TINY
+from tests.mmsegmentation import SegDataSample
 
 
 def images(side, count=1):

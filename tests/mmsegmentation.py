@@ -1,0 +1,10 @@
+"""Parts of mmsegmentation that ours are compared with: imported behind the one door to it."""
+
+from getam_core.deeplab import openmmlab  # noqa: F401  (without it mmseg.models cannot be imported)
+
+# isort: split
+from mmseg.evaluation import IoUMetric
+from mmseg.models import SegTTAModel
+from mmseg.structures import SegDataSample
+
+__all__ = ["IoUMetric", "SegDataSample", "SegTTAModel"]
