@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+import platform
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -11,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from getam_core.errors import InputError
+
+WEEK = 7 * 24 * 3600  # seconds
 
 
 @contextmanager
@@ -20,11 +24,13 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     On an exception (Ctrl-C included) the temporary file is removed and whatever stood at `path`
     before stays as it was. The suffix is kept, for writers that choose a format by it. The content
     is on the disk before the name is; what a killed process left goes when the next one writes.
+    The temporary name is `.<stem>.<machine>-<process>.partial<suffix>`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_remains(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    writer = f"{_machine()}-{os.getpid()}"
+    temporary = path.with_name(f".{path.stem}.{writer}.partial{path.suffix}")
     try:
         yield temporary
         with temporary.open("rb") as file:
@@ -35,12 +41,37 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 
 
 def _remove_remains(path: Path) -> None:
-    """Remove what processes of this machine that no longer run left beside `path`."""
-    pattern = re.compile(rf"\.{re.escape(path.stem)}\.(\d+)\.partial{re.escape(path.suffix)}")
+    """Remove what killed processes left beside `path`.
+
+    Whether a process of another machine still runs cannot be seen from here, and the disk may be
+    shared: its file is left alone until nothing was written to it for a week.
+    """
+    pattern = re.compile(rf"\.{re.escape(path.stem)}\.([^.]+)\.partial{re.escape(path.suffix)}")
     for file in _remains(path.parent.absolute()):
         named = pattern.fullmatch(file.name)
-        if named and not _runs(int(named[1])):
+        if named and _abandoned(file, named[1]):
             file.unlink(missing_ok=True)
+
+
+def _abandoned(file: Path, writer: str) -> bool:
+    machine, _, process = writer.rpartition("-")
+    if machine == _machine():
+        return not _runs(int(process))
+    try:
+        return time.time() - file.stat().st_mtime > WEEK
+    except FileNotFoundError:  # its writer has ended well meanwhile
+        return False
+
+
+@cache
+def _machine() -> str:
+    """Name what gives out process numbers: a machine, or a container on it; 8 hexadecimal digits.
+
+    Host names may be longer than a file name has room for.
+    """
+    numbers = Path("/proc/self/ns/pid")  # of Linux
+    namespace = numbers.stat().st_ino if numbers.exists() else 0
+    return hashlib.sha256(f"{platform.node()} {namespace}".encode()).hexdigest()[:8]
 
 
 @cache
