@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from getam_core.control_characters import has_control_characters
+
 BACKGROUND = 0
 IGNORE = 255
 MOST_CLASSES = 253  # with the background they are fewer than 255, which is no class
@@ -34,8 +36,12 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def unusable_names(names: Iterable[str]) -> list[str]:
-    """Return the names that cannot be a class's: of the background, or such as index.csv loses."""
-    return [n for n in names if n == "background" or ";" in n or n != n.strip() or not n]
+    """Return the names that cannot be a class's: of the background, or such as files would lose."""
+    return [
+        n
+        for n in names
+        if n == "background" or ";" in n or n != n.strip() or not n or has_control_characters(n)
+    ]
 
 
 def palette() -> np.ndarray:

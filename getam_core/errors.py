@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from getam_core.control_characters import escaped
+
 SHOWN = 20  # problems on the screen
 
 
@@ -45,13 +47,13 @@ def raise_problems(subject: str, problems: Sequence[str]) -> None:
     subject : str
         What was looked at, the beginning of the message ("the data set /data/VOC2012").
     problems : sequence of str
-        One line each; nothing is raised when there is none.
+        One line each, whatever names they hold; nothing is raised when there is none.
     """
     if not problems:
         return
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    lines = [f"{subject}: {count}", *(f"  {problem}" for problem in problems[:SHOWN])]
-    rest = [f"  {problem}" for problem in problems[SHOWN:]]
+    found = [f"  {escaped(problem)}" for problem in problems]
+    lines, rest = [f"{subject}: {count}", *found[:SHOWN]], found[SHOWN:]
     if rest:
         lines.append(f"  ... and {len(rest)} more")
     raise InputError("\n".join(lines), rest)

@@ -1,11 +1,14 @@
 """Somebody's own pictures: little noise images, in folders, with a labels.csv."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 OWN_SPLITS = {"train": "train", "val": "val"}
+# Class names and ids that mean something to matplotlib, HTML, Markdown, a shell or a file system.
+ODD_NAMES = ("$a$b", "-rf", "<i>&", "_x_", "back\\slash", "pipe|d", "ünï", "x_1^2", "{input}", "7")
 
 
 def picture(path: Path, seed: int = 0, size=(12, 16)) -> Path:
@@ -35,9 +38,10 @@ def own_folder(root: Path, count: int = 10) -> Path:
     return root
 
 
-def class_folders(root: Path, count: int = 5) -> Path:
+def class_folders(root: Path, count: int = 5, names: Sequence[str] = ("cat", "dog")) -> Path:
     """One folder a class, `count` different images in each."""
-    for k, name in enumerate(("cat", "dog")):
+    for k, name in enumerate(names):
         for i in range(count):
-            picture(root / name / f"{name}{i}.png", 10 * k + i)
+            image = f"{name}{i}.png".replace("\\", "")  # which an id may not have
+            picture(root / name / image, 10 * k + i)
     return root

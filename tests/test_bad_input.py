@@ -18,7 +18,7 @@ from getam_core.data import (
 )
 from getam_core.data.listing import id_problems
 from getam_core.errors import InputError, raise_problems
-from tests.own_kit import OWN_SPLITS, class_folders, own_folder, picture, write_labels
+from tests.own_kit import ODD_NAMES, OWN_SPLITS, class_folders, own_folder, picture, write_labels
 from tests.own_kit import append_label as add
 from tests.voc_kit import CLASSES, SPLITS, annotation, write_list
 
@@ -169,6 +169,18 @@ def test_one_s_own_folder(tmp_path, kind):
 FOLDERS = {
     "empty class folder": (lambda r: (r / "bird").mkdir(), "bird/: no image in it (.jpg"),
     "semicolon in a class": (lambda r: picture(r / "a;b" / "x.png"), "not usable as a class name"),
+    "line break in a class": (
+        lambda r: picture(r / "a\nb" / "x.png"),
+        r"class 'a\nb': not usable as a class name",
+    ),
+    "line break in a class without images": (
+        lambda r: (r / "a\nb").mkdir(),
+        r"a\nb/: no image in it",
+    ),
+    "class that is no UTF-8": (
+        lambda r: (r / "cat").rename(os.fsdecode(os.fsencode(r) + b"/b\xe4r")),
+        r"class 'b\udce4r': not usable as a class name",
+    ),
     "split folders that share an image": (
         lambda r: [
             (r / s / k).mkdir(parents=True) or picture(r / s / k / "same.png")
@@ -208,6 +220,16 @@ def test_a_file_name_that_is_no_utf_8(tmp_path):
     good = class_folders(tmp_path) / "cat" / "cat0.png"
     good.rename(os.fsdecode(os.fsencode(good.parent) + b"/b\xe4r.png"))
     assert "id 'b\\udce4r': is no UTF-8; rename the image" in report(tmp_path, None)
+
+
+def test_names_that_only_look_unusual_are_taken(tmp_path):
+    """macOS puts a narrow no-break space before the PM of a screenshot."""
+    class_folders(tmp_path, 5, ODD_NAMES)
+    picture(tmp_path / "7" / "Screenshot 2026-11-26 at 3.04.05\u202fPM.png")
+    classes = {
+        name for entry in list_folder(tmp_path, OWN_SPLITS).checked(None) for name in entry.classes
+    }
+    assert classes == set(ODD_NAMES)
 
 
 def test_a_class_folder_that_the_settings_do_not_name(tmp_path):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import timm
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from safetensors.torch import save_file
 
 from getam_core.classes import SCENE_CLASSES
@@ -68,6 +69,13 @@ def test_maps_stand_under_the_class_that_they_are_of(image):
     np.testing.assert_array_equal(*panels)
     different = explain([image], subject(), classes=["cat", "car"]).axes
     assert (different[0].images[0].get_array() != different[1].images[0].get_array()).any()
+
+
+def test_names_are_no_formulas_and_no_patterns(image):
+    names = ["$a$b", "x_1^2", "<i>", "back\\slash"]
+    figure = explain([image], subject(names), classes=["$A$b", "x_1^2"])
+    FigureCanvasAgg(figure).draw()
+    assert [t.rpartition(",")[0] for t in titles(figure)] == [r"\$a\$b", "x_1^2"]
 
 
 def test_methods_that_cannot_read_the_network_are_left_out(image):

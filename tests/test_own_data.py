@@ -4,6 +4,7 @@ import argparse
 import importlib
 import json
 import shutil
+from html import escape
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from getam_core.settings import load_settings
 from getam_core.stores import open_store
-from tests.own_kit import append_label, class_folders, own_folder, picture
+from tests.own_kit import ODD_NAMES, append_label, class_folders, own_folder, picture
 from tests.tiny_workflow import Workflow
 
 RUN = """
@@ -50,10 +51,11 @@ class Stages:
         module.main(argparse.Namespace(**common, **paths, **others))
 
 
-def test_two_folders_of_pictures_become_labels_and_figures(tmp_path):
+def test_folders_of_pictures_become_labels_figures_and_a_report_whatever_their_names(tmp_path):
     """The classes that are found in the data are those of every file of the run."""
-    pictures = class_folders(tmp_path / "pictures", 6)
-    for k, name in enumerate(("cat", "dog"), start=1):
+    classes = sorted(ODD_NAMES)
+    pictures = class_folders(tmp_path / "pictures", 3, classes)
+    for k, name in enumerate(classes, start=1):
         for image in (pictures / name).iterdir():
             mask = picture(pictures / "masks" / image.name)
             cv2.imwrite(str(mask), np.full((12, 16), k, np.uint8))
@@ -64,7 +66,7 @@ def test_two_folders_of_pictures_become_labels_and_figures(tmp_path):
     state = {"state": "train.pt", "events": "events", "metrics": "metrics.csv"}
     files = index | state | {"out": "checkpoint.pt"}
     stage("train", files=files, saliency=None, labels=None, classifier=None)
-    shard = {"method": "getam", "split": "train", "shard": 0, "shard_size": 20}
+    shard = {"method": "getam", "split": "train", "shard": 0, "shard_size": 30}
     stage("export_maps", files=network | {"state": "parts", "out": "maps.h5"}, **shard)
     made = index | {"maps": "maps.h5", "out": "labels.h5"}
     stage("pseudo_labels", files=made, saliency=None)
@@ -74,7 +76,7 @@ def test_two_folders_of_pictures_become_labels_and_figures(tmp_path):
         stage("check_masks", files=masks, split=split)
         scored = index | {"masks": f"masks_{split}.csv", "labels": store, "out": f"{split}.json"}
         stage("evaluate_labels", files=scored, split=split, method="getam")
-        assert open_store(tmp_path / store).classes == ("cat", "dog")
+        assert open_store(tmp_path / store).classes == tuple(classes)
     state = {"state": "deeplab.pt", "events": "events", "metrics": "retrained.csv"}
     stage("retrain_deeplab", files=made | state | {"labels": "labels.h5", "out": "deeplab"})
     stage("predict_deeplab", files=index | {"checkpoint": "deeplab", "out": "."}, split="val")
@@ -83,12 +85,21 @@ def test_two_folders_of_pictures_become_labels_and_figures(tmp_path):
     entries = [tmp_path / f"{name}.json" for name in ("train", "val", "last")]
     stage("merge_entries", files=index | {"out": "miou.json"}, run="tiny", entries=entries)
     miou = json.loads((tmp_path / "miou.json").read_text())
-    assert miou["classes"] == ["cat", "dog"]
+    assert miou["classes"] == classes
     assert [(e["split"], e["images"]) for e in miou["entries"]] == [
-        ("train", 10),
-        ("val", 2),
-        ("val", 2),
+        ("train", 24),
+        ("val", 6),
+        ("val", 6),
     ]
+    shown = {"maps": [tmp_path / "maps.h5"], "predictions": tmp_path / "predictions.h5"}
+    shown |= {"saliency": None}
+    seen = index | {"labels": "labels.h5"}
+    stage("overview", files=seen | {"out": "overview.png"}, **shown)
+    seen |= {"miou": "miou.json", "metrics": "metrics.csv", "picture": "picture.png"}
+    masks = [tmp_path / f"masks_{split}.csv" for split in ("train", "val")]
+    stage("report", files=seen | {"out": "report.html"}, run="tiny", masks=masks, **shown)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert all(f'<td class="name">{escape(name)}</td>' in page for name in classes)
 
 
 @pytest.fixture

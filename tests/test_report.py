@@ -3,11 +3,14 @@
 import base64
 import io
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from PIL import Image
 
 from getam_core.errors import InputError
@@ -27,7 +30,11 @@ from getam_core.report import (
     training_curves,
     write_report,
 )
+from getam_core.report.names import LONGEST
 from getam_core.report.pictures import BRIGHT
+from tests.own_kit import ODD_NAMES
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 SEED = {
     "split": "train", "what": "seed", "method": "getam", "miou": 50.0, "images": 8,
@@ -143,6 +150,28 @@ def test_hero_has_a_column_for_every_stage_that_has_a_picture():
     assert len(hero(unmasked).axes) == 3
 
 
+def drawn(figure) -> list[str]:
+    """The words of a figure as a reader sees them."""
+    svg = io.BytesIO()
+    with rc_context({"svg.fonttype": "none"}):
+        figure.savefig(svg, format="svg")
+    return [text.text for text in ElementTree.fromstring(svg.getvalue()).iter(f"{SVG}text")]
+
+
+def test_names_are_drawn_as_they_stand():
+    shown = replace(example(dict(enumerate(ODD_NAMES, 1)), pseudo_label=LABEL_MAP), name="$i$d")
+    scores = dict.fromkeys(ODD_NAMES, 50.0)
+    assert {*ODD_NAMES, "$i$d"} <= set(drawn(gallery([shown])))
+    assert set(ODD_NAMES) <= set(drawn(hero([shown])))
+    assert set(ODD_NAMES) <= set(drawn(class_bars([NETWORK | {"per_class": scores}])))
+
+
+def test_a_long_name_is_cut_in_pictures_so_that_bars_have_room():
+    figure = class_bars([NETWORK | {"per_class": {"n" * 250: 50.0}}])
+    assert "n" * (LONGEST - 1) + "…" in drawn(figure)
+    assert figure.axes[0].get_position().width > 0.3
+
+
 def test_hero_without_an_example_says_what_to_give():
     with pytest.raises(InputError, match="at least"):
         hero([])
@@ -188,8 +217,11 @@ def test_class_table_leaves_an_absent_class_empty():
     assert rows == [["background", "70.0", "75.0"], ["cat", "30.0", "35.0"], ["<b>", "", "0.0"]]
 
 
-def test_markdown_escapes_the_column_mark():
+def test_a_cell_of_markdown_is_text_whatever_its_characters():
     assert markdown((["a", "b"], [["1|2", ""]])) == "| a | b |\n| --- | --- |\n| 1\\|2 |  |"
+    cells = ["<i>", "$a$b", "_x_", "x_1", "a\\|b", "two\nlines"]
+    row = markdown((cells, [])).splitlines()[0]
+    assert row == r"| \<i\> | \$a\$b | \_x\_ | x_1 | a\\\|b | two lines |"
 
 
 def test_metrics_are_read_as_text_and_a_missing_file_is_named(tmp_path):
@@ -271,6 +303,14 @@ def test_report_escapes_names_and_says_when_and_with_what_settings(tmp_path):
     text = written(tmp_path, settings={"train": {"epochs": 3}, "data_root": "<script>"})
     assert "<b></td>" not in text and "&lt;b&gt;" in text and "<script>" not in text
     assert "2025-01-02 03:04 UTC" in text and "epochs: 3" in text
+
+
+def test_names_that_are_numbers_are_no_percentages(tmp_path):
+    entry = NETWORK | {"per_class": {"background": 75.0, "7": 35.0, "12": 20.0}}
+    for names in (["background", "7", "12"], ["7", "12"]):
+        per_class = {name: entry["per_class"][name] for name in names}
+        text = written(tmp_path, miou={"entries": [entry | {"per_class": per_class}]}, figures={})
+        assert '<td class="name">7</td>' in text and '"--value:7"' not in text
 
 
 def test_report_of_a_run_without_masks_and_metrics_has_no_numbers(tmp_path):

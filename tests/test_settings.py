@@ -52,6 +52,7 @@ def test_every_run_of_the_repository_is_valid(path):
         ("data: {classes: [cat, cat]}", ["data.classes", "different names"]),
         ("data: {classes: [background]}", ["data.classes", "not usable", "'background'"]),
         ("data: {classes: [' cat']}", ["data.classes", "not usable", "' cat'"]),
+        ('data: {classes: ["a\\nb"]}', ["data.classes", "not usable", r"'a\nb'"]),
         ("data: {layout: folders}", ["data.layout", "'folder'", "'folders'"]),
         ("data: {train: a, val: a}", ["data: train and val are both 'a'"]),
         ("data: {layout: folder, labels: masks}", ["data:", "labels: masks needs classes"]),

@@ -134,7 +134,8 @@ def _log_to(path: Path | None) -> None:
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = "w" if rank() == 0 else "a"
-        handlers.append(logging.FileHandler(path, mode=mode, encoding="utf-8"))
+        kept = {"encoding": "utf-8", "errors": "backslashreplace"}  # paths need not be UTF-8
+        handlers.append(logging.FileHandler(path, mode=mode, **kept))
     level = logging.INFO if rank() == 0 else logging.ERROR
     logging.basicConfig(level=level, format="%(levelname)s: %(message)s", handlers=handlers)
 

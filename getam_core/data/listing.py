@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from getam_core.classes import MOST_CLASSES, unusable_names
+from getam_core.control_characters import escaped, has_control_characters
 from getam_core.data.check import image_problems
 from getam_core.data.index import Entry, class_names
 from getam_core.errors import raise_problems
@@ -76,7 +77,7 @@ class Listing:
             problems += image_problems(there, self.folder, workers)
         doubts = _doubtful_names(self.entries) if classes is None else []
         for warning in [*self.warnings, *doubts]:
-            log.warning("%s: %s", self.folder, warning)
+            log.warning("%s: %s", self.folder, escaped(warning))
         raise_problems(f"the data set {self.folder}", problems)
         return self.entries
 
@@ -103,7 +104,7 @@ def _unsafe(image_id: str) -> str | None:
         return "is no name"
     if "/" in image_id or "\\" in image_id:
         return "has a slash"
-    if not image_id.isprintable():
+    if has_control_characters(image_id):
         surrogates = any(unicodedata.category(character) == "Cs" for character in image_id)
         return "is no UTF-8" if surrogates else "has a control character"
     if image_id.startswith("."):

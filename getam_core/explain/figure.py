@@ -14,6 +14,7 @@ from getam_core.activation import METHODS
 from getam_core.activation.models import check_images, logits_of
 from getam_core.errors import InputError
 from getam_core.explain.subject import Subject
+from getam_core.report.names import plain_text
 from getam_core.report.pictures import METHOD_TITLES, MUTED, overlay
 
 CELL, GAP, ABOVE, BAR = 2.2, 0.08, 0.5, 0.55  # inches
@@ -113,7 +114,7 @@ def _maps(
 
 
 def _short(names: str) -> str:
-    return names.split(",")[0]
+    return plain_text(names.split(",")[0])
 
 
 def _draw(rows: Sequence[tuple[np.ndarray, list[Panel]]]) -> Figure:

@@ -1,9 +1,9 @@
 """What a person looks at: pictures, plots, tables and the report of a run.
 
-Reading order: `examples` (which images are shown, and what a run made of them), `pictures` (arrays
-to RGB panels, the gallery), `hero` (the README's picture), `tables` (entries of miou.json to rows
-of text), `figures` (plots of numbers), `html` (all of it in one file). Stores and masks come in
-from the caller: nothing here opens one.
+Reading order: `examples` (which images are shown, and what a run made of them), `names` (of classes
+and images, as pictures show them), `pictures` (arrays to RGB panels, the gallery), `hero` (the
+README's picture), `tables` (entries of miou.json to rows of text), `figures` (plots of numbers),
+`html` (all of it in one file). Stores and masks come in from the caller: nothing here opens one.
 
 `progress` (for TensorBoard, while a network is trained) is imported by name, since it needs torch.
 """

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from getam_core.errors import InputError
+from getam_core.report.names import plain_text
 from getam_core.report.pictures import INK, METHOD_TITLES, MUTED
 from getam_core.report.tables import entry_name, number
 
@@ -152,7 +153,7 @@ def class_bars(entries: Sequence[Mapping[str, Any]]) -> Figure:
                 axes.text(
                     value + 0.8, place, f"{value:.0f}", va="center", fontsize=6.5, color=MUTED
                 )
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), [plain_text(name) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(0, 100)
     axes.set_xlabel("IoU, %")

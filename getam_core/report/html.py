@@ -20,6 +20,7 @@ from getam_core.report.page_style import CSS
 from getam_core.report.pictures import METHOD_TITLES
 from getam_core.report.tables import WHAT, Table, class_table, entry_table
 
+WORDS = ("Class", "What", "Method", "Split", "Settings")  # columns of names, even of `1` and `2`
 # What each kind of entry is, in one line under its number.
 MEANING = {
     "seed": "maps cut at their best threshold",
@@ -143,7 +144,10 @@ def _settings(settings: Mapping[str, Any]) -> str:
 def _table(contents: Table) -> str:
     """Write a table; percentages (columns between the words and `Images`) get a bar behind them."""
     header, rows = contents
-    numeric = [all(re.fullmatch(r"[\d.]*", row[i]) for row in rows) for i in range(len(header))]
+    numeric = [
+        title not in WORDS and all(re.fullmatch(r"[\d.]*", row[i]) for row in rows)
+        for i, title in enumerate(header)
+    ]
     heads = "".join(
         f'<th class="number">{escape(h)}</th>' if n else f"<th>{escape(h)}</th>"
         for h, n in zip(header, numeric, strict=True)

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from getam_core.classes import BACKGROUND, IGNORE, palette
+from getam_core.report.names import plain_text
 
 # The VOC palette is dark on paper; a gamma keeps its hues and keeps all colours distinct.
 BRIGHT = np.round(255 * (palette() / 255) ** 0.5).astype(np.uint8)
@@ -178,7 +179,8 @@ def draw_grid(
 
 def draw_legend(axes: Axes, example: Example, colour: str, size: float) -> None:
     """Names and colours of the image's classes, under its first panel."""
-    handles = [Patch(color=BRIGHT[k] / 255, label=name) for k, name in example.classes.items()]
+    names = {k: plain_text(name) for k, name in example.classes.items()}
+    handles = [Patch(color=BRIGHT[k] / 255, label=name) for k, name in names.items()]
     axes.legend(
         handles=handles, loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=axes.transAxes,
         ncols=len(handles) or 1, frameon=False, fontsize=size, labelcolor=colour,
@@ -205,8 +207,8 @@ def gallery(examples: Sequence[Example]) -> Figure:
                 axes.imshow(row[title], interpolation="antialiased")
         draw_legend(line[0], example, MUTED, 9.5)
         line[-1].annotate(
-            example.name, (1, 0), (0, -4), xycoords="axes fraction", textcoords="offset points",
-            ha="right", va="top", fontsize=8, color=MUTED,
+            plain_text(example.name), (1, 0), (0, -4), xycoords="axes fraction",
+            textcoords="offset points", ha="right", va="top", fontsize=8, color=MUTED,
         )  # fmt: skip
     for title, axes in zip(titles, grid[0] if grid else [], strict=False):
         axes.set_title(title, fontsize=10.5, color=MUTED, pad=5)

@@ -1,6 +1,7 @@
 """Entries of miou.json as rows of text, and the rows of metrics.csv."""
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -85,12 +86,16 @@ def class_table(entries: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def markdown(table: Table) -> str:
-    """Write a table as GitHub Markdown."""
+    """Write a table as GitHub Markdown; what stands in a cell is text, whatever its characters."""
     header, rows = table
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
+    cells = [[_cell(text) for text in line] for line in (header, *rows)]
+    lines = [cells[0], ["---"] * len(header), *cells[1:]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Escape what begins markup, HTML or a formula, or ends the cell."""
+    return re.sub(r"([\\`*<>\[\]|$~&]|\b_|_\b)", r"\\\1", " ".join(text.splitlines()))
 
 
 def number(value: float | None, unit: float = 1) -> str:
