@@ -9,6 +9,11 @@ min_version("9.10")
 include: "rules/common.smk"
 
 
+from getam_core.downloads.archives import ARCHIVES, DATA_SETS
+from getam_core.settings import CLASSIFIERS, METHOD_NAMES, SWEEPS, Settings
+from workflow_scripts.causes import causes
+
+
 wildcard_constraints:
     run=r"[A-Za-z0-9_-]+",
     method="|".join(METHOD_NAMES),

@@ -2,6 +2,9 @@
 # refinement, completion), and the maps of all methods (ablation/maps.json).
 
 
+include: "inputs/ablation.smk"
+
+
 rule ablation:
     input:
         index="results/{run}/index.csv",
@@ -20,7 +23,7 @@ rule ablation:
     threads: 8
     params:
         settings=stage_settings("pseudo_labels", "ablation"),
-        saliency=lambda wildcards, input: f"--saliency {input.saliency}" if input.saliency else "",
+        saliency=option_of("saliency"),
     shell:
         "python -m workflow_scripts.ablation --run {wildcards.run} --sweep {wildcards.sweep}"
         " --index {input.index} --masks {input.masks} --maps {input.maps} {params.saliency}"

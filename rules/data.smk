@@ -1,6 +1,9 @@
 # Images and image-level labels: made or found, listed and checked.
 
 
+include: "inputs/data.smk"
+
+
 rule make_scenes:
     output:
         train="results/{run}/scenes/ImageSets/Segmentation/train.txt",

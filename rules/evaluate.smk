@@ -1,6 +1,9 @@
 # Predictions, and the scores of maps, labels and predictions: ground truth is opened from here on.
 
 
+include: "inputs/evaluate.smk"
+
+
 rule predict:
     input:
         index=index_of_split,
@@ -74,7 +77,7 @@ rule evaluate_pseudo_labels:
     conda:
         "../envs/getam.yaml"
     params:
-        method=lambda wildcards: run_settings(wildcards.run).own_method,
+        method=own_method,
     shell:
         "python -m workflow_scripts.evaluate_labels --split train --method {params.method}"
         " --index {input.index} --masks {input.masks} --labels {input.labels} --out {output.entry} --log {log}"

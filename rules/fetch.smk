@@ -8,6 +8,9 @@
 #   snakemake --cores 1 -- fetch_duts    DUTS-TR, saliency    0.3 GB    half a minute
 
 
+include: "inputs/fetch.smk"
+
+
 rule fetch_archive:
     output:
         archive=temp("data/archives/{archive}"),

@@ -2,6 +2,9 @@
 # maps_val.h5, of those of val. Each shard is a job, which resumes by itself from results/<run>/state/.
 
 
+include: "inputs/getam.smk"
+
+
 rule export_maps:
     input:
         index="results/{run}/index.csv",

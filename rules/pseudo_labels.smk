@@ -1,6 +1,9 @@
 # Pseudo labels from stored maps: a change of alpha, gamma or the refinement starts here.
 
 
+include: "inputs/pseudo_labels.smk"
+
+
 rule pseudo_labels:
     input:
         index="results/{run}/index.csv",
@@ -17,7 +20,7 @@ rule pseudo_labels:
     threads: 8
     params:
         settings=stage_settings("pseudo_labels"),
-        saliency=lambda wildcards, input: f"--saliency {input.saliency}" if input.saliency else "",
+        saliency=option_of("saliency"),
     shell:
         "python -m workflow_scripts.pseudo_labels --index {input.index} --maps {input.maps}"
         " {params.saliency} --settings {params.settings:q} --threads {threads}"

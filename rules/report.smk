@@ -1,6 +1,9 @@
 # What a person looks at first.
 
 
+include: "inputs/report.smk"
+
+
 rule report:
     input:
         index="results/{run}/index.csv",
@@ -20,10 +23,8 @@ rule report:
         "../envs/getam.yaml"
     params:
         settings=stage_settings(*Settings.model_fields),
-        saliency=lambda wildcards, input: f"--saliency {input.saliency}" if input.saliency else "",
-        predictions=lambda wildcards, input: (
-            f"--predictions {input.predictions}" if input.predictions else ""
-        ),
+        saliency=option_of("saliency"),
+        predictions=option_of("predictions"),
     shell:
         "python -m workflow_scripts.report --run {wildcards.run} --index {input.index}"
         " --miou {input.miou} --metrics {input.metrics} --masks {input.masks}"
@@ -47,10 +48,8 @@ rule overview:
     conda:
         "../envs/getam.yaml"
     params:
-        saliency=lambda wildcards, input: f"--saliency {input.saliency}" if input.saliency else "",
-        predictions=lambda wildcards, input: (
-            f"--predictions {input.predictions}" if input.predictions else ""
-        ),
+        saliency=option_of("saliency"),
+        predictions=option_of("predictions"),
     shell:
         "python -m workflow_scripts.overview --index {input.index} --maps {input.maps}"
         " {params.saliency} --labels {input.labels} {params.predictions}"

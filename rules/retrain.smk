@@ -1,6 +1,9 @@
 # DeepLabv2 on label maps: made only when asked for. Resumes by itself from results/<run>/state/.
 
 
+include: "inputs/retrain.smk"
+
+
 # The supervised ceiling, for runs that say `supervision: masks`.
 rule masks_as_labels:
     input:

@@ -1,6 +1,9 @@
 # Class-agnostic saliency of the training images: from a network trained on other images, or given.
 
 
+include: "inputs/saliency.smk"
+
+
 rule train_saliency:
     input:
         images=saliency_training_images,
@@ -47,7 +50,7 @@ rule make_saliency:
         device=device,
     params:
         settings=stage_settings("data", "saliency"),
-        network=lambda wildcards, input: f"--network {input.network}" if input.network else "",
+        network=option_of("network"),
         shard_size=SALIENCY_SHARD,
         state="results/{run}/state/saliency_{shard}",
     shell:

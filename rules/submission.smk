@@ -2,6 +2,9 @@
 # has an index of its own: nothing is trained again because of it.
 
 
+include: "inputs/submission.smk"
+
+
 rule list_test:
     output:
         index="results/{run}/submission/index.csv",

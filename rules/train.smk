@@ -2,6 +2,9 @@
 # GPUs torchrun starts a process for each.
 
 
+include: "inputs/train.smk"
+
+
 rule train:
     input:
         index="results/{run}/index.csv",
@@ -24,8 +27,8 @@ rule train:
         saving=saving_settings("train"),
     params:
         settings=stage_settings("seed", "data", "model", "train"),
-        saliency=lambda wildcards, input: f"--saliency {input.saliency}" if input.saliency else "",
-        labels=lambda wildcards, input: ["--labels", input.labels] if input.labels else [],
+        saliency=option_of("saliency"),
+        labels=given_labels_option,
         state="results/{run}/state/train.pt",
         events="results/{run}/train/tensorboard",
     shell:

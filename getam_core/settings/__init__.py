@@ -2,7 +2,7 @@
 
 Reading order: `sections`, with `data`, `networks`, `objective` and `deeplab` (every key and its
 default), `loading` (YAML and overrides), `wording` (what is wrong, in words), `methods` (whose maps
-the network can give), `paths` (what a run names must exist).
+the network can give), `paths` (what a run names must exist), `planning` (what a run consists of).
 """
 
 from getam_core.settings.base import Section

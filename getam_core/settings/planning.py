@@ -1,0 +1,106 @@
+"""What a run consists of, as its settings say: stages, networks, methods, entries, processes.
+
+Pure functions of `Settings`, for the program that plans a run. They name things. Where the files
+of these things lie is the planner's affair (`rules/`, `docs/formats.md`).
+"""
+
+import math
+
+from getam_core.errors import InputError
+from getam_core.settings.sections import CLASSIFIERS, Method, Settings
+
+ATTENTION = ("getam", "attention_gradient")  # methods that `getam.blocks` and its like are for
+
+
+def makes_scenes(settings: Settings) -> bool:
+    """Whether the data set is made by the run, not found."""
+    return settings.data.layout == "scenes"
+
+
+def found_data(settings: Settings) -> str:
+    """Return the folder of a data set that is found: `data.root`, else `data_root`."""
+    return str(settings.data.root or settings.data_root)
+
+
+def classifier_of(settings: Settings, method: str) -> str | None:
+    """Return the network that is trained for a method alone; None where the run's own serves it."""
+    return None if method == settings.own_method else CLASSIFIERS.get(method)
+
+
+def map_sections(method: str) -> tuple[str, ...]:
+    """Return the sections that the export of a method's maps depends on.
+
+    `getam` is among them for the methods that read attention: the maps of the others stay when it
+    changes.
+    """
+    return ("data", "maps", *(["getam"] if method in ATTENTION else []))
+
+
+def label_method(settings: Settings, run: str) -> Method:
+    """Return the method whose maps the exported labels are made of.
+
+    Raises
+    ------
+    InputError
+        The network is trained on given labels or masks, so that the run exports no labels.
+    """
+    if settings.train.supervision != "classes":
+        raise InputError(
+            f"{run} has no pseudo labels, since its network is trained on"
+            f" {settings.train.supervision} (train.supervision): ask for its miou.json, not for a"
+            " report, an overview or a sweep; to retrain DeepLabv2, name label maps in"
+            " deeplab.labels"
+        )
+    return settings.own_method
+
+
+def segmentation_method(settings: Settings, run: str) -> str:
+    """Return the method whose labels the network learns to segment from; `labels` or `masks`.
+
+    Raises
+    ------
+    InputError
+        The decoder is not trained.
+    """
+    train = settings.train
+    if not train.segments:
+        raise InputError(
+            f"{run} has no segmentation: its decoder learns nothing"
+            f" (train.classification_epochs is train.epochs, {train.epochs})"
+        )
+    return train.maps.method if train.supervision == "classes" else train.supervision
+
+
+def methods_with_maps(settings: Settings) -> tuple[str, ...]:
+    """Return the methods whose maps the run makes, that of the exported labels first."""
+    return tuple(dict.fromkeys((settings.own_method, *settings.evaluate.seeds)))
+
+
+def entries(settings: Settings) -> tuple[str, ...]:
+    """Return the entries of `miou.json` in their order: figures of what the run makes."""
+    seeds = (f"seed_{method}" for method in settings.evaluate.seeds)
+    return (
+        *((*seeds, "pseudo_labels") if settings.train.supervision == "classes" else ()),
+        *(("segmentation_val",) if settings.train.segments else ()),
+        *(retrained_entries(settings) if settings.evaluate.deeplabv2 else ()),
+    )
+
+
+def retrained_entries(settings: Settings) -> tuple[str, ...]:
+    """Return the entries of the retrained DeepLabv2, without and with a CRF."""
+    return ("deeplabv2_val", *(["deeplabv2_val_crf"] if settings.deeplab_test.crf else []))
+
+
+def entries_of_retraining(settings: Settings) -> tuple[str, ...]:
+    """Return the entries of `deeplabv2/miou.json`.
+
+    Where DeepLabv2 learns from the run's own labels, the network that made them stands first.
+    """
+    deeplab = settings.deeplab
+    own = deeplab.supervision == "labels" and deeplab.labels is None and settings.train.segments
+    return (*(["segmentation_val"] if own else []), *retrained_entries(settings))
+
+
+def shard_count(images: int, size: int) -> int:
+    """Return how many shards of at most `size` images so many images fill."""
+    return math.ceil(images / size)

@@ -1,0 +1,20 @@
+from workflow_scripts.runs import images_of
+
+
+def scene_lists(wildcards):
+    """A made data set is an input, a found one is a parameter."""
+    made = planning.makes_scenes(run_settings(wildcards.run))
+    return rules.make_scenes.output if made else []
+
+
+def data_folder(wildcards) -> str:
+    """Folder of the images, made or found."""
+    settings = run_settings(wildcards.run)
+    made = planning.makes_scenes(settings)
+    return f"results/{wildcards.run}/scenes" if made else planning.found_data(settings)
+
+
+def shards_of(wildcards, split: str, size: int) -> range:
+    """Numbers of the shards of `size` images that the listed ones of a split fill."""
+    index = checkpoints.prepare_data.get(run=wildcards.run).output.index
+    return range(planning.shard_count(images_of(index, split), size))

@@ -1,0 +1,29 @@
+def network_of_method(wildcards) -> str:
+    """The run's own network, or the one that was trained for the method."""
+    classifier = planning.classifier_of(run_settings(wildcards.run), wildcards.method)
+    if classifier is None:
+        return rules.train.output.checkpoint
+    return expand(
+        rules.train_classifier.output.checkpoint, classifier=classifier, allow_missing=True
+    )
+
+
+def map_settings(wildcards) -> str:
+    """The sections that the method's maps depend on."""
+    return run_settings(wildcards.run).select(*planning.map_sections(wildcards.method))
+
+
+def shard_size(wildcards) -> int:
+    """Images a shard."""
+    return run_settings(wildcards.run).shard_size
+
+
+def split_of_maps(wildcards) -> str:
+    """maps.h5 is of the training images, maps_val.h5 of those of val."""
+    return wildcards.of.removeprefix("_") or "train"
+
+
+def map_shards(wildcards):
+    """Maps of a split, by shards."""
+    shards = shards_of(wildcards, split_of_maps(wildcards), shard_size(wildcards))
+    return expand(rules.export_maps.output.shard, shard=shards, allow_missing=True)

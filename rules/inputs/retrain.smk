@@ -1,0 +1,12 @@
+def retraining_labels(wildcards):
+    """Label maps to retrain on: the run's own, somebody else's, or its masks."""
+    deeplab = run_settings(wildcards.run).deeplab
+    if deeplab.supervision == "masks":
+        return rules.masks_as_labels.output.labels
+    return deeplab.labels or rules.pseudo_labels.output.labels
+
+
+def entries_of_retraining(wildcards):
+    """What deeplabv2/miou.json holds."""
+    names = planning.entries_of_retraining(run_settings(wildcards.run))
+    return [f"results/{wildcards.run}/evaluation/{name}.json" for name in names]

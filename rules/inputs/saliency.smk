@@ -1,0 +1,20 @@
+# Images a shard. No setting: other shards would make saliency anew, and training after it.
+SALIENCY_SHARD = 2000
+
+
+def saliency_training_images(wildcards):
+    """The folder of images and masks that the network learns from: found, or made scenes."""
+    folder = run_settings(wildcards.run).saliency.images
+    return ancient(folder) if folder else rules.make_salient_scenes.output.folder
+
+
+def saliency_network(wildcards):
+    """The trained network, unless maps are given."""
+    trained = run_settings(wildcards.run).saliency.source == "network"
+    return rules.train_saliency.output.network if trained else []
+
+
+def saliency_shards(wildcards):
+    """Saliency of the training images, by shards."""
+    shards = shards_of(wildcards, "train", SALIENCY_SHARD)
+    return expand(rules.make_saliency.output.shard, shard=shards, allow_missing=True)

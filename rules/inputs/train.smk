@@ -1,0 +1,28 @@
+def training_gpus(wildcards) -> int:
+    """As many GPUs as the run has, if it computes on any."""
+    return gpus(wildcards) * run_settings(wildcards.run).gpus
+
+
+def training_launcher(wildcards) -> str:
+    """Several GPUs need a process each, which torchrun starts."""
+    processes = training_gpus(wildcards)
+    start = f"torch.distributed.run --standalone --nproc-per-node {processes} -m "
+    return start if processes > 1 else ""
+
+
+def training_saliency(wildcards):
+    """Saliency, if the labels of training use it."""
+    used = run_settings(wildcards.run).train.uses_saliency
+    return rules.merge_saliency.output.saliency if used else []
+
+
+def given_labels(wildcards):
+    """Label maps that training does not make: somebody's, another run's, or the masks."""
+    train = run_settings(wildcards.run).train
+    masks = train.supervision == "masks"
+    return rules.masks_as_labels.output.labels if masks else train.label_maps or []
+
+
+def given_labels_option(wildcards, input):
+    """The same as an option; their path is anybody's, and so is quoted."""
+    return ["--labels", input.labels] if input.labels else []

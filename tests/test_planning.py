@@ -1,0 +1,151 @@
+"""What is planned of a run: networks, methods and entries, as its settings say."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from snakemake.exceptions import WorkflowError
+
+from getam_core.errors import InputError
+from getam_core.settings import METHOD_NAMES, Settings
+from getam_core.settings.planning import (
+    classifier_of,
+    entries,
+    entries_of_retraining,
+    found_data,
+    label_method,
+    makes_scenes,
+    map_sections,
+    methods_with_maps,
+    segmentation_method,
+    shard_count,
+)
+from workflow_scripts.runs import images_of, make_library_importable, settings_reader
+
+CNN = {"model": {"name": None, "weights": None, "stem": {"name": "resnet18"}}}
+MASKS = {"train": {"supervision": "masks"}}
+CLASSIFIES = {"train": {"epochs": 3, "classification_epochs": 3}}
+SEEDS = {"evaluate": {"seeds": ["ts_cam", "getam"]}}
+
+
+def run(*sections):
+    return Settings.model_validate({key: value for part in sections for key, value in part.items()})
+
+
+def test_two_methods_have_a_network_of_their_own():
+    own = {method: classifier_of(run(), method) for method in METHOD_NAMES}
+    assert {method: name for method, name in own.items() if name} == {
+        "ts_cam": "ts_cam",
+        "cnn_cam": "cnn",
+    }
+
+
+def test_a_cnn_serves_its_own_cam_and_labels_are_made_of_it():
+    assert classifier_of(run(CNN), "cnn_cam") is None
+    assert label_method(run(CNN), "x") == "cnn_cam"
+    assert label_method(run(), "x") == "getam"
+
+
+def test_a_key_of_getam_makes_no_other_method_s_maps_again():
+    reads = {method for method in METHOD_NAMES if "getam" in map_sections(method)}
+    assert reads == {"getam", "attention_gradient"}
+    assert all({"data", "maps"} <= set(map_sections(method)) for method in METHOD_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("sections", "expected"),
+    [
+        ([SEEDS], ["seed_ts_cam", "seed_getam", "pseudo_labels", "segmentation_val"]),
+        ([SEEDS, CLASSIFIES], ["seed_ts_cam", "seed_getam", "pseudo_labels"]),
+        ([MASKS], ["segmentation_val"]),
+        (
+            [MASKS, {"evaluate": {"deeplabv2": True}}],
+            ["segmentation_val", "deeplabv2_val", "deeplabv2_val_crf"],
+        ),
+        (
+            [MASKS, {"evaluate": {"deeplabv2": True}, "deeplab_test": {"crf": False}}],
+            ["segmentation_val", "deeplabv2_val"],
+        ),
+    ],
+)
+def test_a_run_is_scored_on_what_it_makes(sections, expected):
+    assert list(entries(run(*sections))) == expected
+
+
+@pytest.mark.parametrize(
+    ("sections", "beside"),
+    [
+        ([], True),
+        ([CLASSIFIES], False),
+        ([{"deeplab": {"labels": "others.h5"}}], False),
+        ([{"deeplab": {"supervision": "masks"}}], False),
+    ],
+)
+def test_a_retrained_network_stands_beside_the_one_that_made_its_labels(sections, beside):
+    own = ["segmentation_val"] if beside else []
+    made = entries_of_retraining(run(*sections))
+    assert list(made) == [*own, "deeplabv2_val", "deeplabv2_val_crf"]
+
+
+def test_maps_of_the_labels_come_first_and_no_method_twice():
+    assert methods_with_maps(run(SEEDS)) == ("getam", "ts_cam")
+
+
+def test_segmentation_is_learned_from_a_method_s_maps_or_from_what_is_given():
+    labels = {"train": {"supervision": "labels", "label_maps": "x.h5"}}
+    assert segmentation_method(run(), "x") == "getam"
+    assert segmentation_method(run({"train": {"maps": {"method": "ts_cam"}}}), "x") == "ts_cam"
+    assert segmentation_method(run(MASKS), "x") == "masks"
+    assert segmentation_method(run(labels), "x") == "labels"
+
+
+def test_what_a_run_does_not_make_is_refused_by_the_key_that_says_so():
+    with pytest.raises(InputError, match=r"x has no pseudo labels.*masks \(train.supervision\)"):
+        label_method(run(MASKS), "x")
+    with pytest.raises(InputError, match=r"x has no segmentation.*classification_epochs"):
+        segmentation_method(run(CLASSIFIES), "x")
+
+
+def test_a_data_set_is_made_or_found_in_its_own_root_first():
+    assert makes_scenes(run({"data": {"layout": "scenes"}}))
+    assert not makes_scenes(run())
+    assert found_data(run({"data_root": "all"})) == "all"
+    assert found_data(run({"data_root": "all", "data": {"root": "all/voc"}})) == "all/voc"
+
+
+@pytest.mark.parametrize(("images", "shards"), [(0, 0), (1, 1), (5, 1), (6, 2), (11, 3)])
+def test_every_image_is_in_a_shard_and_none_is_empty(images, shards):
+    assert shard_count(images, 5) == shards
+
+
+def test_images_of_a_split_are_counted(tmp_path):
+    index = tmp_path / "index.csv"
+    index.write_text('image_id,image,split,classes\na,"a,b.jpg",train,cat\nb,b.jpg,val,\n')
+    assert (images_of(index, "train"), images_of(index, "val"), images_of(index, "x")) == (1, 1, 0)
+
+
+def test_a_run_is_read_once_and_wrong_input_is_said_in_the_form_of_snakemake(tmp_path, monkeypatch):
+    (tmp_path / "config").mkdir()
+    file = tmp_path / "config" / "tiny.yaml"
+    file.write_text("data: {layout: scenes}")
+    monkeypatch.chdir(tmp_path)
+    run_settings = settings_reader({"seed": "3"})
+    assert run_settings("tiny").seed == 3
+    file.unlink()
+    assert run_settings("tiny").seed == 3
+    with pytest.raises(WorkflowError, match=r"config/other.yaml: no such run") as raised:
+        run_settings("other")
+    assert raised.value.__cause__ is None
+
+
+def test_a_stage_finds_the_library_and_this_python_from_any_folder(
+    tmp_path, repository, monkeypatch
+):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("PYTHONPATH", "before")
+    make_library_importable(repository)
+    assert os.environ["PYTHONPATH"].split(os.pathsep)[1:] == ["before"]
+    code = "import sys, getam_core, workflow_scripts; print(sys.prefix)"
+    done = subprocess.run(["python", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.strip() == sys.prefix

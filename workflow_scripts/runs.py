@@ -1,0 +1,57 @@
+"""What `rules/` need to plan: the library within reach of every stage, and the runs' settings."""
+
+import csv
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from snakemake.exceptions import WorkflowError
+
+from getam_core.errors import InputError
+from getam_core.settings import Settings, check_paths, load_settings
+
+
+def make_library_importable(repository: Path) -> None:
+    """Let every stage find the library and this Python, be its environment active or not."""
+    for variable, first in (("PYTHONPATH", repository), ("PATH", Path(sys.executable).parent)):
+        others = filter(None, [os.environ.get(variable)])
+        os.environ[variable] = os.pathsep.join([str(first), *others])
+
+
+@contextmanager
+def without_traceback() -> Iterator[None]:
+    """Turn wrong input into an error that Snakemake shows as its message alone."""
+    try:
+        yield
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def settings_reader(overrides: Mapping[str, Any]) -> Callable[[str], Settings]:
+    """Return a function from a run's name to its settings; it reads and checks each run once.
+
+    Parameters
+    ----------
+    overrides : mapping
+        The `--config` of the command line.
+    """
+
+    @cache
+    @without_traceback()
+    def run_settings(run: str) -> Settings:
+        path = Path("config", f"{run}.yaml")
+        settings = load_settings(path, overrides)
+        check_paths(settings, path)
+        return settings
+
+    return run_settings
+
+
+def images_of(index: str, split: str) -> int:
+    """Return how many images of an index.csv are of a split; without the imports of `data`."""
+    with Path(index).open(newline="", encoding="utf-8") as file:
+        return sum(row["split"] == split for row in csv.DictReader(file))
