@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count())")
 
-.PHONY: demo test bench lint environment lock clean
+.PHONY: demo test bench lint environment lock envs clean
 
 demo: environment  ## results/demo/miou.json and report.html, on the CPU, without any download of data
 	$(BIN)/snakemake --cores $(CORES) -- results/demo/miou.json results/demo/report.html
@@ -37,6 +37,9 @@ $(VENV)/made-from-lock: requirements.lock
 lock:  ## resolve pyproject.toml anew, for every platform
 	$(BIN)/uv pip compile --universal --python-version 3.11 --extra dev --upgrade \
 		--no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
+
+envs:  ## envs/getam.yaml anew, with the pins of requirements.lock
+	$(BIN)/python envs/from_lock.py
 
 clean:  ## what runs made; the environment stays
 	rm -rf results .snakemake

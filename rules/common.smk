@@ -1,7 +1,6 @@
 # What rules of every stage ask of a run's settings: params, whose change reruns a stage, and
 # resources, whose change does not. What one stage alone asks is in inputs/, in a file of its name.
 
-import shutil
 import sys
 
 sys.path.insert(0, str(workflow.basedir))  # Snakemake may have been called from any folder
@@ -46,6 +45,5 @@ def device(wildcards) -> str:
 
 
 def gpus(wildcards) -> int:
-    """1 for a stage that computes on a GPU; `auto` looks for one where Snakemake runs."""
-    asked = device(wildcards)
-    return int(asked == "cuda" or (asked == "auto" and shutil.which("nvidia-smi") is not None))
+    """A resource: GPUs of a stage that computes."""
+    return planning.gpus(run_settings(wildcards.run))

@@ -14,12 +14,15 @@ from getam_core.settings.planning import (
     entries,
     entries_of_retraining,
     found_data,
+    gpus,
     label_method,
+    launcher,
     makes_scenes,
     map_sections,
     methods_with_maps,
     segmentation_method,
     shard_count,
+    training_gpus,
 )
 from workflow_scripts.runs import images_of, make_library_importable, settings_reader
 
@@ -117,6 +120,23 @@ def test_a_data_set_is_made_or_found_in_its_own_root_first():
 @pytest.mark.parametrize(("images", "shards"), [(0, 0), (1, 1), (5, 1), (6, 2), (11, 3)])
 def test_every_image_is_in_a_shard_and_none_is_empty(images, shards):
     assert shard_count(images, 5) == shards
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_gpus_are_asked_for_whatever_the_machine_that_plans_has(device, monkeypatch):
+    monkeypatch.setenv("PATH", "")  # no nvidia-smi
+    assert (gpus(run({"device": device})), training_gpus(run({"device": device}))) == (1, 1)
+    assert training_gpus(run({"device": device, "gpus": 4})) == 4
+
+
+def test_on_a_cpu_no_gpu_is_asked_for_and_a_training_is_one_process():
+    on_cpu = run({"device": "cpu", "gpus": 4})
+    assert (gpus(on_cpu), training_gpus(on_cpu), launcher(training_gpus(on_cpu))) == (0, 0, "")
+
+
+def test_torchrun_starts_the_processes_of_several_gpus():
+    assert launcher(1) == ""
+    assert "--nproc-per-node 4 -m " in launcher(4)
 
 
 def test_images_of_a_split_are_counted(tmp_path):

@@ -1,5 +1,9 @@
 """Settings that cannot be planned, and the line of the workflow that says so."""
 
+import re
+import subprocess
+import sys
+
 import pytest
 
 from tests.tiny_workflow import END, Workflow
@@ -29,3 +33,23 @@ def test_a_missing_data_root_is_named_before_anything_is_planned(workflow):
 def test_a_run_that_is_not_described_lists_those_that_are(workflow):
     said = workflow.refuse(["results/other/miou.json"])
     assert "config/other.yaml: no such run; the runs of config/ are: tiny" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--resources", "gpu=1", "FILE"], "dictionary update sequence element #1 has length 1"),
+        (["--config", "seed=1", "FILE"], "Config entries have to be defined as name=value pairs"),
+        (["--config", "train.epochs=3", "--", "FILE"], "must start with a valid identifier"),
+    ],
+)
+def test_what_snakemake_says_of_a_wrong_option_stands_among_the_errors(
+    options, message, repository
+):
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", *options]
+    said = subprocess.run(command, cwd=repository, capture_output=True, text=True).stderr
+    line = said.strip().splitlines()[-1]
+    errors = (repository / "config/README.md").read_text().partition("\n## Errors\n")[2]
+    assert message in line
+    shown = re.findall(r"^\| `([^`]+)` \|", errors, re.MULTILINE)
+    assert any(all(part in line for part in text.split("...")) for text in shown)

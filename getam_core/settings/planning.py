@@ -104,3 +104,23 @@ def entries_of_retraining(settings: Settings) -> tuple[str, ...]:
 def shard_count(images: int, size: int) -> int:
     """Return how many shards of at most `size` images so many images fill."""
     return math.ceil(images / size)
+
+
+def gpus(settings: Settings) -> int:
+    """Return how many GPUs a stage asks for that computes on one, if on any.
+
+    `auto` asks for one too: whether there is any is seen where the stage runs. On a cluster that is
+    not where it is planned.
+    """
+    return int(settings.device != "cpu")
+
+
+def training_gpus(settings: Settings) -> int:
+    """Return how many GPUs a training asks for; it has as many processes, or one without any."""
+    return gpus(settings) * settings.gpus
+
+
+def launcher(processes: int) -> str:
+    """Return what stands before a training's module: torchrun, where it has several processes."""
+    start = f"torch.distributed.run --standalone --nproc-per-node {processes} -m "
+    return start if processes > 1 else ""

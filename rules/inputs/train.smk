@@ -1,13 +1,11 @@
 def training_gpus(wildcards) -> int:
-    """As many GPUs as the run has, if it computes on any."""
-    return gpus(wildcards) * run_settings(wildcards.run).gpus
+    """A resource: GPUs of a training."""
+    return planning.training_gpus(run_settings(wildcards.run))
 
 
 def training_launcher(wildcards) -> str:
-    """Several GPUs need a process each, which torchrun starts."""
-    processes = training_gpus(wildcards)
-    start = f"torch.distributed.run --standalone --nproc-per-node {processes} -m "
-    return start if processes > 1 else ""
+    """A resource: what starts a training's processes."""
+    return planning.launcher(planning.training_gpus(run_settings(wildcards.run)))
 
 
 def training_saliency(wildcards):
