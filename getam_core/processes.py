@@ -5,17 +5,29 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import repeat
 from multiprocessing import connection, get_context, parent_process
 from typing import TypeVar
+
+from getam_core.errors import InputError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+LESS = (
+    "use fewer processes (--threads of a stage, --cores or --set-threads of Snakemake) or a"
+    " machine with more memory"
+)
 WAITING = 4  # items a worker that are sent ahead: results come in order, and some take longer
 
 
 def parallel_map(
-    work: Callable[[Item], Result], items: Iterable[Item], workers: int
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int,
+    names: Iterable[str] | None = None,
 ) -> Iterator[Result]:
     """Yield `work(item)` in the order of `items`; 1 worker stays in this process.
 
@@ -27,25 +39,59 @@ def parallel_map(
         Can be pickled; sent to each worker once.
     workers : int
         Processes. They end with this one, however it ends.
+    names : iterable of str, optional
+        The image_id of each item; an exception of `work` gets it as a note.
+
+    Raises
+    ------
+    InputError
+        Memory ran out, or a worker was killed, which is what the system does then.
     """
+    named = zip(items, repeat(None) if names is None else names, strict=False)
     if workers <= 1:
-        yield from map(work, items)
+        for item, name in named:
+            with _naming(name):
+                result = work(item)
+            yield result
         return
     # Not forked: a fork inherits the locks of this process's threads, and may wait for ever.
     context = get_context("spawn")
     started = {"initializer": _start_worker, "initargs": (work,)}
     with ProcessPoolExecutor(workers, mp_context=context, **started) as pool:
-        sent: deque[Future[Result]] = deque()
+        sent: deque[tuple[Future[Result], str | None]] = deque()
         try:
-            for item in items:
-                sent.append(pool.submit(_do, item))
+            for item, name in named:
+                sent.append((pool.submit(_do, item), name))
                 if len(sent) == WAITING * workers:
-                    yield sent.popleft().result()
+                    yield _result(*sent.popleft())
             while sent:
-                yield sent.popleft().result()
+                yield _result(*sent.popleft())
+        except BrokenProcessPool:
+            raise InputError(f"a worker was killed, most likely for memory: {LESS}") from None
         finally:
-            for future in sent:
+            for future, _ in sent:
                 future.cancel()
+
+
+def _result(future: "Future[Result]", name: str | None) -> Result:
+    with _naming(name):
+        return future.result()
+
+
+@contextmanager
+def _naming(name: str | None) -> Iterator[None]:
+    """Say of an exception which image it was."""
+    try:
+        yield
+    except InputError:
+        raise
+    except MemoryError:
+        where = "" if name is None else f"image {name!r}: "
+        raise InputError(f"{where}memory ran out: {LESS}") from None
+    except Exception as error:
+        if name is not None:
+            error.add_note(f"image {name!r}")
+        raise
 
 
 def _start_worker(work: Callable) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from getam_core.errors import InputError
 from getam_core.processes import WAITING, parallel_map
 
 LAST = 12
@@ -40,6 +41,36 @@ def test_results_come_in_order_items_as_they_are_needed_and_errors_where_they_be
 
 def test_one_worker_stays_in_this_process():
     assert set(parallel_map(lambda _: os.getpid(), range(3), workers=1)) == {os.getpid()}
+
+
+def failing(how):
+    if how == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "memory":
+        raise MemoryError
+    if how == "defect":
+        raise KeyError("x")
+    return how
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_exception_says_which_image_it_was(workers):
+    results = parallel_map(failing, ["well", "defect"], workers, ["img_1", "img_2"])
+    assert next(results) == "well"
+    with pytest.raises(KeyError) as raised:
+        next(results)
+    assert raised.value.__notes__ == ["image 'img_2'"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_memory_that_ran_out_is_a_line_with_the_image(workers):
+    with pytest.raises(InputError, match=r"image 'img_1': memory ran out: use fewer processes"):
+        list(parallel_map(failing, ["memory"], workers, ["img_1"]))
+
+
+def test_a_killed_worker_is_a_line():
+    with pytest.raises(InputError, match="a worker was killed, most likely for memory: use fewer"):
+        list(parallel_map(failing, ["well", "killed"] + ["well"] * 20, 2))
 
 
 ENDLESS = """

@@ -104,8 +104,8 @@ def evaluate_variants(
     work = partial(_count, maps=maps, saliency=saliency, variants=variants)
     pairs = [(entry, masks[entry.image_id]) for entry in entries]
     totals = {name: ConfusionMatrix(len(maps.classes) + 1) for name in variants}
-    counted = tqdm(parallel_map(work, pairs, workers), "ablation", len(entries), unit="image")
-    for matrices in counted:
+    results = parallel_map(work, pairs, workers, [entry.image_id for entry in entries])
+    for matrices in tqdm(results, "ablation", len(entries), unit="image"):
         for name, matrix in matrices.items():
             totals[name].merge(matrix)
     return totals

@@ -65,7 +65,7 @@ def coco_masks(
         jobs.append((entry.image_id, image, coco.imgToAnns.get(image["id"], [])))
     out.mkdir(parents=True, exist_ok=True)
     work = partial(_write_mask, value=value, out=out)
-    masks = parallel_map(work, jobs, workers)
+    masks = parallel_map(work, jobs, workers, [image_id for image_id, _, _ in jobs])
     return dict(tqdm(masks, "render masks", total=len(jobs), unit="mask"))
 
 

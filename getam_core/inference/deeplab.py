@@ -99,6 +99,7 @@ def predict_deeplab(
     if crf_writer is None:
         deque(segmented(), maxlen=0)  # to its end
         return
-    smoothed = parallel_map(crf_label_map, segmented(), workers)
+    names = [entry.image_id for entry in entries]
+    smoothed = parallel_map(crf_label_map, segmented(), workers, names)
     for entry, labels in zip(entries, smoothed, strict=True):
         crf_writer.write(entry.image_id, labels)

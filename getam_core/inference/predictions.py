@@ -42,7 +42,8 @@ def predict_split(
             yield image, *segment_image(network, image, sizes=sizes, flip=flip)
 
     work = partial(_label, crf=crf)
-    results = parallel_map(work, segmented(), workers if crf else 1)
+    names = [entry.image_id for entry in entries]
+    results = parallel_map(work, segmented(), workers if crf else 1, names)
     for entry, (labels, scores) in zip(
         entries, tqdm(results, "predict", len(entries), unit="image"), strict=True
     ):

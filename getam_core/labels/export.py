@@ -44,8 +44,9 @@ def export_labels(
         threshold=saliency_threshold,
         labelling=labelling,
     )
-    results = tqdm(parallel_map(work, entries, workers), "labels", len(entries), unit="image")
-    for entry, labels in zip(entries, results, strict=True):
+    results = parallel_map(work, entries, workers, [entry.image_id for entry in entries])
+    shown = tqdm(results, "labels", len(entries), unit="image")
+    for entry, labels in zip(entries, shown, strict=True):
         writer.write(entry.image_id, labels)
 
 

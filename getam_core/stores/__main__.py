@@ -80,7 +80,7 @@ def _add_export(command: argparse.ArgumentParser) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    problems = verify(options.file)
+    problems = verify(options.file, progress=True)
     for problem in problems:
         print(problem, file=sys.stderr)
     if not problems:

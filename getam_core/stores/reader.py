@@ -8,6 +8,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from tqdm import tqdm
 
 from getam_core.errors import InputError
 from getam_core.file_access import FileAccessError
@@ -119,8 +120,14 @@ def open_store(path: Path | str, kind: str | None = None) -> Store:
     return Store(path, kind)
 
 
-def verify(path: Path | str) -> list[str]:
+def verify(path: Path | str, *, progress: bool = False) -> list[str]:
     """Read a whole store; return every problem as a line, none for a whole file.
+
+    Parameters
+    ----------
+    path : Path
+    progress : bool
+        Show a progress bar on stderr.
 
     Raises
     ------
@@ -137,7 +144,7 @@ def verify(path: Path | str) -> list[str]:
     problems = []
     if len(ids) != len(store):
         problems.append(f"{path}: holds {len(ids)} images, {len(store)} were written")
-    for image_id in ids:
+    for image_id in tqdm(ids, desc="verify", unit="image", disable=not progress):
         try:
             store.read(image_id)
         except FileAccessError:

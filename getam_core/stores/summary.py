@@ -2,8 +2,10 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
+from tqdm import tqdm
 
 from getam_core.classes import BACKGROUND, IGNORE
 from getam_core.stores.maps import read_maps
@@ -38,7 +40,7 @@ def summary(store: Store) -> str:
 
 def _labels(store: Store) -> list[str]:
     images, pixels = np.zeros(256, np.int64), np.zeros(256, np.int64)
-    for image_id in store:
+    for image_id in _shown(store):
         counts = np.bincount(store[image_id].ravel(), minlength=256)
         pixels += counts
         images += counts > 0
@@ -50,7 +52,7 @@ def _labels(store: Store) -> list[str]:
 
 def _maps(store: Store) -> list[str]:
     images: Counter = Counter()
-    for image_id in store:
+    for image_id in _shown(store):
         images.update(read_maps(store, image_id).class_ids.tolist())
     total = max(len(store), 1)
     rows = [(store.classes[k - 1], images[k], images[k] / total) for k in sorted(images)]
@@ -58,14 +60,21 @@ def _maps(store: Store) -> list[str]:
 
 
 def _saliency(store: Store) -> list[str]:
-    counts = np.zeros((len(store), 256), np.int64)
-    for row, image_id in enumerate(store):
-        counts[row] = np.bincount(store[image_id].ravel(), minlength=256)
-    bins = np.stack([part.sum(1) for part in np.array_split(counts, 10, axis=1)], axis=1)
-    shares = bins.sum(0) / max(counts.sum(), 1)
-    rows = [(f"{i / 10:.1f} to {(i + 1) / 10:.1f}", (bins[:, i] > 0).sum(), shares[i])
+    images, pixels = np.zeros(10, np.int64), np.zeros(10, np.int64)
+    for image_id in _shown(store):
+        counts = np.bincount(store[image_id].ravel(), minlength=256)
+        in_bins = np.array([part.sum() for part in np.array_split(counts, 10)])
+        pixels += in_bins
+        images += in_bins > 0
+    shares = pixels / max(pixels.sum(), 1)
+    rows = [(f"{i / 10:.1f} to {(i + 1) / 10:.1f}", images[i], shares[i])
             for i in range(10)]  # fmt: skip
     return ["pixels by saliency:", *_bars(rows)]
+
+
+def _shown(store: Store) -> Iterator[str]:
+    """Yield the image_ids under a progress bar."""
+    yield from tqdm(store.ids(), desc="summary", unit="image")
 
 
 def _bars(rows: list[tuple[str, int, float]]) -> list[str]:
