@@ -1,7 +1,10 @@
 """Archives over a network: loaded once, resumed, checked, unpacked; without a network, one line."""
 
+import errno
+import fcntl
 import hashlib
 import io
+import os
 import re
 import tarfile
 import threading
@@ -89,6 +92,25 @@ def test_a_part_that_is_whole_already_is_taken(server, tmp_path, size):
     download(archive(server, size=size), tmp_path / "file.tar")
     assert (tmp_path / "file.tar").read_bytes() == BODY
     assert server.asked == ([] if size else [f"bytes={len(BODY)}-"])
+
+
+def test_two_processes_do_not_load_into_one_file(server, tmp_path):
+    part = tmp_path / "file.tar.part"
+    part.write_bytes(BODY[:100])
+    with part.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match=r"file\.tar\.part: another process loads it"):
+            download(archive(server), tmp_path / "file.tar")
+    assert part.read_bytes() == BODY[:100] and server.asked == []
+
+
+def test_a_disk_without_locks_is_loaded_to_all_the_same(server, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    download(archive(server), tmp_path / "file.tar")
+    assert (tmp_path / "file.tar").read_bytes() == BODY
 
 
 @pytest.mark.parametrize(

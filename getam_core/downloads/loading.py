@@ -1,12 +1,14 @@
 """Load an archive, from where an earlier attempt stopped, check it, and unpack it."""
 
+import fcntl
 import hashlib
 import logging
 import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
 from urllib.error import HTTPError, URLError
@@ -31,19 +33,37 @@ def download(archive: Archive, out: Path) -> None:
     ------
     InputError
         There is no network, or the server refuses: what was loaded is kept, and the message says
-        how to give the file by hand. Or it is not the published file: it is deleted.
+        how to give the file by hand. Another process loads it. Or it is not the published file: it
+        is deleted.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f"{out.name}.part")
-    have = part.stat().st_size if part.exists() else 0
-    if archive.size is None or have != archive.size:
-        _load(archive, part, have)
-    try:
-        check_archive(archive, part)
-    except InputError:
-        part.unlink()
-        raise
-    part.replace(out)
+    with _locked(part):
+        have = part.stat().st_size
+        if archive.size is None or have != archive.size:
+            _load(archive, part, have)
+        try:
+            check_archive(archive, part)
+        except InputError:
+            part.unlink()
+            raise
+        part.replace(out)
+
+
+@contextmanager
+def _locked(part: Path) -> Iterator[None]:
+    """Keep others out, on other machines too: two that append to one file make neither's.
+
+    Some file systems of clusters have no locks; there nobody is kept out.
+    """
+    with part.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{part}: another process loads it; wait until it has ended") from None
+        except OSError as error:
+            log.info("%s: cannot be locked (%s)", part, error.strerror)
+        yield
 
 
 def _load(archive: Archive, part: Path, have: int) -> None:
