@@ -19,12 +19,10 @@ from benchmarks.memory import peak_megabytes
 from benchmarks.timing import CPU, compare, table
 from getam_core.networks import build_network
 from getam_core.settings import Settings, load_settings
-from getam_core.training import Batch, Labelling, double_backward_step
-from getam_core.training.objective import Objective
-from getam_core.training.precision import number_format
-from getam_core.training.schedule import build_optimizer
-from getam_core.training.update import Updater
-from workflow_scripts.train import plan
+from getam_core.training import Batch, Getam, Labelling, double_backward_step
+from getam_core.training.getam import BOTH
+from getam_core.training.optimisation import Updater, number_format
+from workflow_scripts.train import labelling_of, plan
 
 CLASSES = 20
 PRESENT = (1, 1, 2, 2)  # classes of the images of a batch
@@ -62,7 +60,7 @@ def small_cases() -> list[Case]:
 
 def paper_case() -> Case:
     """Return the paper's network and labels, `config/voc.yaml`."""
-    return Case(VOC.model.name, untrained(VOC), plan(VOC).labelling)
+    return Case(VOC.model.name, untrained(VOC), labelling_of(VOC))
 
 
 def untrained(run: Settings) -> dict[str, Any]:
@@ -149,16 +147,15 @@ def on_device(batch: Batch, device: torch.device) -> Batch:
 
 def _forms(network: nn.Module, batch: Batch, labelling: Labelling) -> dict[str, Callable[[], Any]]:
     """Return all steps, all at rate 0, so that they stay those of the same network."""
-    device, voc = batch.images.device, plan(VOC)
-    optimizer = build_optimizer(network.parameter_groups(), voc.optimizer, voc.weight_decay)
+    device, optimizer = batch.images.device, plan(VOC).optimizer_of(network)
     given = replace(batch, saliency=None, labels=_labels(network, batch, torch.float32))
-    objective = Objective(network, labelling, voc.loss_weights, both=True)
+    objective = Getam(network, labelling, VOC.train.losses.model_dump())
     forms = {}
     for each in formats(device):
         updater = Updater(network, optimizer, device, number_format=each)
         forms[f"a {each}"] = partial(published.step, network, batch, optimizer, each)
-        forms[f"b {each}"] = partial(updater.step, objective, [(1.0, given)])
-        forms[f"c {each}"] = partial(updater.step, objective, [(1.0, batch)])
+        forms[f"b {each}"] = partial(updater.step, objective, [(1.0, given)], BOTH)
+        forms[f"c {each}"] = partial(updater.step, objective, [(1.0, batch)], BOTH)
     return forms
 
 

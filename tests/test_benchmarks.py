@@ -11,7 +11,7 @@ from benchmarks.memory import peak_megabytes
 from benchmarks.timing import CPU, compare
 from getam_core.networks import build_network
 from getam_core.training import Labelling, double_backward_step
-from getam_core.training.schedule import build_optimizer
+from getam_core.training.optimisation import build_optimizer
 from tests.networks import TINY
 
 CUDA = torch.device("cuda")

@@ -6,10 +6,7 @@ import torch
 from getam_core.checkpoint import differing_keys, load_checkpoint, load_resumable, save_checkpoint
 from getam_core.classes import SCENE_CLASSES
 from getam_core.errors import InputError
-from getam_core.training import (
-    load_network,
-    save_network,
-)
+from getam_core.networks import load_network, save_network
 from tests.networks import TINY, tiny_network
 
 

@@ -5,8 +5,13 @@ import torch
 
 from getam_core.activation import cnn_cam
 from getam_core.errors import InputError
-from getam_core.networks import SegmentationCNN, build_classifier, build_stem
-from getam_core.training import load_network, save_network
+from getam_core.networks import (
+    SegmentationCNN,
+    build_classifier,
+    build_stem,
+    load_network,
+    save_network,
+)
 from tests.networks import network_of, random_images
 
 STEM = {"name": "test_resnet", "max_stride": 16}

@@ -10,10 +10,9 @@ from getam_core.classes import SCENE_CLASSES
 from getam_core.data import of_split, write_index
 from getam_core.errors import InputError
 from getam_core.evaluation import find_masks, rank_maps, write_mask_index
-from getam_core.networks import ConvolutionalClassifier
+from getam_core.networks import ConvolutionalClassifier, load_network
 from getam_core.scenes import write_scenes
 from getam_core.settings import CLASSIFIERS, Settings
-from getam_core.training import load_network
 from tests.tiny_workflow import TINY, Workflow
 from tests.voc_kit import entries_of
 from workflow_scripts import compare_maps, evaluate_seed, export_maps, train

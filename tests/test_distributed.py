@@ -16,26 +16,25 @@ from getam_core.errors import Interrupted
 from getam_core.training import Processes, joined
 from getam_core.training.distributed import divide
 from tests.networks import random_images, tiny_network
-from tests.training_kit import CPU, PLAN, trainer
+from tests.training_kit import CPU, PLAN, WEIGHTS, trainer
 
 SAME = {"stem": 0.02, "backbone": 0.02, "heads": 0.02}
 STEPS = replace(
     PLAN,
     epochs=20,
-    classification_epochs=8,
+    second_half=8,
     batch_size=4,
     optimizer="sgd",
     learning_rate=SAME,
-    loss_weights=PLAN.loss_weights | {"dense_energy": 1e-5},
     validate_every=20,
 )
 
 
 def train(scenes, folder, plan, images, processes=None, stop_at=-1):
-    own = trainer(
-        scenes, folder, model=tiny_network(), plan=plan, processes=processes, images=images
-    )
-    own.training_set.left = stop_at
+    weights = WEIGHTS | {"dense_energy": 1e-5}
+    options = {"processes": processes, "images": images, "weights": weights}
+    own = trainer(scenes, folder, model=tiny_network(), plan=plan, **options)
+    own.images.left = stop_at
     rows = own.run()
     return {"losses": [row["loss"] for row in rows], "model": own.network.state_dict()}
 
@@ -74,7 +73,7 @@ def train_by_two(scenes, folder, plan, images, stop_at=0):
 )
 def test_two_processes_train_as_one_does(scenes, tmp_path, images, parts):
     epochs = STEPS.epochs if images == 4 else 6  # 20 steps, or 12
-    plan = replace(STEPS, accumulate=parts, epochs=epochs, classification_epochs=epochs // 3)
+    plan = replace(STEPS, accumulate=parts, epochs=epochs, second_half=epochs // 3)
     alone = train(scenes, tmp_path / "one", plan, images)
     first, second = train_by_two(scenes, tmp_path / "two", plan, images)
     torch.testing.assert_close(first["losses"], alone["losses"], rtol=1e-5, atol=0)
@@ -85,7 +84,7 @@ def test_two_processes_train_as_one_does(scenes, tmp_path, images, parts):
 
 
 def test_one_of_two_is_stopped_and_both_go_on_to_the_same_bits(scenes, tmp_path):
-    plan = replace(STEPS, epochs=4, classification_epochs=2)
+    plan = replace(STEPS, epochs=4, second_half=2)
     undisturbed = train_by_two(scenes, tmp_path / "whole", plan, 12)
     assert train_by_two(scenes, tmp_path / "stopped", plan, 12, stop_at=15) == [None, None]
     again = train_by_two(scenes, tmp_path / "stopped", plan, 12)
@@ -95,7 +94,7 @@ def test_one_of_two_is_stopped_and_both_go_on_to_the_same_bits(scenes, tmp_path)
 
 
 def test_the_mean_over_images_does_not_depend_on_how_a_batch_is_cut(scenes, tmp_path):
-    plan = replace(STEPS, epochs=4, classification_epochs=4)
+    plan = replace(STEPS, epochs=4, second_half=4)
     whole = train(scenes, tmp_path / "one", plan, 5)
     cut = train(scenes, tmp_path / "two", replace(plan, accumulate=3), 5)
     torch.testing.assert_close(cut["losses"], whole["losses"], rtol=1e-5, atol=0)

@@ -49,7 +49,7 @@ def test_so_they_do_with_every_kind_of_label(labels):
 @pytest.mark.parametrize("drop_path", [0.0, 0.2])
 def test_training_names_the_loss_and_what_to_change(drop_path, tmp_path):
     scenes, model = make_scenes(tmp_path), diverged(tiny_network(drop_path_rate=drop_path))
-    plan = replace(PLAN, classification_epochs=0)
+    plan = replace(PLAN, second_half=0)
     message = r"the loss is not finite in epoch 1, .*train\.learning_rate"
     with pytest.raises(InputError, match=message):
         trainer(scenes, tmp_path, model=model, plan=plan).run()

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from getam_core.errors import InputError
-from getam_core.training import read_supervision
+from getam_core.networks import read_supervision
 from tests.labelled import write_labelled
 from tests.tiny_workflow import TINY, Workflow
 from workflow_scripts import command

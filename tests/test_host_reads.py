@@ -12,8 +12,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from getam_core.labels import label_images
-from getam_core.training import Batch, DenseEnergy, Labelling
-from getam_core.training.objective import Objective
+from getam_core.training import Batch, DenseEnergy, Getam, Labelling
+from getam_core.training.getam import BOTH
 from tests.networks import SMALL, network_of
 from tests.training_kit import WEIGHTS
 
@@ -45,11 +45,10 @@ def step(network, batch, labelling, monkeypatch, **weights):
     """Take a step of the second half, forward and backward; return the loss."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # meta has none
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda _: False)
-    objective = Objective(
-        network.to(META).train(), labelling, WEIGHTS | weights, both=True, energy=DenseEnergy()
-    )
+    energy = DenseEnergy()
+    objective = Getam(network.to(META).train(), labelling, WEIGHTS | weights, energy=energy)
     with Unblocked():
-        loss, _ = objective(batch)
+        loss, _ = objective(batch, BOTH)
         loss.backward()
     return loss
 

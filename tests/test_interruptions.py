@@ -10,6 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from getam_core.checkpoint import load_checkpoint
 from getam_core.errors import InputError, Interrupted
+from getam_core.signals import STOPS
 from getam_core.training import Processes
 from tests.training_kit import PLAN, STOPPED, end_of, same_but_for_speed, trainer
 
@@ -28,31 +29,42 @@ def check_same(again, undisturbed):
 @pytest.mark.parametrize(
     "item", [3, 40, 61, 95], ids=["first step", "epoch's last step", "mid epoch", "second half"]
 )
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+@pytest.mark.parametrize("number", STOPS, ids=lambda number: number.name)
 def test_stopped(scenes, undisturbed, tmp_path, item, number):
     first = trainer(scenes, tmp_path)
-    first.training_set.left, first.training_set.number = item, number
+    first.images.left, first.images.number = item, number
     with pytest.raises(Interrupted, match="the same command goes on"):
         first.run()
     check_same(trainer(scenes, tmp_path), undisturbed)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+@pytest.mark.parametrize("number", STOPS, ids=lambda number: number.name)
 def test_stopped_with_its_loader_s_workers(scenes, undisturbed, tmp_path, number, workers):
     first = trainer(scenes, tmp_path, workers=workers)
-    first.training_set.left, first.training_set.number = 13, number
-    first.training_set.group = True
+    first.images.left, first.images.number = 13, number
+    first.images.group = True
     assert end_of(first.run) == STOPPED
     state = load_checkpoint(tmp_path / "state.pt")
     assert (state["epoch"], state["step"]) < (2, 0)
     check_same(trainer(scenes, tmp_path, workers=workers), undisturbed)
 
 
+def test_a_stop_that_was_ignored_stays_so(scenes, tmp_path):
+    """`nohup` starts a program with SIGHUP ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        own = trainer(scenes, tmp_path)
+        own.images.left, own.images.number = 3, signal.SIGHUP
+        assert len(own.run()) == PLAN.epochs
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("item", [9, 70, 101], ids=["first half", "epoch 2", "second half"])
 def test_killed(scenes, undisturbed, tmp_path, item):
     first = trainer(scenes, tmp_path, plan=EVERY_STEP)
-    first.training_set.left, first.training_set.number = item, signal.SIGKILL
+    first.images.left, first.images.number = item, signal.SIGKILL
     assert end_of(first.run) == -signal.SIGKILL
     check_same(trainer(scenes, tmp_path, plan=EVERY_STEP), undisturbed)
 
@@ -60,7 +72,7 @@ def test_killed(scenes, undisturbed, tmp_path, item):
 @pytest.mark.parametrize("item", [45, 85], ids=["epoch 2", "epoch 3"])
 def test_tensorboard_has_every_epoch_once(scenes, tmp_path, item):
     first = trainer(scenes, tmp_path)
-    first.training_set.left, first.training_set.number = item, signal.SIGKILL
+    first.images.left, first.images.number = item, signal.SIGKILL
     assert end_of(first.run) == -signal.SIGKILL
     # in a process as well: the log's files are read in the order of second and process
     assert end_of(trainer(scenes, tmp_path).run) == 0
@@ -102,7 +114,7 @@ class Disagreeing(Processes):
 
 def test_processes_of_different_states_do_not_go_on(scenes, tmp_path):
     first = trainer(scenes, tmp_path)
-    first.training_set.left = 3
+    first.images.left = 3
     with pytest.raises(Interrupted):
         first.run()
     with pytest.raises(InputError, match=r"\[\(0, 0\), \(0, 1\)\]; all nodes need the same folder"):

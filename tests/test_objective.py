@@ -7,18 +7,20 @@ import torch
 from torch._dynamo import lookup_backend
 
 from getam_core.activation import METHODS, maps_from, record
-from getam_core.training import Batch, Labelling, compile_parts, double_backward_step
+from getam_core.networks import compile_parts
+from getam_core.training import Batch, Getam, Labelling, double_backward_step
+from getam_core.training.getam import (
+    BOTH,
+    CLASSIFICATION,
+    classification_step,
+    given_labels_step,
+    label_batch,
+)
 from getam_core.training.losses import (
     Terms,
     classification_loss,
     saliency_loss,
     segmentation_losses,
-)
-from getam_core.training.objective import (
-    Objective,
-    classification_step,
-    given_labels_step,
-    label_batch,
 )
 from tests.networks import network_of, random_images
 
@@ -123,7 +125,8 @@ def test_a_step_on_the_labels_of_another_is_that_step(kind):
 def test_given_labels_are_those_of_the_second_half_alone(both):
     model, data = network_of("vit").double().train(), replace(batch(), saliency=None)
     given = replace(data, labels=torch.full_like(data.valid, 2, dtype=torch.uint8))
-    _, values = Objective(model, Labelling({}, LABELS), WEIGHTS, both=both)(given)
+    phase = BOTH if both else CLASSIFICATION
+    _, values = Getam(model, Labelling({}, LABELS), WEIGHTS)(given, phase)
     if both:
         _, segmentation = model.classify_and_segment(data.images)
         labels = given.labels.long().masked_fill(~data.valid, 255)

@@ -16,7 +16,7 @@ from getam_core.report.progress import TrainingPicture
 from getam_core.stores import StoreWriter
 from getam_core.training import Labelling
 from tests.networks import tiny_network
-from tests.training_kit import PLAN, same_but_for_speed, trainer
+from tests.training_kit import same_but_for_speed, trainer
 
 SIDE, PANEL = 32, 36  # with the white between
 
@@ -73,7 +73,7 @@ def test_drawing_leaves_network_and_random_numbers_as_they_are(scenes):
 def test_every_epoch_has_a_picture_in_tensorboard_and_trains_the_same(scenes, tmp_path):
     plain = trainer(scenes, tmp_path / "plain").run()
     drawn = trainer(scenes, tmp_path / "drawn")
-    drawn.draw = TrainingPicture(samples(scenes), PLAN.labelling, 0.5)
+    drawn.draw = TrainingPicture(samples(scenes), drawn.objective.labelling, 0.5)
     assert same_but_for_speed(drawn.run()) == same_but_for_speed(plain)
     events = EventAccumulator(str(Path(tmp_path / "drawn/events")))
     events.Reload()

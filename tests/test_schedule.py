@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from getam_core.training.schedule import Schedule, build_optimizer
+from getam_core.training.optimisation import Schedule, build_optimizer
 
 RATES = {"stem": 0.1, "backbone": 1.0, "heads": 2.0}
 

@@ -14,10 +14,9 @@ from getam_core.classes import VOC_CLASSES, palette
 from getam_core.data import read_index
 from getam_core.errors import InputError
 from getam_core.evaluation import write_submission
-from getam_core.networks import build_network
+from getam_core.networks import build_network, save_network
 from getam_core.settings import Settings
 from getam_core.stores import StoreWriter, open_store
-from getam_core.training import save_network
 from tests.networks import TINY
 from tests.voc_kit import write_list
 from workflow_scripts import list_test, make_submission, predict

@@ -1,5 +1,6 @@
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,9 +13,9 @@ from torchvision.models.vision_transformer import EncoderBlock
 from getam_core.checkpoint import load_checkpoint
 from getam_core.classes import SCENE_CLASSES
 from getam_core.errors import InputError
+from getam_core.networks import random_or_coupled
 from getam_core.training import Batch, Labelling, double_backward_step, write_metrics
-from getam_core.training.objective import needs_own_map_pass
-from getam_core.training.precision import number_format
+from getam_core.training.optimisation import number_format
 from tests.networks import random_images, tiny_network
 from tests.training_kit import CPU, LOSSES, PLAN, WEIGHTS, trainer
 
@@ -64,7 +65,7 @@ class TestDoubleBackward:
     @pytest.mark.parametrize("option", ["drop_path_rate", "proj_drop_rate", "pos_drop_rate"])
     def test_a_random_network_makes_its_maps_without_the_randomness(self, option):
         model, data = tiny_network(**{option: 0.5}).train(), batch()
-        assert needs_own_map_pass(model)
+        assert random_or_coupled(model)
         first = double_backward_step(model, data, self.labelling)
         second = double_backward_step(model, data, self.labelling)
         assert torch.equal(first.labels, second.labels)
@@ -72,9 +73,9 @@ class TestDoubleBackward:
         assert model.training
 
     def test_a_network_without_randomness_shares_its_forward_pass(self):
-        assert not needs_own_map_pass(tiny_network().train())
-        assert not needs_own_map_pass(tiny_network(drop_path_rate=0.5).eval())
-        assert needs_own_map_pass(torch.nn.BatchNorm2d(3).train())
+        assert not random_or_coupled(tiny_network().train())
+        assert not random_or_coupled(tiny_network(drop_path_rate=0.5).eval())
+        assert random_or_coupled(torch.nn.BatchNorm2d(3).train())
 
 
 def drops(rate):
@@ -102,8 +103,8 @@ def test_passes_are_shared_where_two_of_them_agree_to_the_bit(name, rate):
     torch.manual_seed(0)
     module, x = drops(rate)[name]
     agree = torch.equal(module.train()(x), module(x))
-    assert needs_own_map_pass(module) == (not agree) == (rate > 0)
-    assert not needs_own_map_pass(module.eval())
+    assert random_or_coupled(module) == (not agree) == (rate > 0)
+    assert not random_or_coupled(module.eval())
 
 
 class TestTrainer:
@@ -113,6 +114,16 @@ class TestTrainer:
         assert [row["phase"] for row in rows] == ["classification"] * 2 + ["both"]
         assert all(0 < row["val_class_map"] <= 100 for row in rows)
         assert all(rows[2][f"loss_{term}"] > 0 for term in LOSSES)
+        assert list(rows[0])[:6] == ["epoch", "step", "phase", "lr", "loss", "loss_classification"]
+
+    def test_the_logged_rate_is_the_optimiser_s(self, scenes, tmp_path):
+        def apply(optimizer, step):
+            for group in optimizer.param_groups:
+                group["lr"] = step / 1e5
+
+        own = trainer(scenes, tmp_path, plan=replace(PLAN, epochs=1))
+        own.schedule = SimpleNamespace(apply=apply)
+        assert own.run()[0]["lr"] == (own.steps_per_epoch - 1) / 1e5
 
     def test_a_finished_run_is_not_trained_again(self, scenes, tmp_path):
         rows = trainer(scenes, tmp_path).run()
@@ -161,11 +172,8 @@ def test_the_number_format_is_the_one_asked_for():
 
 
 def test_metrics_leave_empty_what_was_not_measured(tmp_path):
-    row = dict.fromkeys(
-        ("epoch", "step", "lr", "loss", "images_per_second"), 1
-    ) | {"phase": "both", "val_class_map": None}  # fmt: skip
-    row |= {f"loss_{term}": 0.123456789 for term in WEIGHTS}
+    row = {"epoch": 1, "phase": "both", "loss": 0.123456789, "val_class_map": None}
     write_metrics(tmp_path / "metrics.csv", [row])
     header, line = (tmp_path / "metrics.csv").read_text().splitlines()
-    assert header.startswith("epoch,step,phase,lr,loss,loss_classification")
-    assert line.endswith(",0.123457,0.123457,1,")
+    assert header == "epoch,phase,loss,val_class_map"
+    assert line == "1,both,0.123457,"

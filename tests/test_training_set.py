@@ -14,7 +14,7 @@ from getam_core.data.loader import image_loader
 from getam_core.data.training_set import TrainingSet
 from getam_core.errors import InputError
 from getam_core.stores import StoreWriter
-from getam_core.training import Processes
+from getam_core.training import Batch, Processes
 from getam_core.training.batches import Order, load_parts
 from tests.voc_kit import CLASSES, entries_of
 
@@ -80,11 +80,17 @@ def test_given_labels_are_cropped_with_the_image_kept_or_read_again(voc):
 
 def test_a_batch_has_the_labels_of_its_images(voc):
     dataset = training_set(voc, labels=write_labels(voc, "a", "bb"))
-    options = {"start": 0, "workers": 0, "saliency_threshold": None}
+    order, cpu = Order(seed=0, batch_size=2), torch.device("cpu")
     loaded = load_parts(
-        dataset, Order(0, 0, 2), processes=Processes(), device=torch.device("cpu"), **options
+        dataset,
+        order,
+        lambda samples, _: Batch.of(samples, None, cpu),
+        epoch=0,
+        start=0,
+        processes=Processes(),
+        workers=0,
     )
-    for batch, indices in zip(loaded, Order(0, 0, 2).batches(len(dataset)), strict=True):
+    for batch, indices in zip(loaded, order.batches(len(dataset), epoch=0), strict=True):
         _, [(_, part)] = batch
         expected = torch.stack([dataset[i]["labels"] for i in indices])
         assert torch.equal(part.labels, expected) and part.saliency is None

@@ -13,9 +13,10 @@ from getam_core.classes import SCENE_CLASSES
 from getam_core.data import of_split
 from getam_core.data.training_set import TrainingSet
 from getam_core.errors import Interrupted
+from getam_core.inference.class_map import class_map
 from getam_core.scenes import write_scenes
 from getam_core.stores import StoreWriter
-from getam_core.training import Labelling, Plan, States, Trainer, class_map
+from getam_core.training import DenseEnergy, Getam, Labelling, Plan, Processes, States, Trainer
 from tests.networks import tiny_network
 from tests.voc_kit import entries_of
 
@@ -37,19 +38,16 @@ def make_scenes(root):
 
 PLAN = Plan(
     epochs=3,
-    classification_epochs=2,
     batch_size=8,
     optimizer="adamw",
     learning_rate=dict.fromkeys(("stem", "backbone", "heads"), 3e-3),
+    second_half=2,
     second_half_scale=dict.fromkeys(("stem", "backbone", "heads"), 1.0),
     schedule="cosine",
     warmup=0.1,
     weight_decay=0.05,
     gradient_clip=1.0,
     precision="float32",
-    loss_weights=WEIGHTS,
-    labelling=Labelling({}, {"gamma": 8.0}),
-    saliency_threshold=0.5,
 )
 
 
@@ -77,6 +75,7 @@ def trainer(
     model=None,
     settings=None,
     plan=PLAN,
+    weights=WEIGHTS,
     processes=None,
     images=None,
     validate=None,
@@ -85,8 +84,18 @@ def trainer(
 ):
     root, entries = scenes
     training = of_split(entries, "train")[:images]
-    return Trainer(
+    processes = processes or Processes()
+    objective = Getam(
         model or tiny_network(drop_path_rate=0.2),
+        Labelling({}, {"gamma": 8.0}),
+        weights,
+        classification_epochs=plan.second_half,
+        saliency_threshold=0.5,
+        energy=DenseEnergy(),
+        count=processes.count,
+    )
+    return Trainer(
+        objective,
         StopAt(training, SCENE_CLASSES, 32, (32, 40), 0, root / "saliency.h5"),
         plan,
         validate=validate

@@ -13,6 +13,7 @@ from typing import Any
 from getam_core.errors import InputError, Interrupted
 from getam_core.files import digest
 from getam_core.settings import Settings
+from getam_core.signals import heeded
 
 WRONG_INPUT = 2
 FILE_ALONE = {"file_alone": True}  # of a record that is too long for the screen
@@ -79,13 +80,14 @@ def run(
     """Parse, set up logging, call `main`, and turn its end into an exit code.
 
     Wrong input prints one line and exits with 2; a stop on request exits with 128 + its signal's
-    number (130 for Ctrl-C, 143 for SIGTERM); anything else that goes wrong is ours and prints its
-    traceback. The log file gets the same lines, and those of a long report that the screen does not
-    show; of several processes, the first one's and the others' errors.
+    number (130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP); anything else that goes wrong is ours
+    and prints its traceback. The log file gets the same lines, and those of a long report that the
+    screen does not show; of several processes, the first one's and the others' errors.
     """
     arguments = arguments_parser.parse_args()
     _log_to(arguments.log)
-    signal.signal(signal.SIGTERM, _stop)
+    for number in set(heeded()) - {signal.SIGINT}:  # which raises KeyboardInterrupt already
+        signal.signal(number, _stop)
     try:
         main(arguments)
     except InputError as error:

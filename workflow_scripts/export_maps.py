@@ -11,9 +11,9 @@ from getam_core.activation import METHODS, MapMethod, getam_blocks
 from getam_core.data import Entry, class_names, of_split, read_index
 from getam_core.files import digest
 from getam_core.inference.maps import export_maps
+from getam_core.networks import load_network, read_supervision
 from getam_core.settings import Settings
 from getam_core.stores import StoreWriter, write_in_parts
-from getam_core.training import load_network, read_supervision
 from workflow_scripts import command
 
 

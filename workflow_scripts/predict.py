@@ -5,8 +5,8 @@ import json
 
 from getam_core.data import of_split, read_index
 from getam_core.inference.predictions import predict_split
+from getam_core.networks import load_network, read_classes
 from getam_core.stores import StoreWriter
-from getam_core.training import load_network, read_classes
 from workflow_scripts import command
 
 

@@ -12,7 +12,7 @@ from getam_core.data.label_maps import check_supervision
 from getam_core.settings import Settings
 from getam_core.stores import open_store
 from getam_core.training import Processes, joined
-from getam_core.training.precision import number_format
+from getam_core.training.optimisation import number_format
 from workflow_scripts import command
 
 

@@ -13,21 +13,20 @@ from getam_core.data import Entry, class_names, of_split, read_index
 from getam_core.data.label_maps import check_supervision
 from getam_core.data.training_set import TrainingSet
 from getam_core.errors import InputError
+from getam_core.inference.class_map import class_map
+from getam_core.networks import BUILDERS, compile_parts, save_network
 from getam_core.report import worth_showing
 from getam_core.report.progress import TrainingPicture
 from getam_core.settings import CLASSIFIERS, Settings
 from getam_core.training import (
-    BUILDERS,
     DenseEnergy,
+    Getam,
     Labelling,
     Plan,
     Processes,
     States,
     Trainer,
-    class_map,
-    compile_parts,
     joined,
-    save_network,
     write_metrics,
 )
 from workflow_scripts import command
@@ -65,10 +64,19 @@ def prepare(
         saliency=arguments.saliency,
         labels=arguments.labels,
     )
+    planned = plan(settings, classifies_only=arguments.classifier is not None)
     trainer = Trainer(
-        compile_parts(network) if train.compile else network,
+        Getam(
+            compile_parts(network) if train.compile else network,
+            labelling_of(settings),
+            train.losses.model_dump(),
+            classification_epochs=planned.second_half,
+            saliency_threshold=threshold_of(settings),
+            energy=DenseEnergy(**train.dense_energy.model_dump()),
+            count=processes.count,
+        ),
         samples(of_split(entries, "train"), scale_range=train.scale_range),
-        plan(settings, classifies_only=arguments.classifier is not None),
+        planned,
         validate=partial(
             class_map,
             entries=of_split(entries, "val"),
@@ -109,10 +117,8 @@ def picture(
     if not settings.train.segments:
         return None
     chosen, size = worth_showing(of_split(entries, "train"), PICTURED), settings.train.crop_size
-    planned = plan(settings)
-    return TrainingPicture(
-        samples(chosen, scale_range=(size, size)), planned.labelling, planned.saliency_threshold
-    )
+    whole = samples(chosen, scale_range=(size, size))
+    return TrainingPicture(whole, labelling_of(settings), threshold_of(settings))
 
 
 def states_of(arguments: argparse.Namespace, settings: Settings) -> States:
@@ -155,13 +161,25 @@ def network_of(
     return "cnn", shared | {"stem": cnn.model_dump()}
 
 
+def labelling_of(settings: Settings) -> Labelling:
+    """Unpack how the second half makes its labels."""
+    train = settings.train
+    labels = train.labels.model_dump(exclude={"saliency", "saliency_threshold"})
+    return Labelling(train.maps.arguments, labels, train.maps.method)
+
+
+def threshold_of(settings: Settings) -> float | None:
+    """Return above which value a pixel is salient; None where training has no saliency."""
+    train = settings.train
+    return train.labels.saliency_threshold if train.uses_saliency else None
+
+
 def plan(settings: Settings, *, classifies_only: bool = False) -> Plan:
     """Unpack the settings into the trainer's plan."""
     train = settings.train
-    labels = train.labels.model_dump(exclude={"saliency", "saliency_threshold"})
     return Plan(
         epochs=train.epochs,
-        classification_epochs=train.epochs if classifies_only else train.classification_epochs,
+        second_half=train.epochs if classifies_only else train.classification_epochs,
         batch_size=train.batch_size,
         optimizer=train.optimizer,
         learning_rate=train.learning_rate.model_dump(),
@@ -171,11 +189,7 @@ def plan(settings: Settings, *, classifies_only: bool = False) -> Plan:
         weight_decay=train.weight_decay,
         gradient_clip=train.gradient_clip,
         precision=train.precision,
-        loss_weights=train.losses.model_dump(),
-        labelling=Labelling(train.maps.arguments, labels, train.maps.method),
-        saliency_threshold=train.labels.saliency_threshold if train.uses_saliency else None,
         seed=settings.seed,
-        energy=DenseEnergy(**train.dense_energy.model_dump()),
         accumulate=train.accumulate,
         validate_every=train.validate_every,
         checkpoint_minutes=train.checkpoint_minutes,

@@ -11,8 +11,7 @@ import cv2
 from torch.utils.data import DataLoader, Dataset
 
 from getam_core.errors import InputError
-
-STOPS = (signal.SIGINT, signal.SIGTERM)
+from getam_core.signals import STOPS
 
 
 def image_loader(dataset: Dataset, **options: Any) -> DataLoader:
@@ -30,7 +29,7 @@ def image_loader(dataset: Dataset, **options: Any) -> DataLoader:
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Hold SIGINT and SIGTERM back: workers that are started here are not found by them."""
+    """Hold `STOPS` back: workers that are started here are not found by them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     try:
         yield
@@ -41,8 +40,8 @@ def signals_held() -> Iterator[None]:
 def heed_one_process(_worker: int) -> None:
     """Let a loader's worker end at a SIGTERM of the process that loads alone; a `worker_init_fn`.
 
-    A terminal, torchrun and SLURM send SIGINT and SIGTERM to whole groups. The process that loads
-    needs its workers until its state is saved, and ends them then.
+    A terminal, torchrun and SLURM send `STOPS` to whole groups. The process that loads needs its
+    workers until its state is saved, and ends them then.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     Thread(target=_await_end, args=(os.getppid(),), daemon=True).start()

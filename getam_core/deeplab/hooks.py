@@ -64,7 +64,7 @@ class StateHook(Hook):
     minutes : float
         Between saves.
     requests : list of int
-        Of `getam_core.training.interrupt.interruptible`.
+        Of `getam_core.signals.interruptible`.
     """
 
     priority = "VERY_LOW"  # after the schedule's step, which belongs to the state

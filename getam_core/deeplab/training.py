@@ -22,7 +22,7 @@ from getam_core.deeplab.hooks import ProgressHook, StateHook
 from getam_core.deeplab.recipe import data_recipe, schedule_recipe
 from getam_core.errors import InputError
 from getam_core.files import atomic_path
-from getam_core.training.interrupt import interruptible
+from getam_core.signals import interruptible
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def train_deeplab(
         Labels that do not fit the images, a batch that the processes cannot share, a loss that is
         not finite.
     Interrupted
-        On SIGINT or SIGTERM, once the state is saved.
+        On a signal of `STOPS`, once the state is saved.
     """
     with interruptible() as requests, TemporaryDirectory() as notes:
         start = _first_step(state, settings)

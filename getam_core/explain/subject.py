@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from getam_core.data.geometry import resize, resize_to_stride
 from getam_core.data.tensors import to_tensor
 from getam_core.errors import InputError
+from getam_core.networks.checkpoint import load_network, read_classes
 from getam_core.networks.library import check_timm_name, from_hub, one_line, read_weights
 from getam_core.networks.stem import Normalise
-from getam_core.training import load_network
-from getam_core.training.network_file import read_classes
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,34 @@
 """Networks: a ViT with an optional CNN stem, its class head and a DPT decoder.
 
 Reading order: `stem` (CNN feature maps), `backbone` (timm's transformers), `dpt` (the decoder),
-`network` (all of it behind one forward pass), `cnn` (a CNN in the transformer's place). `library`
-reads names and weights, `probe` finds the widths and strides of a CNN's maps.
+`network` (all of it behind one forward pass), `cnn` (a CNN in the transformer's place),
+`checkpoint` (a trained network on disk), `compilation` (what torch.compile may fuse), `randomness`
+(of layers in training). `library` reads names and weights, `probe` finds the widths and strides of
+a CNN's maps.
 """
 
 from getam_core.networks.backbone import build_vit, split_hybrid
+from getam_core.networks.checkpoint import (
+    BUILDERS,
+    load_network,
+    read_classes,
+    read_supervision,
+    save_network,
+)
 from getam_core.networks.cnn import (
     ConvolutionalClassifier,
     SegmentationCNN,
     build_classifier,
     build_cnn,
 )
+from getam_core.networks.compilation import compile_parts
 from getam_core.networks.dpt import DPT, FusionDecoder
 from getam_core.networks.network import SegmentationTransformer, build_network
+from getam_core.networks.randomness import random_or_coupled
 from getam_core.networks.stem import Stem, build_stem
 
 __all__ = [
+    "BUILDERS",
     "DPT",
     "ConvolutionalClassifier",
     "FusionDecoder",
@@ -28,5 +40,11 @@ __all__ = [
     "build_network",
     "build_stem",
     "build_vit",
+    "compile_parts",
+    "load_network",
+    "random_or_coupled",
+    "read_classes",
+    "read_supervision",
+    "save_network",
     "split_hybrid",
 ]

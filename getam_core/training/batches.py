@@ -1,80 +1,91 @@
 """The batches of an epoch: their order, what each process does of them, loaded from any step on."""
 
-from collections.abc import Generator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch.utils.data import Dataset
 
 from getam_core.data.loader import image_loader
-from getam_core.data.training_set import TrainingSet
 from getam_core.training.distributed import Part, Processes, divide
-from getam_core.training.objective import Batch
+
+Shuffle = Callable[[int, int, int], list[int]]
+
+
+def shuffled(images: int, seed: int, epoch: int) -> list[int]:
+    """Return the indices of the images in the order of an epoch."""
+    return torch.randperm(images, generator=_generator(seed, epoch)).tolist()
+
+
+def _generator(seed: int, epoch: int) -> torch.Generator:
+    """Return the epoch's own generator, which leaves the global one to the network's layers."""
+    return torch.Generator().manual_seed(1_000_003 * seed + epoch)
 
 
 @dataclass(frozen=True)
 class Order:
-    """The order of an epoch's images: of seed and epoch alone, however it is divided."""
+    """The order of images: of seed and epoch alone, however a batch is divided.
+
+    Attributes
+    ----------
+    parts : of a batch, one after the other.
+    drop_last : leave out a last batch that is smaller than the others.
+    shuffle : (images, seed, epoch) -> indices.
+    """
 
     seed: int
-    epoch: int
     batch_size: int
-    parts: int = 1  # of a batch, one after the other
+    parts: int = 1
+    drop_last: bool = False
+    shuffle: Shuffle = shuffled
 
-    def generator(self) -> torch.Generator:
-        """Return the epoch's own generator, which leaves the global one to the network's layers."""
-        return torch.Generator().manual_seed(1_000_003 * self.seed + self.epoch)
+    def batches(self, images: int, epoch: int) -> list[list[int]]:
+        """Return the indices of every batch of an epoch."""
+        indices = self.shuffle(images, self.seed, epoch)
+        starts = range(0, self.steps(images) * self.batch_size, self.batch_size)
+        return [indices[start : start + self.batch_size] for start in starts]
 
-    def batches(self, images: int) -> list[list[int]]:
-        """Return the indices of every batch; the last one may be smaller."""
-        order = torch.randperm(images, generator=self.generator())
-        return [batch.tolist() for batch in order.split(self.batch_size)]
+    def steps(self, images: int) -> int:
+        """Return the number of batches of an epoch, at least one."""
+        full, rest = divmod(images, self.batch_size)
+        return full + bool(rest and not (self.drop_last and full))
 
 
 def load_parts(
-    training_set: TrainingSet,
+    images: Dataset,
     order: Order,
+    prepare: Callable[[Any, Part], Any],
     *,
+    epoch: int,
     start: int,
     processes: Processes,
-    device: torch.device,
     workers: int,
-    saliency_threshold: float | None,
-) -> Generator[tuple[int, list[tuple[float, Batch]]]]:
-    """Load this process's parts of the batches from number `start` on.
+    pin_memory: bool = False,
+) -> Generator[tuple[int, list[tuple[float, Any]]]]:
+    """Load this process's parts of the batches of an epoch from number `start` on.
 
     Parameters
     ----------
-    saliency_threshold : what is above it is salient; None for batches without saliency.
+    images : with a length, and `set_epoch`, which chooses their random crops.
+    prepare : makes of collated samples, and the part that they are of, what a step takes.
 
     Yields
     ------
     size : number of images of the batch, over all processes.
-    parts : weight and images of each part, on `device` as far as a `Batch` is.
+    parts : weight and what `prepare` made of each part.
     """
-    training_set.set_epoch(order.epoch)
-    batches = order.batches(len(training_set))[start:]
+    images.set_epoch(epoch)
+    batches = order.batches(len(images), epoch)[start:]
     parts = [divide(batch, order.parts, processes) for batch in batches]
     loaded = iter(
         image_loader(
-            training_set,
+            images,
             batch_sampler=[part.indices for own in parts for part in own],
             num_workers=workers,
-            generator=order.generator(),
-            pin_memory=device.type == "cuda",
+            generator=_generator(order.seed, epoch),
+            pin_memory=pin_memory,
         )
     )
     for batch, own in zip(batches, parts, strict=True):
-        yield (
-            len(batch),
-            [(part.weight, _batch(part, next(loaded), device, saliency_threshold)) for part in own],
-        )
-
-
-def _batch(
-    part: Part, samples: dict[str, torch.Tensor], device: torch.device, threshold: float | None
-) -> Batch:
-    batch = Batch.of(samples, threshold, device)
-    if not part.idle:
-        return batch
-    none = {"targets": torch.zeros_like(batch.targets), "valid": torch.zeros_like(batch.valid)}
-    return replace(batch, **none)  # no pixel of it counts
+        yield len(batch), [(part.weight, prepare(next(loaded), part)) for part in own]

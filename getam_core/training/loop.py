@@ -1,4 +1,4 @@
-"""The training loop: epochs of steps, resumable to the bit between any two of them."""
+"""The loop of every training: epochs of steps, resumable to the bit between any two of them."""
 
 import logging
 import time
@@ -10,85 +10,74 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from getam_core.data.training_set import TrainingSet
 from getam_core.errors import InputError, Interrupted
-from getam_core.training.batches import Order, load_parts
-from getam_core.training.distributed import Processes
-from getam_core.training.interrupt import interruptible
-from getam_core.training.metrics import TERMS, EventLog, shown
-from getam_core.training.objective import Batch, Objective
-from getam_core.training.plan import Plan
-from getam_core.training.precision import number_format
-from getam_core.training.random_state import random_state, set_random_state
-from getam_core.training.schedule import Schedule, build_optimizer
-from getam_core.training.states import States, load_state
-from getam_core.training.update import Updater
+from getam_core.signals import interruptible
+from getam_core.training.batches import load_parts
+from getam_core.training.distributed import Part, Processes
+from getam_core.training.metrics import EventLog, shown
+from getam_core.training.optimisation import Updater, number_format
+from getam_core.training.plan import Objective, Plan
+from getam_core.training.states import States, load_state, random_state, set_random_state
 
 log = logging.getLogger(__name__)
-CLASSIFICATION, BOTH = "classification", "both"
 
 
 class Trainer:
-    """Trains `network` on `training_set` by `plan`, in place.
+    """Trains the network of an objective on images by a plan, in place.
 
     Parameters
     ----------
-    validate : callable, optional
-        Called with the network in evaluation mode; returns class mAP in percent, or None.
-    draw : callable, optional
-        Called with the network after every epoch; returns a picture of training images, (H, W, 3)
-        uint8 RGB, for TensorBoard. It draws no random number.
-    states : States
-        Saved every epoch, every `plan.checkpoint_minutes` and on SIGINT or SIGTERM.
-    events : Path
-        Folder of the TensorBoard events.
-    workers : int
-        Of the loader, in this process.
-    processes : Processes
-        Those that train together, each in a `Trainer` of the same arguments. The first one
+    images : of samples that the objective takes, with `set_epoch`.
+    validate : called with the network in evaluation mode; returns class mAP in percent, or None.
+    draw : called with the network after every epoch; returns a picture of training images,
+        (H, W, 3) uint8 RGB, for TensorBoard. It draws no random number.
+    states : saved every epoch, every `plan.checkpoint_minutes` and when asked to stop.
+    events : folder of the TensorBoard events.
+    workers : of the loader, in this process.
+    processes : those that train together, each in a `Trainer` of the same arguments. The first one
         validates and writes.
     """
 
     def __init__(
         self,
-        network: nn.Module,
-        training_set: TrainingSet,
+        objective: Objective,
+        images: Dataset,
         plan: Plan,
         *,
-        validate: Callable[[nn.Module], float | None] | None,
+        validate: Callable[[nn.Module], float | None] | None = None,
         draw: Callable[[nn.Module], np.ndarray] | None = None,
         states: States,
-        events: Path,
+        events: Path | None = None,
         device: torch.device,
         workers: int = 0,
         processes: Processes | None = None,
     ):
         self.processes = processes or Processes()
-        self.network = network = self.processes.share_statistics(network.to(device), device)
-        self.training_set, self.plan = training_set, plan
+        self.objective = self.processes.share_statistics(objective.to(device), device)
+        self.images, self.plan = images, plan
         self.validate, self.draw, self.states, self.events = validate, draw, states, events
         self.device, self.workers = device, workers
-        self.steps_per_epoch = -(-len(training_set) // plan.batch_size)
         self.updater = Updater(
-            network,
-            build_optimizer(network.parameter_groups(), plan.optimizer, plan.weight_decay),
+            self.network,
+            plan.optimizer_of(self.network),
             device,
             number_format=number_format(plan.precision, device),
             gradient_clip=plan.gradient_clip,
         )
-        self.schedule = Schedule(
-            steps=plan.epochs * self.steps_per_epoch,
-            second_half=plan.classification_epochs * self.steps_per_epoch,
-            base=plan.learning_rate,
-            second_half_scale=plan.second_half_scale,
-            kind=plan.schedule,
-            warmup=plan.warmup,
-        )
+        self.steps_per_epoch = plan.order.steps(len(images))
+        self.schedule = plan.rates(self.steps_per_epoch)
         self.epoch, self.step = 0, 0  # the next epoch, and the next step in it
-        self.sums = torch.zeros(1 + len(TERMS), dtype=torch.float64)
+        self.sums = torch.zeros(1 + len(objective.terms), dtype=torch.float64)
         self.rows: list[dict[str, Any]] = []
+        self._wrapped: dict[bool, nn.Module] = {}
+
+    @property
+    def network(self) -> nn.Module:
+        """What is trained."""
+        return self.objective.network
 
     def run(self) -> list[dict[str, Any]]:
         """Train to the end, from the saved state if there is one; return the rows of metrics.csv.
@@ -96,19 +85,16 @@ class Trainer:
         Raises
         ------
         Interrupted
-            On SIGINT or SIGTERM in any of the processes, once the state is saved.
+            On a signal of `STOPS` to any of the processes, once the state is saved.
         """
         self._resume()
         logged = self._step_of_run() + (self.step == 0)  # an epoch's row has its last step + 1
-        objective, phase = None, None
         with (
             interruptible() as requests,
             EventLog(self.events if self.processes.is_first else None, logged) as events,
         ):
             while self.epoch < self.plan.epochs:
-                if phase != self.phase:
-                    objective, phase = self._objective(), self.phase
-                row = self._run_epoch(objective, requests)
+                row = self._run_epoch(requests)
                 self.rows.append(row)
                 events.write(row)
                 if self.draw is not None and self.processes.is_first:
@@ -118,32 +104,13 @@ class Trainer:
                 self._save(end_of_epoch=True)
         return self.rows
 
-    @property
-    def phase(self) -> str:
-        """The half that the current epoch belongs to."""
-        return CLASSIFICATION if self.epoch < self.plan.classification_epochs else BOTH
-
-    def _objective(self) -> nn.Module:
-        """Return the objective of the current half, across the processes."""
-        objective = Objective(
-            self.network,
-            self.plan.labelling,
-            self.plan.loss_weights,
-            both=self.phase == BOTH,
-            energy=self.plan.energy,
-            count=self.processes.count,
-        )
-        # the first half leaves out the decoder
-        return self.processes.wrap(objective, self.device, unused=self.phase != BOTH)
-
-    def _run_epoch(self, objective: nn.Module, requests: list[int]) -> dict[str, Any]:
+    def _run_epoch(self, requests: list[int]) -> dict[str, Any]:
         self.network.train()
         started = saved = time.monotonic()
         images = 0
         with self._progress() as progress, closing(self._batches()) as batches:
             for size, parts in batches:
-                self.schedule.apply(self.updater.optimizer, self._step_of_run())
-                values = self.updater.step(objective, parts)
+                values = self._take_step(parts)
                 due = time.monotonic() - saved > 60 * self.plan.checkpoint_minutes
                 stop, due = self._account(values, stop=bool(requests), due=due)
                 images += size
@@ -159,24 +126,39 @@ class Trainer:
         seconds = time.monotonic() - started
         return self._summarise(images / seconds if images else None)
 
-    def _batches(self) -> Generator[tuple[int, list[tuple[float, Batch]]]]:
+    def _take_step(self, parts: list[tuple[float, Any]]) -> Tensor:
+        """Set the rates and update the network; return what `Updater.step` does."""
+        self.schedule.apply(self.updater.optimizer, self._step_of_run())
+        phase = self.objective.phase(self.epoch + self.step / self.steps_per_epoch)
+        unused = self.objective.leaves_out(phase)
+        if unused not in self._wrapped:
+            wrapped = self.processes.wrap(self.objective, self.device, unused=unused)
+            self._wrapped = {unused: wrapped}  # the other one's buckets of gradients go
+        return self.updater.step(self._wrapped[unused], parts, phase)
+
+    def _batches(self) -> Generator[tuple[int, list[tuple[float, Any]]]]:
         """Load what is left of the epoch; to be closed, which ends the loader's workers."""
-        plan = self.plan
+
+        def prepare(samples: Any, part: Part) -> Any:
+            return self.objective.batch(samples, self.device, idle=part.idle)
+
         return load_parts(
-            self.training_set,
-            Order(plan.seed, self.epoch, plan.batch_size, plan.accumulate),
+            self.images,
+            self.plan.order,
+            prepare,
+            epoch=self.epoch,
             start=self.step,
             processes=self.processes,
-            device=self.device,
             workers=self.workers,
-            saliency_threshold=plan.saliency_threshold,
+            pin_memory=self.device.type == "cuda",
         )
 
     def _progress(self) -> tqdm:
+        total = min(len(self.images), self.steps_per_epoch * self.plan.batch_size)
         return tqdm(
-            total=len(self.training_set),
-            initial=min(self.step * self.plan.batch_size, len(self.training_set)),
-            desc=f"epoch {self.epoch + 1}/{self.plan.epochs} ({self.phase})",
+            total=total,
+            initial=min(self.step * self.plan.batch_size, total),
+            desc=f"epoch {self.epoch + 1}/{self.plan.epochs} ({self.objective.phase(self.epoch)})",
             unit="image",
             smoothing=0.05,
             disable=not self.processes.is_first,
@@ -199,22 +181,22 @@ class Trainer:
             what = "gradient" if values[:-1].isfinite().all() else "loss"
             raise InputError(
                 f"the {what} is not finite in epoch {self.epoch + 1}, step {self.step + 1};"
-                " lower train.learning_rate or set train.gradient_clip"
+                f" {self.plan.remedy}"
             )
         self.sums += values[:-1]
         self.step += 1
         return bool(stop), bool(due)
 
     def _summarise(self, images_per_second: float | None) -> dict[str, Any]:
-        means = (self.sums / self.steps_per_epoch).tolist()
-        last_step = self._step_of_run() - 1
+        """Return the row of an epoch whose steps are done."""
+        loss, *terms = (self.sums / self.steps_per_epoch).tolist()
         row = {
             "epoch": self.epoch + 1,
-            "step": last_step + 1,
-            "phase": self.phase,
-            "lr": self.schedule.rate(self.updater.optimizer.param_groups[0]["name"], last_step),
-            "loss": means[0],
-            **{f"loss_{name}": value for name, value in zip(TERMS, means[1:], strict=True)},
+            "step": self._step_of_run(),
+            "phase": self.objective.phase(self.epoch),
+            "lr": self.updater.optimizer.param_groups[0]["lr"],
+            "loss": loss,
+            **{f"loss_{name}": x for name, x in zip(self.objective.terms, terms, strict=True)},
             "images_per_second": images_per_second,
             "val_class_map": self._validated(),
         }
@@ -223,7 +205,7 @@ class Trainer:
 
     def _validated(self) -> float | None:
         """Return class mAP in the first process, where it is due; the epoch's steps are saved."""
-        last = self.epoch + 1 in (self.plan.classification_epochs, self.plan.epochs)
+        last = self.epoch + 1 in (self.plan.second_half, self.plan.epochs)
         if self.validate is None or not (last or (self.epoch + 1) % self.plan.validate_every == 0):
             return None
         self._save()
@@ -233,16 +215,17 @@ class Trainer:
         return self.validate(self.network)
 
     def _resume(self) -> None:
-        processes, state = self.processes, load_state(self.states, self.processes)
-        torch.manual_seed(self.plan.seed + 1_000_003 * processes.rank)
+        state = load_state(self.states, self.processes)
+        if self.plan.reseed or not self.processes.is_first:
+            torch.manual_seed(self.plan.seed + 1_000_003 * self.processes.rank)
         if state is None:
             return
         self.network.load_state_dict(state["model"])
         self.updater.load(state)
         self.epoch, self.step, self.rows = state["epoch"], state["step"], state["rows"]
         self.sums = state["sums"]
-        if processes.rank < len(state["rng"]):
-            set_random_state(self.device, state["rng"][processes.rank])
+        if self.processes.rank < len(state["rng"]):
+            set_random_state(self.device, state["rng"][self.processes.rank])
         log.info("resumed at epoch %d, step %d", self.epoch + 1, self.step)
 
     def _save(self, *, end_of_epoch: bool = False) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,21 +10,14 @@ import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
 from getam_core.files import atomic_path
-from getam_core.training.losses import Terms
-
-TERMS = tuple(term.name for term in fields(Terms))
-COLUMNS = (
-    "epoch", "step", "phase", "lr", "loss", *(f"loss_{term}" for term in TERMS),
-    "images_per_second", "val_class_map",
-)  # fmt: skip
 
 
 def write_metrics(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write one line a row; an empty cell was not measured."""
+    """Write a line for each row; all have the same keys, and an empty cell was not measured."""
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
-        writer.writerows({key: shown(row[key]) for key in COLUMNS} for row in rows)
+        writer.writerows({key: shown(value) for key, value in row.items()} for row in rows)
 
 
 def shown(value: Any) -> Any:

@@ -1,4 +1,7 @@
-"""The states of a training on disk: the one it resumes from, and those of epochs that are kept."""
+"""The states of a training on disk: the one it resumes from, and those of epochs that are kept.
+
+The state of torch's random numbers is part of each.
+"""
 
 import os
 import re
@@ -6,6 +9,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from getam_core.checkpoint import load_resumable, load_same, save_checkpoint
 from getam_core.errors import InputError
@@ -123,3 +129,16 @@ def _is_best(rows: Sequence[dict[str, Any]]) -> bool:
     """Whether the last row has the highest class mAP of its half."""
     *earlier, last = [row["val_class_map"] for row in rows if row["phase"] == rows[-1]["phase"]]
     return last is not None and all(value is None or last > value for value in earlier)
+
+
+def random_state(device: torch.device) -> dict[str, Tensor | None]:
+    """Return what `set_random_state` needs for the same numbers to follow, on CPU and one GPU."""
+    cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+    return {"cpu": torch.get_rng_state(), "cuda": cuda}
+
+
+def set_random_state(device: torch.device, state: dict[str, Tensor | None]) -> None:
+    """Go on with the numbers of a state; one of a CPU leaves those of a GPU as they are."""
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda" and state["cuda"] is not None:
+        torch.cuda.set_rng_state(state["cuda"], device)

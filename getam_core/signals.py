@@ -1,13 +1,20 @@
-"""Ctrl-C and SIGTERM as a request that a loop honours between two steps."""
+"""The signals that ask a program to stop, and how a loop honours them between two steps."""
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a scheduler, a closed terminal
+
+
+def heeded() -> list[signal.Signals]:
+    """Return the stops that are not ignored: `nohup` starts programs with SIGHUP ignored."""
+    return [number for number in STOPS if signal.getsignal(number) is not signal.SIG_IGN]
+
 
 @contextmanager
 def interruptible() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM in the list that is given, instead of raising anywhere.
+    """Collect stops in the list that is given, instead of raising anywhere.
 
     A second SIGINT raises `KeyboardInterrupt` at once. Signals behave as before after the block.
     """
@@ -18,7 +25,7 @@ def interruptible() -> Iterator[list[int]]:
             raise KeyboardInterrupt
         received.append(number)
 
-    previous = {n: signal.signal(n, request) for n in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, request) for number in heeded()}
     try:
         yield received
     finally:

@@ -1,6 +1,7 @@
-"""One step of training: classification alone, or double backward (Sun et al. 2021, Section 4.3).
+"""GETAM's objective, from images to loss: read a step of training from here to the end of the file.
 
-A run that is given label maps (another's labels, or as a ceiling the masks) has steps on those.
+The first half learns to classify; the second is double backward (Sun et al. 2021, Section 4.3). A
+run that is given label maps (another's labels, or as a ceiling the masks) has steps on those.
 
 "Double backward" is two backward passes in an iteration: the first, over activations only, gives
 the maps that become labels; the second updates the network. No gradient flows through the maps.
@@ -9,7 +10,7 @@ Shapes: B images, C foreground classes, M (image, class) pairs, h, w patches, H,
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Self
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from getam_core.activation import METHODS, maps_from, record
 from getam_core.classes import IGNORE
 from getam_core.labels import label_images
+from getam_core.networks import random_or_coupled
 from getam_core.training.dense_energy import DenseEnergy
 from getam_core.training.losses import (
     Count,
@@ -27,12 +29,10 @@ from getam_core.training.losses import (
     saliency_loss,
     segmentation_losses,
 )
-from getam_core.training.precision import computes_in_float16
+from getam_core.training.optimisation import computes_in_float16
 
+CLASSIFICATION, BOTH = "classification", "both"  # the halves, as metrics.csv calls them
 MAP_SCALE = 2.0**10  # of logits whose gradients are float16; labels do not depend on maps' scale
-
-# What random layers of torch, torchvision and timm call the probability of leaving something out.
-CHANCES = ("p", "prob", "drop_prob", "drop_rate", "dropout", "attention_dropout")
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ class Batch:
         """Which images count, (B,) bool."""
         return self.valid.flatten(1).any(1)
 
+    def uncounted(self) -> Self:
+        """Return a batch of which nothing counts."""
+        none = {"targets": torch.zeros_like(self.targets), "valid": torch.zeros_like(self.valid)}
+        return replace(self, **none)
+
 
 @dataclass(frozen=True)
 class StepOutputs:
@@ -86,17 +91,20 @@ class Labelling:
     method: str = "getam"  # a name in `activation.METHODS`
 
 
-class Objective(nn.Module):
-    """The loss of a batch, as a module: all that a step runs lies in its forward pass.
+class Getam(nn.Module):
+    """The loss of a batch, as the loop wants it (`plan.Objective`).
 
     Parameters
     ----------
     network, labelling : see `double_backward_step`.
     weights : of the terms, by name.
-    both : second half; else classification alone.
+    classification_epochs : the first half, which leaves out the decoder.
+    saliency_threshold : what is above it is salient; None for labels and loss without saliency.
     energy : see `double_backward_step`; left out where its weight is zero.
     count : see `losses.Count`.
     """
+
+    terms = tuple(term.name for term in fields(Terms))
 
     def __init__(
         self,
@@ -104,25 +112,39 @@ class Objective(nn.Module):
         labelling: Labelling,
         weights: Mapping[str, float],
         *,
-        both: bool,
+        classification_epochs: int = 0,
+        saliency_threshold: float | None = None,
         energy: DenseEnergy | None = None,
         count: Count = alone,
     ):
         super().__init__()
         self.network, self.labelling, self.weights = network, labelling, weights
-        self.both, self.count = both, count
+        self.classification_epochs = classification_epochs
+        self.saliency_threshold, self.count = saliency_threshold, count
         self.energy = energy if weights["dense_energy"] else None
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def phase(self, epochs: float) -> str:
+        """Return the half that begins, or goes on, after so many epochs."""
+        return CLASSIFICATION if epochs < self.classification_epochs else BOTH
+
+    def leaves_out(self, phase: str) -> bool:
+        """Whether parameters have no part in the loss: the decoder's, in the first half."""
+        return phase == CLASSIFICATION
+
+    def batch(self, samples: Mapping[str, Tensor], device: torch.device, *, idle: bool) -> Batch:
+        """Put samples of a `TrainingSet` on a device; of an idle part no pixel counts."""
+        batch = Batch.of(samples, self.saliency_threshold, device)
+        return batch.uncounted() if idle else batch
+
+    def forward(self, batch: Batch, phase: str) -> tuple[Tensor, Tensor]:
         """Return the loss with its graph, and, detached, the loss and the terms in their order."""
-        if self.both and batch.labels is not None:
-            step = given_labels_step(self.network, batch, self.energy, self.count)
-        elif self.both:
-            step = double_backward_step(
-                self.network, batch, self.labelling, self.energy, self.count
-            )
+        network, count = self.network, self.count
+        if phase == CLASSIFICATION:
+            step = classification_step(network, batch, count)
+        elif batch.labels is not None:
+            step = given_labels_step(network, batch, self.energy, count)
         else:
-            step = classification_step(self.network, batch, self.count)
+            step = double_backward_step(network, batch, self.labelling, self.energy, count)
         loss = step.terms.total(self.weights)
         return loss, torch.stack([loss, *(value for _, value in step.terms.items())]).detach()
 
@@ -194,7 +216,7 @@ def _forward_with_maps(
 
     The last two have a graph, which the maps' backward passes have gone through and kept.
     """
-    if labelling.method != "getam" or needs_own_map_pass(network):
+    if labelling.method != "getam" or random_or_coupled(network):
         return map_pass(network, batch, labelling), *network.classify_and_segment(batch.images)
     with record(network) as tape:
         logits, segmentation = network.classify_and_segment(batch.images)
@@ -211,18 +233,6 @@ def map_pass(network: nn.Module, batch: Batch, labelling: Labelling) -> Tensor:
     with torch.autocast(kind, enabled=False) if half else nullcontext():
         method = METHODS[labelling.method]
         return method(network, batch.images, batch.targets, check=False, **labelling.maps)[0]
-
-
-def needs_own_map_pass(network: nn.Module) -> bool:
-    """Whether a training-mode forward pass is random or couples the images of a batch."""
-    return any(_is_random_or_coupled(module) for module in network.modules() if module.training)
-
-
-def _is_random_or_coupled(module: nn.Module) -> bool:
-    if isinstance(module, nn.modules.batchnorm._BatchNorm):
-        return True
-    chances = [getattr(module, name, None) for name in CHANCES]
-    return any(type(chance) in (int, float) and 0 < chance <= 1 for chance in chances)
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import nn
 from torch._functorch import config as autograd_settings
 
-from getam_core.networks import DPT
+from getam_core.networks.dpt import DPT
 
 
 def compile_parts(network: nn.Module, backend: str | Callable = "inductor") -> nn.Module:

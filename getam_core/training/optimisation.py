@@ -1,0 +1,217 @@
+"""How the parameters change: groups and learning rates, number format, one step of the optimiser.
+
+"Part" is what is computed at once; the parts of a batch are summed up in the gradient.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+
+from getam_core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Learning rate of every parameter group as a function of the step.
+
+    At step t of T it is `base * scale * (t + 1) / w` in the first w = `warmup` T steps, and
+    `base * scale * f((t - w) / (T - w))` from there on. `poly` has f(x) = (1 - x)^0.9, and T steps
+    are the whole run, as in the released code. `cosine` has f(x) = (1 + cos(pi x)) / 2, and T steps
+    are one half: it starts anew with the second (Loshchilov & Hutter 2017), whose decoder is new.
+    scale is 1 before step `second_half`, then `second_half_scale[group]` (released code: 0.1).
+
+    `ramped_poly` falls while it rises: `base * scale * min(1, x / warmup + 0.1) * (1 - x)^0.9` with
+    x = t / T of the whole run.
+    """
+
+    steps: int
+    second_half: int
+    base: Mapping[str, float]
+    second_half_scale: Mapping[str, float]
+    kind: str = "poly"
+    warmup: float = 0.0
+
+    def rate(self, group: str, step: int) -> float:
+        """Return the learning rate of `group` at `step`, 0 <= step < steps."""
+        scale = self.second_half_scale[group] if step >= self.second_half else 1.0
+        return self.base[group] * scale * self._factor(step)
+
+    def apply(self, optimizer: optim.Optimizer, step: int) -> None:
+        """Set the rates of an optimiser that `build_optimizer` made."""
+        for group in optimizer.param_groups:
+            group["lr"] = self.rate(group["name"], step)
+
+    def _factor(self, step: int) -> float:
+        if self.kind == "ramped_poly":
+            progress = step / self.steps
+            return min(1.0, progress / self.warmup + 0.1) * (1 - progress) ** 0.9
+        step, steps = self._place_in_fall(step)
+        warmup = round(self.warmup * steps)
+        if step < warmup:
+            return (step + 1) / warmup
+        progress = (step - warmup) / max(1, steps - warmup)
+        if self.kind == "poly":
+            return (1 - progress) ** 0.9
+        return 0.5 * (1 + math.cos(math.pi * progress))
+
+    def _place_in_fall(self, step: int) -> tuple[int, int]:
+        """Return t and T."""
+        if self.kind == "poly":
+            return step, self.steps
+        if step < self.second_half:
+            return step, self.second_half
+        return step - self.second_half, self.steps - self.second_half
+
+
+def build_optimizer(
+    groups: Mapping[str, Sequence[nn.Parameter]],
+    kind: str,
+    weight_decay: float,
+    *,
+    decay_vectors: bool = False,
+) -> optim.Optimizer:
+    """Build SGD (momentum 0.9) or AdamW over named groups; rates come from `Schedule.apply`.
+
+    The released code shifts its optimiser's arguments by one (momentum 5e-4, no decay); the evident
+    intent is built here. Parameters with fewer than two axes (biases, norms) are not decayed,
+    unless `decay_vectors` says so.
+    """
+    least = 0 if decay_vectors else 2  # axes of what is decayed
+    params = [
+        {
+            "name": name,
+            "params": [p for p in group if (p.ndim >= least) == decayed],
+            "weight_decay": decay,
+        }
+        for name, group in groups.items()
+        for decayed, decay in ((True, weight_decay), (False, 0.0))
+    ]
+    params = [group for group in params if group["params"]]
+    if kind == "sgd":
+        return optim.SGD(params, lr=0.0, momentum=0.9)
+    return optim.AdamW(params, lr=0.0)
+
+
+def number_format(precision: str, device: torch.device) -> torch.dtype:
+    """Return the format of matrix products; parameters, losses and maps stay float32.
+
+    Parameters
+    ----------
+    precision : {"float32", "bfloat16", "float16", "auto"}
+        "auto" takes bfloat16 where the device multiplies it in hardware: CUDA from Ampere on, CPUs
+        with AMX. Older GPUs get float16, whose loss is scaled, other CPUs float32: they would
+        emulate either, slower than float32.
+
+    Raises
+    ------
+    InputError
+        "bfloat16" on a GPU that has none.
+    """
+    if precision != "auto":
+        chosen = getattr(torch, precision)
+        if chosen == torch.bfloat16 and device.type == "cuda" and not _has_bfloat16(device):
+            raise InputError(
+                f"precision: bfloat16 is asked for, but {torch.cuda.get_device_name(device)}"
+                " has none; use auto, float16 or float32"
+            )
+        return chosen
+    if _has_bfloat16(device):
+        return torch.bfloat16
+    return torch.float16 if device.type == "cuda" else torch.float32
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu.get_capabilities().get("amx_bf16", False)
+
+
+def computes_in_float16(device: torch.device) -> bool:
+    """Whether autocast to float16 is on, in which small gradients vanish unless they are scaled."""
+    on = torch.is_autocast_enabled(device.type)
+    return on and torch.get_autocast_dtype(device.type) == torch.float16
+
+
+class Updater:
+    """Steps of an optimiser on a network's parameters.
+
+    Parameters
+    ----------
+    number_format : torch.dtype
+        Of the forward pass, by autocast. The loss is scaled for float16, whose range is too small
+        for most gradients; a step whose gradients are not finite is then left out, and the scale
+        lowered.
+    gradient_clip : float or None
+        Highest norm of the gradient.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizer: optim.Optimizer,
+        device: torch.device,
+        *,
+        number_format: torch.dtype = torch.float32,
+        gradient_clip: float | None = None,
+    ):
+        self.network, self.optimizer, self.device = network, optimizer, device
+        self.number_format = number_format
+        self.gradient_clip = math.inf if gradient_clip is None else gradient_clip
+        self.scaler = torch.amp.GradScaler(device.type, enabled=number_format == torch.float16)
+
+    def step(self, objective: nn.Module, parts: Sequence[tuple[float, Any]], phase: str) -> Tensor:
+        """Update once; return what the objective measured of the batch, and a norm.
+
+        The norm is that of the gradient before clipping; for float16 it is 0, since steps whose
+        gradient is not finite are left out then.
+
+        Parameters
+        ----------
+        objective : an `Objective` of the loop, or what `Processes.wrap` made of it.
+        parts : the weight of each part, 1 in sum, and its images.
+        phase : of the objective.
+
+        Returns
+        -------
+        (1 + terms + 1,) Tensor, finite unless training diverges.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        values = []
+        for number, (weight, batch) in enumerate(parts, 1):
+            with self._without_exchange(objective, last=number == len(parts)):
+                values.append(weight * self._backward(objective, weight, batch, phase))
+        self.scaler.unscale_(self.optimizer)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.gradient_clip)
+        if self.scaler.is_enabled():
+            norm = torch.zeros_like(norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return torch.cat([torch.stack(values).sum(0), norm.detach()[None]])
+
+    def _backward(self, objective: nn.Module, weight: float, batch: Any, phase: str) -> Tensor:
+        mixed = self.number_format != torch.float32
+        with torch.autocast(self.device.type, self.number_format if mixed else None, enabled=mixed):
+            loss, values = objective(batch, phase)
+        self.scaler.scale(weight * loss).backward()
+        return values
+
+    @staticmethod
+    def _without_exchange(objective: nn.Module, *, last: bool) -> Any:
+        """Let processes exchange gradients with the last part alone."""
+        exchanges = hasattr(objective, "no_sync") and not last
+        return objective.no_sync() if exchanges else nullcontext()
+
+    def state(self) -> dict[str, Any]:
+        """Return what `load` needs to go on."""
+        return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        if state["scaler"]:  # empty where another machine had no use for one
+            self.scaler.load_state_dict(state["scaler"])
