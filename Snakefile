@@ -40,6 +40,10 @@ include: "rules/ablation.smk"
 include: "rules/report.smk"
 
 
+localrules:
+    demo,
+
+
 rule demo:
     default_target: True
     input:

@@ -4,6 +4,10 @@
 include: "inputs/evaluate.smk"
 
 
+localrules:
+    merge_entries,
+
+
 rule predict:
     input:
         index=index_of_split,

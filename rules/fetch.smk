@@ -11,6 +11,15 @@
 include: "inputs/fetch.smk"
 
 
+localrules:
+    fetch_archive,
+    unpack_archives,
+    fetch_voc,
+    fetch_sbd,
+    fetch_coco,
+    fetch_duts,
+
+
 rule fetch_archive:
     output:
         archive=temp("data/archives/{archive}"),

@@ -4,6 +4,10 @@
 include: "inputs/retrain.smk"
 
 
+localrules:
+    merge_deeplab_entries,
+
+
 # The supervised ceiling, for runs that say `supervision: masks`.
 rule masks_as_labels:
     input:
