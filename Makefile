@@ -23,20 +23,24 @@ lint: environment  ## ruff, snakefmt, and Snakemake's own linter
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
 
-environment: $(VENV)/made-from-lock
+environment: $(VENV)/made-from-lock  ## .venv, as the lock has it; CPU=1 leaves CUDA out
 
-# pip brings uv, uv brings the rest: seconds where pip takes minutes. The stamp is written last, so
-# an interrupted installation starts again.
+# pip brings uv, uv brings the rest: seconds where pip takes minutes. A new lock is installed over the
+# old one, and what else was installed stays. The stamp is written last, so an interrupted
+# installation starts again. PyPI's torch for Linux does not load without CUDA's packages; uv knows
+# where the one for CPUs is.
 $(VENV)/made-from-lock: requirements.lock
 	$(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else f'Python 3.11, 3.12 or 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11')"
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --python $(BIN)/python --requirements requirements.lock
+	$(BIN)/python -m uv --version > /dev/null 2>&1 || { $(PYTHON) -m venv --clear $(VENV) && $(BIN)/python -m pip install --quiet uv; }
+	grep -vE '^($(if $(CPU),cuda-|nvidia-|triton=,$$))' requirements.lock | $(BIN)/uv pip install \
+		--python $(BIN)/python $(if $(CPU),--torch-backend cpu) --requirements -
 	touch $@
 
+LOCKED := coco crf deeplab onnx sbd slurm workflow dev # not rembg: few runs need what it brings
+
 lock:  ## resolve pyproject.toml anew, for every platform
-	$(BIN)/uv pip compile --universal --python-version 3.11 --extra dev --upgrade \
-		--no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --upgrade --no-emit-index-url \
+		--no-header --no-annotate $(LOCKED:%=--extra %) pyproject.toml -o requirements.lock
 
 envs:  ## envs/getam.yaml anew, with the pins of requirements.lock
 	$(BIN)/python envs/from_lock.py

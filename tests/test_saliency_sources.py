@@ -174,7 +174,7 @@ def test_rembg_gives_one_map_an_image(tmp_path, monkeypatch):
 
 def test_rembg_that_is_not_installed_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "rembg", None)
-    with pytest.raises(InputError, match=r"install it: .*'rembg\[cpu\]'"):
+    with pytest.raises(InputError, match=r"install what it needs: .*getam-core\[rembg\]"):
         rembg_saliency("u2net")
 
 

@@ -7,14 +7,16 @@ import contextlib
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-from pycocotools.coco import COCO
+from typing import TYPE_CHECKING, Any
 
 from getam_core.data.index import Entry
 from getam_core.data.listing import Listing, unknown_class
 from getam_core.errors import InputError
+from getam_core.extras import needs
 from getam_core.files import read_json
+
+if TYPE_CHECKING:
+    from pycocotools.coco import COCO
 
 KEYS = {  # of the instances file: its lists, and what each of their items must have
     "images": ("id", "file_name"),
@@ -129,8 +131,10 @@ def image_id_of(file_name: PurePosixPath | str) -> str:
     return "_".join(PurePosixPath(file_name).with_suffix("").parts)
 
 
-def load_instances(path: Path) -> COCO:
+def load_instances(path: Path) -> "COCO":
     """Read an instances file; `InputError` names it, and the first item that is wrong of a kind."""
+    with needs("coco", "data in COCO's format"):
+        from pycocotools.coco import COCO
     dataset = read_json(path)
     problems = _form_problems(dataset)
     if problems:
@@ -176,7 +180,7 @@ def _reference_problems(dataset: Mapping[str, Any]) -> list[str]:
 
 
 def _category_names(
-    coco: COCO, name: str, classes: Sequence[str] | None, problems: list[str]
+    coco: "COCO", name: str, classes: Sequence[str] | None, problems: list[str]
 ) -> dict[int, str]:
     """Map the ids of categories that occur to names; those that are unknown are problems."""
     used = {annotation["category_id"] for annotation in coco.dataset["annotations"]}

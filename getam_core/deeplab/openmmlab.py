@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, NoReturn
 
-from getam_core.errors import InputError
+from getam_core.extras import needs
 
 OPERATORS = "mmcv._ext"
 
@@ -29,15 +29,10 @@ def operators_or_stand_in() -> Iterator[None]:
         mmsegmentation or its parts are missing, or do not load beside this torch.
     """
     try:
-        stand_in = importlib.util.find_spec(OPERATORS) is None
-        if stand_in:
-            sys.modules[OPERATORS] = _StandIn(OPERATORS)
-        yield
-    except ImportError as error:
-        raise InputError(
-            f"mmsegmentation cannot be imported ({error}): install requirements.lock, or, where"
-            " full mmcv is at hand, one that was built for this torch"
-        ) from error
+        with needs("deeplab", "mmsegmentation (a full mmcv must be built for this torch)"):
+            if importlib.util.find_spec(OPERATORS) is None:
+                sys.modules[OPERATORS] = _StandIn(OPERATORS)
+            yield
     finally:
         if isinstance(sys.modules.get(OPERATORS), _StandIn):
             del sys.modules[OPERATORS]

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from pycocotools import mask as rle
-from pycocotools.coco import COCO
 from tqdm import tqdm
 
 from getam_core.classes import IGNORE, palette
 from getam_core.data.coco import coco_folder, image_id_of, instances_path, load_instances
 from getam_core.data.index import Entry
 from getam_core.errors import InputError
+from getam_core.extras import needs
 from getam_core.files import atomic_path
 from getam_core.processes import parallel_map
 
@@ -89,6 +88,9 @@ def render(
         255 where only a crowd is. Where instances overlap the smaller one is on top, and of equal
         ones the later.
     """
+    with needs("coco", "masks of COCO"):
+        from pycocotools import mask as rle
+        from pycocotools.coco import COCO
     coco = COCO()
     coco.imgs = {image["id"]: image}
     drawn = [(a, coco.annToRLE(a)) for a in annotations if a["segmentation"]]

@@ -14,6 +14,7 @@ from getam_core.data.augmented import sbd_masks
 from getam_core.data.index import Entry
 from getam_core.data.voc import voc_folder
 from getam_core.errors import InputError, raise_problems
+from getam_core.extras import needs
 from getam_core.files import atomic_path
 from getam_core.stores import read_label_png
 
@@ -78,8 +79,8 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def _read_sbd(path: Path) -> np.ndarray:
-    from scipy.io import loadmat  # only who has SBD pays for the import
-
+    with needs("sbd", "masks of SBD"):
+        from scipy.io import loadmat
     if not path.is_file():
         raise InputError(f"{path}: no such mask")
     try:

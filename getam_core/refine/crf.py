@@ -1,8 +1,11 @@
 """Fully connected CRF (Krähenbühl and Koltun 2011) through pydensecrf."""
 
+from types import ModuleType
+
 import numpy as np
 
 from getam_core.errors import InputError
+from getam_core.extras import needs
 
 
 def dense_crf(
@@ -96,12 +99,8 @@ def crf_maps(
     return dense_crf(image, scores / scores.sum(axis=0), iterations=iterations)
 
 
-def _densecrf():
+def _densecrf() -> ModuleType:
     """Import pydensecrf when it is used: it is compiled, and everything else works without it."""
-    try:
+    with needs("crf", "the dense CRF (or switch it off)"):
         import pydensecrf.densecrf
-    except ImportError:
-        raise InputError(
-            "the dense CRF needs the package pydensecrf2: install it, or switch the CRF off"
-        ) from None
     return pydensecrf.densecrf

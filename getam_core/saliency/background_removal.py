@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from getam_core.data import Entry, read_image
 from getam_core.errors import InputError
+from getam_core.extras import needs
 from getam_core.saliency.providers import Provider, Writer
 
 
@@ -52,13 +53,8 @@ def rembg_saliency(model: str) -> Provider:
 
 def _session(model: str) -> tuple[Any, Any]:
     """Return rembg's `remove` and a session of the network."""
-    try:
+    with needs("rembg", "saliency.source: rembg"):
         import rembg
-    except (ImportError, SystemExit) as error:  # it exits where it finds no onnxruntime
-        raise InputError(
-            f"saliency.source: rembg is not usable here ({error});"
-            " install it: .venv/bin/uv pip install 'rembg[cpu]'"
-        ) from None
     try:
         return rembg.remove, rembg.new_session(model)
     except Exception as error:  # unknown names, the network, files: no common base

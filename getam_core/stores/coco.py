@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pycocotools import mask as rle
 from tqdm import tqdm
 
+from getam_core.extras import needs
 from getam_core.file_access import writing
 from getam_core.files import atomic_path
 from getam_core.stores.reader import Store
@@ -78,10 +78,13 @@ def _annotations(
         name = image_id if names is None else names[image_id]
         images.append({"id": number, "file_name": name, "height": height, "width": width})
         for class_id, inside in regions(label_map):
-            yield {"image_id": number, "category_id": class_id, **_region(inside)}
+            yield {"image_id": number, "category_id": class_id, **region(inside)}
 
 
-def _region(inside: np.ndarray) -> dict[str, Any]:
+def region(inside: np.ndarray) -> dict[str, Any]:
+    """Return segmentation, area, bbox and iscrowd of a bool (H, W) region, as COCO has them."""
+    with needs("coco", "COCO's JSON"):
+        from pycocotools import mask as rle
     encoded = rle.encode(np.asfortranarray(inside, dtype=np.uint8))
     return {
         "segmentation": {"size": encoded["size"], "counts": encoded["counts"].decode("ascii")},

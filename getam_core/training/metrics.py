@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from torch.utils.tensorboard import SummaryWriter
 
+from getam_core.extras import needs
 from getam_core.files import atomic_path
 
 
@@ -34,7 +34,11 @@ class EventLog:
     """
 
     def __init__(self, folder: Path | None, step: int):
-        self._writer = None if folder is None else SummaryWriter(str(folder), purge_step=step)
+        self._writer = None
+        if folder is not None:
+            with needs("workflow", "events for TensorBoard (or give no folder for them)"):
+                from torch.utils.tensorboard import SummaryWriter
+            self._writer = SummaryWriter(str(folder), purge_step=step)
 
     def __enter__(self) -> Self:
         return self
