@@ -1,5 +1,6 @@
 """Names, labels, colours: constants that every stage shares."""
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -35,12 +36,21 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB, of values 0..1
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
+def plain_name(name: str) -> str:
+    """Return a name as it is compared with words: "_Background_" is "background"."""
+    return " ".join(re.split(r"[\s_-]+", name.casefold())).strip()
+
+
 def unusable_names(names: Iterable[str]) -> list[str]:
     """Return the names that cannot be a class's: of the background, or such as files would lose."""
     return [
         n
         for n in names
-        if n == "background" or ";" in n or n != n.strip() or not n or has_control_characters(n)
+        if plain_name(n) == "background"
+        or ";" in n
+        or n != n.strip()
+        or not n
+        or has_control_characters(n)
     ]
 
 

@@ -77,7 +77,7 @@ def test_every_problem_is_reported_at_once(voc):
     write_list(voc, "train", "a", "a", "bb")
     write_list(voc, "val", "ccc", "bb")
     assert problems_of(voc).splitlines()[1:] == [
-        "  JPEGImages/a.jpg: missing (no .png either)",
+        "  JPEGImages/a.jpg: missing (no other suffix either)",
         "  Annotations/a.xml: not valid XML (no element found: line 1, column 12)",
         "  a: listed twice in split 'train'",
         "  Annotations/bb.xml: missing",

@@ -144,10 +144,11 @@ def test_labels_csv_stands_in_for_annotations_that_are_missing(voc):
     ]
 
 
-def test_an_image_named_twice_in_labels_csv_is_a_problem(voc):
+def test_several_lines_of_labels_csv_are_several_labels_of_an_image(voc):
+    (voc / "Annotations" / "a.xml").unlink()
     (voc / "labels.csv").write_text("image,classes\na.jpg,dog\na,cat\na.1,cat\n")
     listing = list_voc(voc, {"train": "train", "val": "val"}, CLASSES)
-    assert listing.problems == ["labels.csv, line 3: a is already in line 2"]
+    assert listing.problems == [] and listing.entries[0].classes == ("cat", "dog")
 
 
 def test_images_of_the_test_list_need_no_annotation(voc):

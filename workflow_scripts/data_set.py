@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from getam_core.data import Entry, Listing, list_coco, list_folder, list_voc
+from getam_core.data import (
+    Entry,
+    Listing,
+    Places,
+    Vocabulary,
+    list_coco,
+    list_folder,
+    list_voc,
+)
 from getam_core.evaluation import coco_masks, find_masks, folder_masks, voc_mask_labels
 from getam_core.settings import Settings
 
@@ -12,12 +20,22 @@ def list_data_set(settings: Settings, root: Path) -> Listing:
     """List the images and labels below `root` in the run's layout."""
     data = settings.data
     splits = {"train": data.train, "val": data.val}
+    leave_out = data.other_classes == "leave_out"
+    vocabulary = Vocabulary(data.classes, data.negative, leave_out)
     if data.layout == "folder":
-        return list_folder(root, splits, data.classes, val_share=data.val_share)
+        return list_folder(
+            root,
+            splits,
+            val_share=data.val_share,
+            vocabulary=vocabulary,
+            places=Places(data.images, data.table, data.columns.model_dump()),
+        )
     if data.layout == "coco":
         return list_coco(root, splits, data.classes)
     labels_of = voc_mask_labels(root, data.classes, data.sbd) if data.labels == "masks" else None
-    return list_voc(root, splits, data.classes, sbd=data.sbd, labels_of=labels_of)
+    return list_voc(
+        root, splits, data.classes, sbd=data.sbd, labels_of=labels_of, vocabulary=vocabulary
+    )
 
 
 def masks_of_data_set(

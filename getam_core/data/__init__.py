@@ -1,8 +1,10 @@
 """From files to training samples: image-level labels only, no mask is opened in this room.
 
 Reading order: `index` (what a run knows of an image), `listing` (what a reader finds, and all that
-is wrong with it), `check` (does every image open), `problems` (one message). The readers: `voc`
-with `augmented`, `coco`, `folder` with `class_folders`, `label_file` and `splits`. Then `images`
+is wrong with it), `vocabulary` (what a label means), `check` (does every image open). The readers:
+`voc` with `augmented`, `coco`, and `folder`, for everybody's own pictures and other tools' exports:
+a table (`table`, `columns`, `cells`, `label_table`, and `names`, which finds the files), or
+`class_folders`, `mvtec`, and `foreign` for what is refused; `splits` for all of them. Then `images`
 (file to array) and `geometry` (crops, sides).
 
 `label_maps` (those that a training is given) and, since to import torch takes longer than many
@@ -12,7 +14,7 @@ imported by name.
 
 from getam_core.data.check import check_images
 from getam_core.data.coco import list_coco
-from getam_core.data.folder import list_folder
+from getam_core.data.folder import Places, list_folder
 from getam_core.data.geometry import random_crop, resize, resize_to_stride
 from getam_core.data.images import read_image
 from getam_core.data.index import (
@@ -26,10 +28,13 @@ from getam_core.data.index import (
 )
 from getam_core.data.listing import Listing
 from getam_core.data.voc import list_voc, voc_folder
+from getam_core.data.vocabulary import Vocabulary
 
 __all__ = [
     "Entry",
     "Listing",
+    "Places",
+    "Vocabulary",
     "check_images",
     "class_names",
     "class_targets",

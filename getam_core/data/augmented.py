@@ -8,6 +8,8 @@ training set for segmentation. Names of files are read here, no mask is.
 from collections.abc import Iterator
 from pathlib import Path
 
+from getam_core.data.images import SUFFIXES
+
 AUGMENTED = ("train_aug", "trainaug")
 CLS = ("cls", "dataset/cls", "benchmark_RELEASE/dataset/cls")  # the last as its archive is packed
 SBD_NAMES = ("SBD", "sbd", "benchmark_RELEASE", ".")
@@ -67,4 +69,7 @@ def list_ids(path: Path) -> list[str]:
 
 def _image_id(word: str) -> str:
     """Accept the paths that lists of the augmented set hold ("/JPEGImages/2007_000032.jpg")."""
-    return Path(word).stem if "/" in word and ".." not in word else word
+    path = Path(word)
+    if ".." in word or not ("/" in word or path.suffix.lower() in SUFFIXES):
+        return word
+    return path.stem

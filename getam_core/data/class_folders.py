@@ -8,12 +8,19 @@ from pathlib import Path
 
 from getam_core.data.images import SUFFIXES
 from getam_core.data.index import Entry
-from getam_core.data.label_file import LABELS
-from getam_core.data.listing import Listing, unknown_class
+from getam_core.data.label_table import LABELS
+from getam_core.data.listing import Listing
+from getam_core.data.names import (
+    composed,
+    image_id_of,
+    images_below,
+    is_image,
+    is_visible,
+    visible_folders,
+)
 from getam_core.errors import InputError
 
-BACKGROUND_FOLDER = "background"  # its images show none of the classes
-NO_CLASSES = ("masks",)
+INNER = ("images", "image", "imgs", "img")  # folders in a class folder that say nothing
 EXPECTED = (
     "expected images/ with labels.csv (image,classes), or one folder of images for each class"
 )
@@ -21,54 +28,44 @@ EXPECTED = (
 
 @dataclass(frozen=True)
 class _Found:
-    """An image file; `name` is its path below the data set, without suffix."""
+    """An image file; `name` is its path below the data set."""
 
     path: Path
-    name: tuple[str, ...]
+    name: Path
     label: str
     split: str | None
 
 
-def list_class_folders(
-    folder: Path, splits: Mapping[str, str], classes: Sequence[str] | None
-) -> tuple[Listing, bool]:
-    """List the images of `folder`/<class>/, and say whether they came in folders of splits.
+def list_class_folders(listing: Listing, base: Path, splits: Mapping[str, Path]) -> None:
+    """Add the images of `base`/<class>/, or of <split>/<class>/ where there are `splits`.
 
-    Class folders may also lie below `images/`, or below one folder a split. Images of one name in
-    several class folders are one image that shows all these classes, if they are the same file byte
-    for byte; otherwise their folders become part of their ids. Images of the folder `background`
-    show none of the classes.
+    Images of one name in several class folders are one image that shows all these classes, if they
+    are the same file byte for byte; otherwise their folders become part of their ids. Images of a
+    folder whose name means no class ("background") show none of the classes.
 
     Raises
     ------
     InputError
-        There is no folder of a class.
+        There is no folder of a class, or one folder around them all.
     """
-    listing = Listing(folder)
-    base = image_folder(folder)
-    of_splits = {split: base / name for split, name in splits.items()}
-    has_splits = all(_subfolders(path) for path in of_splits.values())
     found: list[_Found] = []
-    for split, root in of_splits.items() if has_splits else [(None, base)]:
-        for label in _subfolders(root):
-            _check_class(label, classes, listing)
+    for split, root in splits.items() if splits else [(None, base)]:
+        _check_level(listing.folder, root)
+        for label in visible_folders(root):
             found += _images(label, base, split, listing)
-    if not found:
-        _check_level(folder, base)
-        if not listing.problems:
-            raise InputError(f"data root {folder}: {EXPECTED}; it has {_contents(folder)}")
+    if not found and not listing.problems:
+        folder = listing.folder
+        raise InputError(f"data root {folder}: {EXPECTED}; it has {_contents(folder)}")
     by_name: defaultdict[str, list[_Found]] = defaultdict(list)
     for image in found:
-        by_name[image.path.stem].append(image)
+        by_name[composed(image.path.stem)].append(image)
     for stem in sorted(by_name):
-        listing.entries += _entries(stem, by_name[stem], classes, listing)
-    beside = sum(path.suffix.lower() in SUFFIXES for path in base.iterdir())
-    if beside:
+        listing.entries += _entries(stem, by_name[stem], listing)
+    if beside := sum(is_image(path) for path in base.iterdir()):
         listing.warnings.append(f"left out, images beside the class folders: {beside}")
-    others = {path.name for path in _subfolders(base)} - {path.name for path in of_splits.values()}
-    if has_splits and others:
+    others = {path.name for path in visible_folders(base)} - {p.name for p in splits.values()}
+    if splits and others:
         listing.warnings.append(f"left out, beside the splits: {', '.join(sorted(others))}")
-    return listing, has_splits
 
 
 def image_folder(folder: Path) -> Path:
@@ -77,51 +74,63 @@ def image_folder(folder: Path) -> Path:
     return next((path for path in reversed(there) if path.is_dir()), folder)
 
 
-def _check_level(folder: Path, base: Path) -> None:
-    """Raise `InputError` where a table lies one folder further down."""
-    for inner in (base, *_subfolders(base)):
+def _check_level(folder: Path, root: Path) -> None:
+    """Raise `InputError` where the table, or all class folders, lie one folder further down."""
+    there = visible_folders(root)
+    for inner in (root, *there):
         if (inner / LABELS).is_file():
             raise InputError(f"data root {folder}: {LABELS} is one folder down: give {inner}")
+    if len(there) == 1 and not _direct(there[0]) and len(_with_images(there[0])) > 1:
+        raise InputError(f"data root {folder}: is one folder too high: give {there[0]}")
 
 
 def _contents(folder: Path) -> str:
-    """Name the first few things in a folder: what was meant is often among them."""
+    """Name the first few things in a folder, and what to do with a table of another name."""
     names = sorted(f"{p.name}/" if p.is_dir() else p.name for p in folder.iterdir())
-    return ", ".join(names[:4]) + (f", ... ({len(names)})" if names[4:] else "") or "nothing in it"
+    shown = ", ".join(names[:4]) + (f", ... ({len(names)})" if names[4:] else "")
+    tables = [name for name in names if name.lower().endswith((".csv", ".tsv"))]
+    named = f"; is it data.table: {tables[0]}?" if tables else ""
+    return (shown or "nothing in it") + named
 
 
-def _subfolders(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    there = sorted(path for path in folder.iterdir() if path.is_dir())
-    return [path for path in there if path.name not in NO_CLASSES and path.name[0] != "."]
+def _direct(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if is_image(path)]
 
 
-def _check_class(label: Path, classes: Sequence[str] | None, listing: Listing) -> None:
-    name = label.name
-    if classes is not None and name not in (*classes, BACKGROUND_FOLDER):
-        listing.problems.append(f"{name}/: {unknown_class(name, classes)}")
+def _with_images(folder: Path) -> list[str]:
+    return [path.name for path in visible_folders(folder) if images_below(path)]
 
 
 def _images(label: Path, base: Path, split: str | None, listing: Listing) -> list[_Found]:
     """Return the images of one class folder; what else lies there is counted in a warning."""
-    paths = [path for path in sorted(label.iterdir()) if path.name[0] != "."]
-    images = [path for path in paths if path.suffix.lower() in SUFFIXES]
     where = label.relative_to(listing.folder)
+    files = [path for path in sorted(label.iterdir()) if is_visible(path.name)]
+    if not files:
+        listing.warnings.append(f"left out, an empty folder: {where}/")
+        return []
+    images, inner = images_below(label), _with_images(label)
     if not images:
         listing.problems.append(f"{where}/: no image in it ({', '.join(SUFFIXES)})")
-    if others := [path.name for path in paths if path not in set(images)]:
+    elif not _direct(label) and not _one_class(label.name, inner, listing):
+        listing.problems.append(
+            f"{where}/ has no image, but folders with images ({', '.join(inner[:3])}): which are"
+            " the classes? data.classes names them, or give the folder that holds their folders"
+        )
+        return []
+    if others := [path.name for path in files if path.is_file() and not is_image(path)]:
         shown = ", ".join(others[:3])
         listing.warnings.append(f"left out, no images in {where}/: {len(others)} ({shown})")
-    name = label.name
-    return [
-        _Found(path, path.relative_to(base).with_suffix("").parts, name, split) for path in images
-    ]
+    listing.shown([label.name], f"{where}/")
+    return [_Found(path, path.relative_to(base), label.name, split) for path in images]
 
 
-def _entries(
-    stem: str, images: Sequence[_Found], classes: Sequence[str] | None, listing: Listing
-) -> list[Entry]:
+def _one_class(label: str, inner: Sequence[str], listing: Listing) -> bool:
+    """Whether a folder that has but folders is a class: they say nothing, or it is known."""
+    plain = {name.casefold() for name in inner}
+    return plain <= {*INNER, label.casefold()} or label in (listing.vocabulary.classes or ())
+
+
+def _entries(stem: str, images: Sequence[_Found], listing: Listing) -> list[Entry]:
     """Make one entry of each different file that bears the name `stem`."""
     same: defaultdict[object, list[_Found]] = defaultdict(list)
     sizes = [_size(image.path) for image in images]
@@ -129,13 +138,15 @@ def _entries(
         same[_content(image.path) if sizes.count(size) > 1 else size].append(image)
     entries = []
     for copies in same.values():
-        image_id = stem if len(same) == 1 else "_".join(copies[0].name)
+        image_id = stem if len(same) == 1 else image_id_of(copies[0].name)
         if len({copy.split for copy in copies}) > 1:
             listing.problems.append(f"{image_id}: the same image is in train and in val")
-        labels = {copy.label for copy in copies} - {BACKGROUND_FOLDER}
-        order = sorted(labels) if classes is None else classes
-        names = tuple(name for name in order if name in labels)
-        entries.append(Entry(image_id, copies[0].path, copies[0].split or "train", names))
+        labels = [copy.label for copy in copies]
+        names = listing.vocabulary.read(labels)
+        if names.nothing and names.classes:
+            both = f"{names.nothing[0]}/ and in {names.classes[0]}/"
+            listing.problems.append(f"{image_id}: the same image is in {both}")
+        entries.append(Entry(image_id, copies[0].path, copies[0].split or "train", names.classes))
     return entries
 
 

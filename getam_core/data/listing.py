@@ -5,18 +5,20 @@ import logging
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from getam_core.classes import MOST_CLASSES, unusable_names
 from getam_core.control_characters import escaped, has_control_characters
 from getam_core.data.check import image_problems
 from getam_core.data.index import Entry, class_names
+from getam_core.data.vocabulary import Vocabulary
 from getam_core.errors import raise_problems
 
 log = logging.getLogger(__name__)
 
 RARE, ALIKE = 10, 0.6  # a tenth as often, and a ratio that 'dgo' and 'dog' have
+LEAVE_OUT = " (data.other_classes: leave_out goes on without it)"
 LONGEST_ID = 200  # bytes; file systems take 255 for a name with its suffix
 
 
@@ -36,6 +38,8 @@ class Listing:
         What is left out, or other than usual, but no reason to stop.
     absent : set of str
         Ids of entries without an image file; the reader has reported them.
+    vocabulary : Vocabulary
+        What labels mean.
     """
 
     folder: Path
@@ -43,6 +47,37 @@ class Listing:
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     absent: set[str] = field(default_factory=set)
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    left_out: Counter[str] = field(default_factory=Counter)
+    _asked: set[str] = field(default_factory=set)
+
+    def shown(
+        self, labels: Iterable[str], where: str, *, several_objects: bool = False
+    ) -> tuple[str, ...]:
+        """Return the classes that an image's labels name; what is wrong is noted with `where`.
+
+        Parameters
+        ----------
+        labels : iterable of str
+        where : str
+            What a problem's line begins with: a file, with its line.
+        several_objects : bool
+            Each label is that of an object, so that one of the background contradicts no other.
+        """
+        meaning = self.vocabulary.read(labels)
+        if meaning.nothing and meaning.classes and not several_objects:
+            both = f"'{meaning.nothing[0]}' beside '{meaning.classes[0]}'"
+            self.problems.append(f"{where}: {both}; keep one")
+        for word in meaning.doubtful:
+            if word not in self._asked:  # once is enough: often it is every second image
+                self.problems.append(f"{where}: {_doubtful_word(word)}")
+            self._asked.add(word)
+        if self.vocabulary.leave_out:
+            self.left_out.update(meaning.unknown)
+        else:
+            known = self.vocabulary.classes or ()
+            self.problems += [f"{where}: {unknown_class(name, known)}" for name in meaning.unknown]
+        return meaning.classes
 
     def checked(
         self,
@@ -68,6 +103,8 @@ class Listing:
             What the reader found, and: an id that is used twice or is no safe file name, a split
             without images, a class without training images, a broken image.
         """
+        if self.vocabulary.leave_out and classes is None:
+            self._leave_out_unseen()
         problems = [*self.problems, *id_problems(self.entries)]
         if self.entries or not problems:  # where nothing could be read, splits say nothing more
             problems += _split_problems(self.entries, splits)
@@ -76,10 +113,19 @@ class Listing:
             there = [entry for entry in self.entries if entry.image_id not in self.absent]
             problems += image_problems(there, self.folder, workers)
         doubts = _doubtful_names(self.entries) if classes is None else []
+        doubts += _universal_classes(self.entries) + _left_out(self.left_out)
         for warning in [*self.warnings, *doubts]:
             log.warning("%s: %s", self.folder, escaped(warning))
         raise_problems(f"the data set {self.folder}", problems)
         return self.entries
+
+    def _leave_out_unseen(self) -> None:
+        """Take the classes that no training image shows from the others' labels."""
+        seen = set(class_names(None, self.entries))
+        self.left_out.update(n for e in self.entries for n in e.classes if n not in seen)
+        self.entries = [
+            replace(e, classes=tuple(n for n in e.classes if n in seen)) for e in self.entries
+        ]
 
 
 def id_problems(entries: Iterable[Entry]) -> list[str]:
@@ -112,6 +158,29 @@ def _unsafe(image_id: str) -> str | None:
     if len(image_id.encode()) > LONGEST_ID:
         return f"is longer than {LONGEST_ID} bytes"
     return None
+
+
+def _doubtful_word(word: str) -> str:
+    return (
+        f"'{word}': a class, or none of them? data.negative: ['{word}'] says none of them;"
+        " a class it is if data.classes names it"
+    )
+
+
+def _universal_classes(entries: Sequence[Entry]) -> list[str]:
+    """Name the classes that every training image shows: nothing tells them apart."""
+    train = [set(entry.classes) for entry in entries if entry.split == "train"]
+    always = sorted(set.intersection(*train)) if len(train) > 1 else []
+    return [
+        f"every training image shows '{name}', so that nothing tells where it is: add images"
+        " without it (no class in their label, or a folder 'background')"
+        for name in always
+    ]
+
+
+def _left_out(count: Counter[str]) -> list[str]:
+    named = ", ".join(f"{name} ({images})" for name, images in sorted(count.items()))
+    return [f"left out, labels that are no classes of the run: {named}"] if count else []
 
 
 def unknown_class(name: str, classes: Sequence[str]) -> str:
@@ -173,4 +242,6 @@ def _found_class_problems(entries: Sequence[Entry], shown: set[str]) -> list[str
             f"{len(shown)} classes; label maps have room for {MOST_CLASSES}: name those that you"
             " want in data.classes, and leave the others out of the labels"
         )
-    return problems + [f"class '{n}': val shows it, no training image does" for n in sorted(unseen)]
+    return problems + [
+        f"class '{n}': val shows it, no training image does{LEAVE_OUT}" for n in sorted(unseen)
+    ]

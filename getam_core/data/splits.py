@@ -1,12 +1,87 @@
-"""A split for data sets that have none."""
+"""Splits: what their words mean, the folders that are named so, and one for those who have none."""
 
 import hashlib
 import os
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from getam_core.data.index import Entry
+from getam_core.data.names import visible_folders
+from getam_core.errors import InputError
+
+TEST = "test"  # a split that many data sets have; nothing here uses it
+WORDS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    TEST: (TEST, "testing"),
+}
+
+
+def split_of(word: str, splits: Mapping[str, str]) -> str | None:
+    """Return which split a word means.
+
+    Parameters
+    ----------
+    word : str
+        In any case: "Valid".
+    splits : mapping of str to str
+        Our name of a split to its name in the data set; with {"val": "test"} the word "testing"
+        means our split "val".
+
+    Returns
+    -------
+    str or None
+        One of `splits`; "test", which is of no use here; None for any other word.
+    """
+    for ours, name in splits.items():
+        if word.strip() == name or _canonical(word) == _canonical(name):
+            return ours
+    return TEST if _canonical(word) == TEST else None
+
+
+def _canonical(word: str) -> str:
+    plain = word.strip().casefold()
+    return next((name for name, words in WORDS.items() if plain in words), f"no split: {plain}")
+
+
+def split_folders(base: Path, splits: Mapping[str, str], table: str) -> dict[str, Path]:
+    """Find one folder a split below `base`; empty where it is not divided so.
+
+    It is where there are folders of both splits, or where that of the training images has folders
+    of its own, or a file `table`, and nothing lies beside it that may be a class.
+
+    Raises
+    ------
+    InputError
+        A split has two folders, or there is one for training images alone.
+    """
+    found: defaultdict[str | None, list[Path]] = defaultdict(list)
+    for folder in visible_folders(base):
+        found[split_of(folder.name, splits)].append(folder)
+    train, *other = splits
+    if not found[train]:
+        return {}
+    first = found[train][0]
+    divided = bool(visible_folders(first)) or (first / table).is_file()
+    if not all(found[name] for name in splits) and (found[None] or not divided):
+        return {}
+    for name in splits:
+        if len(found[name]) > 1:
+            both = " and ".join(f"{folder.name}/" for folder in found[name])
+            raise InputError(f"data root {base}: {both} could both be split '{name}'; join them")
+    missing = [name for name in other if not found[name]]
+    if missing:
+        raise InputError(f"data root {base}: {_one_split(first, found[TEST], missing[0])}")
+    return {name: found[name][0] for name in splits}
+
+
+def _one_split(train: Path, tests: Sequence[Path], missing: str) -> str:
+    if tests:
+        test = tests[0].name
+        return f"{train.name}/ and {test}/, but no {missing}/: data.{missing}: {test} takes {test}/"
+    return f"{train.name}/, but no {missing}/: give {train}, whose images are then divided"
 
 
 def split_by_name(entries: Sequence[Entry], val_share: float) -> list[Entry]:

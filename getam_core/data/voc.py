@@ -2,16 +2,18 @@
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path, PurePosixPath
 
 from getam_core.classes import VOC_CLASSES
 from getam_core.data.augmented import AUGMENTED, augmented_ids, list_ids
+from getam_core.data.images import SUFFIXES
 from getam_core.data.index import Entry
-from getam_core.data.label_file import LABELS, LabelRow, read_labels
-from getam_core.data.listing import Listing, unknown_class
+from getam_core.data.label_table import LABELS, merged, read_labels
+from getam_core.data.listing import Listing
+from getam_core.data.names import composed, is_image
+from getam_core.data.vocabulary import Vocabulary
 from getam_core.errors import InputError
 
-SUFFIXES = (".jpg", ".png")
 UNLABELLED = "test"
 # Images of the lists of PASCAL VOC 2012; train_aug is the usual union with SBD.
 COUNTS = {"train": 1464, "val": 1449, "trainval": 2913, "test": 1456} | dict.fromkeys(
@@ -49,6 +51,7 @@ def list_voc(
     *,
     sbd: Path | str | None = None,
     labels_of: Callable[[str], tuple[str, ...]] | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> Listing:
     """List a data set in VOC layout; masks are not looked at, unless `labels_of` does.
 
@@ -65,6 +68,8 @@ def list_voc(
         Folder of the Semantic Boundaries Dataset; looked for beside the devkit otherwise.
     labels_of : callable, optional
         `labels_of(image_id)` gives an image's classes in the place of its annotation, or raises.
+    vocabulary : Vocabulary, optional
+        What labels mean; that of `classes`.
 
     Returns
     -------
@@ -86,8 +91,9 @@ def list_voc(
     of the list `test`, whose annotations are not published, show no class.
     """
     folder = voc_folder(root)
-    listing = Listing(folder)
-    reader = _Labels(folder, classes, listing.problems, labels_of)
+    listing = Listing(folder, vocabulary=vocabulary or Vocabulary(classes))
+    reader = _Labels(listing, labels_of)
+    images = _images_by_id(listing)
     split_of: dict[str, str] = {}
     for split, name in splits.items():
         for image_id in _read_list(listing, name, sbd):
@@ -95,7 +101,7 @@ def list_voc(
                 listing.problems.append(_repeated(image_id, split_of[image_id], split))
                 continue
             split_of[image_id] = split
-            image = _find_image(listing, image_id)
+            image = images.get(composed(image_id)) or _absent(listing, image_id)
             names = reader.read(image_id, needed=name != UNLABELLED)
             listing.entries.append(Entry(image_id, image, split, names))
     if classes == VOC_CLASSES:
@@ -131,35 +137,32 @@ def _repeated(image_id: str, before: str, now: str) -> str:
     return f"{image_id}: in split '{before}' and in split '{now}'"
 
 
-def _find_image(listing: Listing, image_id: str) -> Path:
-    candidates = [listing.folder / "JPEGImages" / f"{image_id}{suffix}" for suffix in SUFFIXES]
-    for path in candidates:
-        if path.is_file() or path.is_symlink():
-            return path
-    listing.problems.append(f"JPEGImages/{image_id}.jpg: missing (no .png either)")
+def _images_by_id(listing: Listing) -> dict[str, Path]:
+    """Map ids to the images in JPEGImages/, whatever their suffix; two of one id are a problem."""
+    found: dict[str, Path] = {}
+    for path in sorted((listing.folder / "JPEGImages").iterdir()):
+        if is_image(path) and (other := found.setdefault(composed(path.stem), path)) is not path:
+            both = f"{other.name} and {path.name}"
+            listing.problems.append(f"JPEGImages/: {both} have one id; keep one")
+    return found
+
+
+def _absent(listing: Listing, image_id: str) -> Path:
+    """Note an image that is missing; return where it is expected."""
+    listing.problems.append(f"JPEGImages/{image_id}.jpg: missing (no other suffix either)")
     listing.absent.add(image_id)
-    return candidates[0]
+    return listing.folder / "JPEGImages" / f"{image_id}.jpg"
 
 
 class _Labels:
     """The classes of an image: from its annotation, from labels.csv, or as the caller says."""
 
-    def __init__(
-        self,
-        folder: Path,
-        classes: Sequence[str] | None,
-        problems: list[str],
-        labels_of: Callable[[str], tuple[str, ...]] | None,
-    ):
-        self.folder, self.classes, self.problems = folder, classes, problems
-        self.labels_of = labels_of
-        table = folder / LABELS
-        self.rows: dict[str, LabelRow] = {}
-        for row in read_labels(table, problems) if table.is_file() else []:
-            if (before := self.rows.setdefault(_id_of(row.image), row)) is not row:
-                problems.append(
-                    f"{LABELS}, line {row.line}: {row.image} is already in line {before.line}"
-                )
+    def __init__(self, listing: Listing, labels_of: Callable[[str], tuple[str, ...]] | None):
+        self.listing, self.labels_of = listing, labels_of
+        self.folder, self.problems = listing.folder, listing.problems
+        table, known = self.folder / LABELS, listing.vocabulary.classes
+        rows = read_labels(table, self.problems, classes=known) if table.is_file() else []
+        self.rows = merged([(_id_of(row.image), row) for row in rows], self.problems)
 
     def read(self, image_id: str, *, needed: bool) -> tuple[str, ...]:
         """Return the classes in the run's order; problems are noted."""
@@ -172,35 +175,30 @@ class _Labels:
         path = Path("Annotations", f"{image_id}.xml")
         try:
             names = _objects(self.folder / path)
-            where = str(path)
+            return self.listing.shown(names, str(path), several_objects=True)
         except FileNotFoundError:
-            row = self.rows.get(image_id)
+            row = self.rows.get(composed(image_id))
             if row is None:
                 if needed:
                     beside = f", and {LABELS} does not name the image" if self.rows else ""
                     self.problems.append(f"{path}: missing{beside}")
                 return ()
-            names, where = set(row.classes), f"{LABELS}, line {row.line}"
+            return self.listing.shown(row.classes, row.where)
         except ElementTree.ParseError as error:
             self.problems.append(f"{path}: not valid XML ({error})")
             return ()
-        if self.classes is None:
-            return tuple(sorted(names))
-        unknown = sorted(names - set(self.classes))
-        self.problems += [f"{where}: {unknown_class(name, self.classes)}" for name in unknown]
-        return tuple(name for name in self.classes if name in names)
 
 
 def _id_of(name: str) -> str:
     """Return the id of an image as labels.csv names it; ids may have dots of their own."""
-    path = PurePath(name)
-    return path.stem if path.suffix in SUFFIXES else path.name
+    path = PurePosixPath(name.replace("\\", "/"))
+    return composed(path.stem if path.suffix.lower() in SUFFIXES else path.name)
 
 
-def _objects(path: Path) -> set[str]:
+def _objects(path: Path) -> list[str]:
     root = ElementTree.parse(path).getroot()
     # Direct children only: the parts of a person (head, hand) are nested objects with names.
-    return {(item.findtext("name") or "").strip() for item in root.findall("object")}
+    return sorted({(item.findtext("name") or "").strip() for item in root.findall("object")})
 
 
 def _other_counts(entries: Sequence[Entry], splits: Mapping[str, str]) -> list[str]:

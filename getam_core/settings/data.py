@@ -34,6 +34,14 @@ class SceneSettings(Section):
     seed: int = Field(0, ge=0)
 
 
+class ColumnSettings(Section):
+    """Names of a table's columns, where they are not the usual ones."""
+
+    image: str | None = None
+    classes: str | Names | None = None
+    split: str | None = None
+
+
 class DataSettings(Section):
     """Where images and image-level labels come from."""
 
@@ -43,6 +51,11 @@ class DataSettings(Section):
     train: str = "train"
     val: str = "val"
     val_share: float = Field(0.2, gt=0, lt=1)
+    images: str | None = None
+    table: str | None = None
+    columns: ColumnSettings = ColumnSettings()
+    negative: tuple[str, ...] = ()
+    other_classes: Literal["refuse", "leave_out"] = "refuse"
     labels: Literal["annotations", "masks"] = "annotations"
     sbd: str | None = None
     scenes: SceneSettings = SceneSettings()

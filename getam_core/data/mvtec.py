@@ -1,0 +1,45 @@
+"""MVTec's tree of a product with defects (Bergmann et al. 2019): train/good, test/<defect>.
+
+Its masks are ground_truth/<defect>/<image>_mask.png, which evaluation alone opens.
+"""
+
+from pathlib import Path
+
+from getam_core.data.index import Entry
+from getam_core.data.listing import Listing
+from getam_core.data.names import image_id_of, images_below, visible_folders
+from getam_core.errors import InputError
+
+GOOD = "good"
+
+
+def is_mvtec(folder: Path) -> bool:
+    """Whether `folder` has train/ with good/ alone, and test/ with good/ and the defects."""
+    train, test = visible_folders(folder / "train"), visible_folders(folder / "test")
+    defects = {path.name for path in test}
+    return [path.name for path in train] == [GOOD] and len(defects) > 1 and GOOD in defects
+
+
+def list_mvtec(listing: Listing, base: Path) -> None:
+    """List all images of the tree, of train/ and of test/, for a split of their own.
+
+    Training images of the tree show no defect, so that nothing could be learnt from its own split.
+
+    Raises
+    ------
+    InputError
+        `data.train` and `data.val` cannot be followed.
+    """
+    for part in ("train", "test"):
+        for folder in visible_folders(base / part):
+            where = folder.relative_to(listing.folder)
+            shown = () if folder.name == GOOD else listing.shown([folder.name], f"{where}/")
+            for path in images_below(folder):
+                image_id = image_id_of(path.relative_to(base))
+                listing.entries.append(Entry(image_id, path, "train", shown))
+    if not listing.entries:
+        raise InputError(f"data root {base}: MVTec's tree without any image")
+    listing.warnings.append(
+        "MVTec's tree: train/ shows no defect, so all images, those of test/ too, are divided anew"
+        " into train and val (data.val_share)"
+    )
