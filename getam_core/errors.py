@@ -1,10 +1,12 @@
 """What a command may end with other than success or a defect."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 from getam_core.control_characters import escaped
 
 SHOWN = 20  # problems on the screen
+LISTED = 8  # names that a message lists; of more, it proposes the nearest
 
 
 class InputError(ValueError):
@@ -57,3 +59,19 @@ def raise_problems(subject: str, problems: Sequence[str]) -> None:
     if rest:
         lines.append(f"  ... and {len(rest)} more")
     raise InputError("\n".join(lines), rest)
+
+
+def check_name(what: str, name: str, known: Iterable[str]) -> None:
+    """Raise `unknown_name` unless `name` is among `known`."""
+    known = list(known)
+    if name not in known:
+        raise unknown_name(what, name, known)
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> InputError:
+    """Return the error for a name that is not among `known`: all of a few, else the nearest."""
+    known = list(known)
+    if len(known) <= LISTED:
+        return InputError(f"{what} {name!r}: expected {' or '.join(known)}")
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    return InputError(f"unknown {what} {name!r}" + (f"; near: {', '.join(near)}" if near else ""))

@@ -10,7 +10,8 @@ from getam_core.classes import IGNORE
 from getam_core.data import of_split, read_index
 from getam_core.deeplab import build_deeplab
 from getam_core.evaluation import ConfusionMatrix
-from getam_core.inference.deeplab import aligned, class_probabilities, predict_deeplab
+from getam_core.inference.deeplab import DeepLab, aligned
+from getam_core.inference.predictions import predict_split
 from getam_core.refine import dense_crf
 from getam_core.stores import StoreWriter, open_store
 from tests.labelled import CLASSES, TINY, scene, write_labelled
@@ -48,7 +49,7 @@ def test_probabilities_are_those_of_mmsegmentation_s_test_time_averaging(network
         with torch.no_grad():
             samples += network.postprocess_result(network.encode_decode(data, [meta]), [sample])
     merged = SegTTAModel.merge_preds(_Module(network), [samples])[0]
-    ours = class_probabilities(network, image, scales=scales, flip=flip)
+    ours = DeepLab(network, scales=scales, flip=flip)(image).probabilities
     mean = torch.stack([s.seg_logits.data.softmax(dim=0) for s in samples]).mean(dim=0)
     torch.testing.assert_close(ours, mean, atol=1e-6, rtol=1e-5)
     np.testing.assert_array_equal(merged.pred_sem_seg.data[0], ours.argmax(dim=0))
@@ -63,10 +64,11 @@ class _Module:
 
 def test_probabilities_sum_to_one_and_follow_a_mirrored_image(network):
     image = scene(1)[0]
-    one = class_probabilities(network, image, scales=(0.75, 1.25))
+    segmenter = DeepLab(network, scales=(0.75, 1.25))
+    one = segmenter(image).probabilities
     assert one.shape == (3, *image.shape[:2])
     torch.testing.assert_close(one.sum(dim=0), torch.ones(image.shape[:2]))
-    other = class_probabilities(network, np.ascontiguousarray(image[:, ::-1]), scales=(0.75, 1.25))
+    other = segmenter(np.ascontiguousarray(image[:, ::-1])).probabilities
     torch.testing.assert_close(other.flip(-1), one, atol=1e-5, rtol=1e-4)
 
 
@@ -78,16 +80,15 @@ def test_sides_end_on_a_feature(side, expected):
 def test_predictions_are_written_with_crf_and_without(network, tmp_path):
     index, _ = write_labelled(tmp_path)
     entries = of_split(read_index(index), "train")[:3]
+    segmenter = DeepLab(network, flip=False)
     for workers in (1, 2):
         paths = [tmp_path / f"{name}{workers}.h5" for name in ("plain", "crf")]
         writers = [StoreWriter(path, "predictions", CLASSES, {}) for path in paths]
         with writers[0] as plain, writers[1] as crf:
-            predict_deeplab(
-                network, entries, plain, crf, scales=(1.0,), flip=False, workers=workers
-            )
+            predict_split(segmenter, entries, plain, crf, workers=workers)
     for i, entry in enumerate(entries):
         image = scene(i)[0]
-        probabilities = class_probabilities(network, image, flip=False).numpy()
+        probabilities = segmenter(image).probabilities.numpy()
         expected = {"plain": probabilities, "crf": dense_crf(image, probabilities)}
         for name, values in expected.items():
             for workers in (1, 2):

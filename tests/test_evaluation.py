@@ -28,7 +28,8 @@ from getam_core.evaluation import (
     write_mask_index,
 )
 from getam_core.inference.predictions import predict_split
-from getam_core.inference.segmentation import label_map, segment_image
+from getam_core.inference.single_stage import SingleStage
+from getam_core.refine import crf_label_map
 from getam_core.stores import StoreWriter, open_store
 
 CLASSES = ("circle", "square")
@@ -229,43 +230,43 @@ def photograph():
     return np.kron(rng.integers(0, 255, (5, 6, 3)), np.ones((8, 8, 1))).astype(np.uint8)
 
 
-def segmented(network, image, *, crf=False, **views):
-    probabilities, scores = segment_image(network, image, **views)
-    return label_map(image, probabilities, crf=crf), scores
+def segment(network, image, **views):
+    return SingleStage(network, **views)(image)
 
 
 def test_segmentation_at_native_size_is_the_softmax_of_the_network(photograph):
     network = Brightness()
-    probabilities, scores = segment_image(network, photograph, sizes=(None,), flip=False)
+    made = segment(network, photograph, sizes=(None,), flip=False)
     tensor = torch.from_numpy(photograph).permute(2, 0, 1)[None] / 255
     logits, segmentation = network.classify_and_segment(tensor)
     want = segmentation[0].softmax(dim=0).detach().numpy()
-    np.testing.assert_allclose(probabilities, want, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(scores, logits[0].detach().numpy(), rtol=1e-5)
-    labels = label_map(photograph, probabilities)
+    np.testing.assert_allclose(made.probabilities, want, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(made.scores, logits[0].detach().numpy(), rtol=1e-5)
+    labels = made.label_map()
     np.testing.assert_array_equal(labels, want.argmax(0))
-    assert labels.dtype == np.uint8 and scores.dtype == np.float32
+    assert labels.dtype == np.uint8 and made.scores.dtype == np.float32
 
 
 def test_flip_is_undone_before_the_mean(photograph):
     # This network commutes with the flip, so a flip that is not undone would change the result.
-    plain = segment_image(Brightness(), photograph, sizes=(None,), flip=False)
-    both = segment_image(Brightness(), photograph, sizes=(None,), flip=True)
-    np.testing.assert_allclose(plain[0], both[0], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(plain[1], both[1], rtol=1e-5, atol=1e-6)
+    plain = segment(Brightness(), photograph, sizes=(None,), flip=False)
+    both = segment(Brightness(), photograph, sizes=(None,), flip=True)
+    np.testing.assert_allclose(plain.probabilities, both.probabilities, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(plain.scores, both.scores, rtol=1e-5, atol=1e-6)
 
 
 def test_an_image_of_any_size_is_segmented_at_its_own_size(photograph):
     image = photograph[:37, :45]
-    labels, scores = segmented(Brightness(), image, sizes=(32, 64, None), flip=True)
-    assert labels.shape == (37, 45) and scores.shape == (2,)
+    made = segment(Brightness(), image, sizes=(32, 64, None), flip=True)
+    labels = made.label_map()
+    assert labels.shape == (37, 45) and made.scores.shape == (2,)
     assert labels.max() <= 2
 
 
 def test_scores_are_the_mean_over_sizes(photograph):
     network = Brightness()
-    singly = [segment_image(network, photograph, sizes=(size,), flip=False)[1] for size in (24, 64)]
-    together = segment_image(network, photograph, sizes=(24, 64), flip=False)[1]
+    singly = [segment(network, photograph, sizes=(size,), flip=False).scores for size in (24, 64)]
+    together = segment(network, photograph, sizes=(24, 64), flip=False).scores
     np.testing.assert_allclose(together, np.mean(singly, axis=0), rtol=1e-5)
 
 
@@ -273,8 +274,8 @@ def test_crf_removes_specks_from_a_segmentation():
     image = np.full((40, 40, 3), (250, 60, 60), np.uint8)
     image[:, 20:] = (60, 250, 60)
     image[8:16, 8:16] = (130, 140, 60)  # a block that the network alone takes for class 1
-    rough = segmented(Brightness(), image, sizes=(None,), flip=False)[0]
-    refined = segmented(Brightness(), image, sizes=(None,), flip=False, crf=True)[0]
+    made = segment(Brightness(), image, sizes=(None,), flip=False)
+    rough, refined = made.label_map(), crf_label_map((image, made.probabilities.numpy()))
     assert refined.shape == rough.shape
     assert (rough[8:16, 8:16] == 1).all() and (refined[8:16, 8:16] == 0).all()
     assert (refined[:, 24:] == 1).all() and (refined[:, :6] == 0).all()
@@ -285,9 +286,9 @@ def test_a_split_is_the_same_with_the_crf_in_processes(photograph, tmp_path):
     for i in range(3):
         cv2.imwrite(str(tmp_path / f"{i}.png"), np.roll(photograph, 8 * i, axis=1))
         entries.append(Entry(str(i), tmp_path / f"{i}.png", "val", ()))
-    views = {"sizes": (None,), "flip": False, "crf": True}
+    segmenter = SingleStage(Brightness(), flip=False)
     for workers in (1, 2):
         path = tmp_path / f"{workers}.h5"
         with StoreWriter(path, "predictions", ("a", "b"), {}) as writer:
-            predict_split(Brightness(), entries, writer, workers=workers, **views)
+            predict_split(segmenter, entries, None, writer, workers=workers)
     assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "2.h5").read_bytes()

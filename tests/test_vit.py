@@ -9,7 +9,8 @@ from torch.nn import functional as F
 
 from getam_core.errors import InputError
 from getam_core.networks import FusionDecoder, build_vit
-from getam_core.networks.dpt import Reassemble, default_taps, resize, token_scales
+from getam_core.networks.dpt import Reassemble, default_taps, token_scales
+from getam_core.resizing import resize_tensor
 from tests.networks import NETWORKS, SMALL, network_of, random_images, vit
 
 
@@ -165,7 +166,7 @@ def test_the_project_readout_is_a_linear_layer_on_patch_and_class_token():
 
 def test_a_1x1_convolution_before_bilinear_resizing_is_that_after_it():
     x, conv = torch.randn(1, 3, 5, 7), nn.Conv2d(3, 2, 1)
-    torch.testing.assert_close(resize(conv(x), (10, 14)), conv(resize(x, (10, 14))))
+    torch.testing.assert_close(resize_tensor(conv(x), (10, 14)), conv(resize_tensor(x, (10, 14))))
 
 
 def test_the_decoder_takes_maps_of_odd_sizes():

@@ -5,6 +5,7 @@ import json
 
 from getam_core.data import of_split, read_index
 from getam_core.inference.predictions import predict_split
+from getam_core.inference.single_stage import SingleStage
 from getam_core.networks import load_network, read_classes
 from getam_core.stores import StoreWriter
 from workflow_scripts import command
@@ -16,17 +17,12 @@ def main(arguments: argparse.Namespace) -> None:
     classes = read_classes(arguments.checkpoint)
     device = command.torch_device(arguments)
     predict = settings.predict
+    network = load_network(arguments.checkpoint).to(device)
+    segmenter = SingleStage(network, sizes=predict.sizes, flip=predict.flip)
     header = json.loads(arguments.settings)
     with StoreWriter(arguments.out, "predictions", classes, header) as writer:
-        predict_split(
-            load_network(arguments.checkpoint).to(device),
-            entries,
-            writer,
-            sizes=predict.sizes,
-            flip=predict.flip,
-            crf=predict.crf,
-            workers=arguments.threads,
-        )
+        plain, smoothed = (None, writer) if predict.crf else (writer, None)
+        predict_split(segmenter, entries, plain, smoothed, workers=arguments.threads)
 
 
 if __name__ == "__main__":

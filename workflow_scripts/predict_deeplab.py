@@ -5,7 +5,8 @@ from contextlib import nullcontext
 
 from getam_core.data import of_split, read_index
 from getam_core.deeplab import load_deeplab
-from getam_core.inference.deeplab import predict_deeplab
+from getam_core.inference.deeplab import DeepLab
+from getam_core.inference.predictions import predict_split
 from getam_core.stores import StoreWriter
 from workflow_scripts import command
 
@@ -15,6 +16,7 @@ def main(arguments: argparse.Namespace) -> None:
     entries = of_split(read_index(arguments.index), arguments.split)
     device = command.torch_device(arguments)
     trained = load_deeplab(arguments.checkpoint)
+    segmenter = DeepLab(trained.network.to(device), scales=test.scales, flip=test.flip)
 
     def writer(name: str, crf: bool) -> StoreWriter:
         header = {
@@ -26,15 +28,7 @@ def main(arguments: argparse.Namespace) -> None:
 
     with_crf = writer("predictions_crf.h5", crf=True) if test.crf else nullcontext()
     with writer("predictions.h5", crf=False) as plain, with_crf as smoothed:
-        predict_deeplab(
-            trained.network.to(device),
-            entries,
-            plain,
-            smoothed,
-            scales=test.scales,
-            flip=test.flip,
-            workers=arguments.threads,
-        )
+        predict_split(segmenter, entries, plain, smoothed, workers=arguments.threads)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from itertools import product
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from getam_core.resizing import resize_tensor
 
 MapMethod = Callable[..., tuple[Tensor, Tensor]]
 
@@ -43,7 +44,7 @@ def averaged(
             units.append(maps / peak.clamp_min(torch.finfo(maps.dtype).tiny))
             peaks.append(peak)
             logits.append(scores)
-        resized = [_resize(unit, units[0].shape[-2:]) for unit in units]
+        resized = [resize_tensor(unit, units[0].shape[-2:], antialias=True) for unit in units]
         return _mean(resized) * _mean(peaks), _mean(logits)
 
     return over_views
@@ -61,19 +62,8 @@ def _views(
     """Yield the images at every scale, and whether they are mirrored."""
     for scale, mirrored in product(scales, (False, True) if flip else (False,)):
         size = [max(1, round(side * scale / stride)) * stride for side in images.shape[-2:]]
-        view = _resize(images, size)
+        view = resize_tensor(images, size, antialias=True)
         yield (view.flip(-1) if mirrored else view), mirrored
-
-
-def _resize(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Resize (..., H, W) to `size`, without aliases where it shrinks."""
-    if x.shape[-2:] == tuple(size):
-        return x
-    if not x.numel():  # no pair of an image and a class
-        return x.new_zeros(*x.shape[:-2], *size)
-    planes = x.reshape(-1, 1, *x.shape[-2:])
-    resized = F.interpolate(planes, tuple(size), mode="bilinear", antialias=True)
-    return resized.reshape(*x.shape[:-2], *size)
 
 
 def _mean(tensors: Sequence[Tensor]) -> Tensor:

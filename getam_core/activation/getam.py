@@ -13,7 +13,7 @@ from getam_core.activation.class_rows import Coupling, class_row_maps, on_forwar
 from getam_core.activation.fusion import FUSIONS, class_row_product, fuse
 from getam_core.activation.passes import check_targets
 from getam_core.activation.tape import Tape
-from getam_core.errors import InputError
+from getam_core.errors import InputError, check_name
 
 COUPLINGS = ("per_head", "head_mean")
 
@@ -200,9 +200,3 @@ def _square(patches: int) -> tuple[int, int]:
     if side * side != patches:
         raise InputError(f"{patches} patches make no square: give grid=(h, w)")
     return side, side
-
-
-def check_name(what: str, name: str, known: Sequence[str]) -> None:
-    """Raise `InputError` unless `name` is among `known`."""
-    if name not in known:
-        raise InputError(f"{what} {name!r}: expected {' or '.join(known)}")

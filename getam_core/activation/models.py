@@ -112,6 +112,18 @@ def logits_of(model: nn.Module, images: Tensor, *, check: bool = True) -> Tensor
 
 
 @contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put every layer in eval mode for the block, and each back in the mode that it was in."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+@contextmanager
 def watching(module: nn.Module) -> Iterator[list[Tensor]]:
     """Collect the outputs of `module` in the block."""
     seen: list[Tensor] = []

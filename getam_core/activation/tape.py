@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from getam_core.activation.models import prefix_tokens
+from getam_core.activation.models import evaluating, prefix_tokens
 from getam_core.errors import InputError
 
 _ATTENTION = F.scaled_dot_product_attention
@@ -188,16 +188,12 @@ def for_maps(model: nn.Module, images: Tensor) -> Iterator[Tensor]:
     the images that are yielded require a gradient; parameters require none meanwhile, which saves
     the third of the graph's memory that only their gradients would need.
     """
-    training = [module for module in model.modules() if module.training]
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    model.eval()
     for parameter in trained:
         parameter.requires_grad_(False)
     try:
-        with torch.inference_mode(False), torch.enable_grad():
+        with evaluating(model), torch.inference_mode(False), torch.enable_grad():
             yield images.detach().clone().requires_grad_()
     finally:
         for parameter in trained:
             parameter.requires_grad_(True)
-        for module in training:
-            module.training = True

@@ -12,8 +12,6 @@ from typing import Any
 from getam_core.classes import IGNORE, IMAGENET_MEAN, IMAGENET_STD
 from getam_core.data.loader import heed_one_process
 
-STRIDE = 8  # of the features: the last two stages dilate instead of striding
-
 FEATURES = {18: 8, 50: 32, 101: 32}  # channels of the last stage, in widths of the network
 
 
@@ -45,7 +43,7 @@ def network_recipe(
             "depth": depth,
             "base_channels": width,
             "stem_channels": width,
-            "strides": (1, 2, 1, 1),
+            "strides": (1, 2, 1, 1),  # the last two stages dilate instead: features at stride 8
             "dilations": (1, 1, 2, 4),
             "out_indices": (3,),
             "norm_cfg": {"type": "BN", "requires_grad": not frozen},

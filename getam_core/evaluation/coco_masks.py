@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
-from getam_core.classes import IGNORE, palette
+from getam_core.classes import IGNORE
 from getam_core.data.coco import coco_folder, image_id_of, instances_path, load_instances
 from getam_core.data.index import Entry
 from getam_core.errors import InputError
 from getam_core.extras import needs
 from getam_core.files import atomic_path
+from getam_core.label_png import index_png
 from getam_core.processes import parallel_map
 
 Job = tuple[str, Mapping[str, Any], list[Mapping[str, Any]]]
@@ -110,8 +110,6 @@ def _write_mask(job: Job, value: Mapping[int, int], out: Path) -> tuple[str, Pat
     except Exception as error:  # pycocotools raises Exception, KeyError, TypeError and others
         raise InputError(f"{image_id}: its segmentations cannot be drawn ({error!r})") from None
     path = out / f"{image_id}.png"
-    picture = Image.fromarray(mask)
-    picture.putpalette(palette().tobytes())
     with atomic_path(path) as temporary:
-        picture.save(temporary)
+        index_png(mask).save(temporary)
     return image_id, path

@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from getam_core.errors import InputError
 from getam_core.files import atomic_path
-from getam_core.stores import Store, index_png
+from getam_core.label_png import index_png
+from getam_core.stores import Store
 
 # comp6: anything but the test images may have been trained on, saliency and ImageNet's among it.
 FOLDER = "results/VOC2012/Segmentation/comp6_test_cls"

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from getam_core.activation import METHODS
 from getam_core.activation.models import check_images, logits_of
-from getam_core.errors import InputError
+from getam_core.errors import InputError, check_name
 from getam_core.explain.subject import Subject
 from getam_core.report.names import plain_text
 from getam_core.report.pictures import METHOD_TITLES, MUTED, overlay
@@ -58,8 +58,7 @@ def explain(
         An unknown class or method, or none of the methods can read the network.
     """
     for name in methods:
-        if name not in METHODS:
-            raise InputError(f"method {name!r}: expected one of {', '.join(METHODS)}")
+        check_name("method", name, METHODS)
     subject.model.to(device)
     rows = []
     for image in images:

@@ -1,6 +1,7 @@
 """Networks on pictures without masks: maps, segmentations, predictions into stores.
 
 Reading order: `batches` (whole images of one shape), `maps` (a method over a data set),
-`class_map` (how well it classifies), `segmentation` (of one image, at several sizes),
-`predictions` (of a split), `deeplab` (the same for DeepLabv2). Modules are imported by name.
+`class_map` (how well a network classifies); `segmentation` (what every segmenter makes of an
+image), `single_stage` and `deeplab` (the two), `predictions` (of a split, by any segmenter).
+Modules are imported by name.
 """

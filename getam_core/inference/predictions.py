@@ -1,55 +1,61 @@
-"""The label maps of a split, predicted by the segmentation head, into a store."""
+"""The label maps of a split, predicted by a segmenter, into stores."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import numpy as np
-from torch import nn
 from tqdm import tqdm
 
 from getam_core.data import Entry, read_image
-from getam_core.inference.segmentation import label_map, segment_image
+from getam_core.inference.segmentation import Segmentation, Segmenter
 from getam_core.processes import parallel_map
+from getam_core.refine import crf_label_map
 from getam_core.stores import StoreWriter
-
-Segmented = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, probabilities, class scores
 
 
 def predict_split(
-    network: nn.Module,
+    segmenter: Segmenter,
     entries: Sequence[Entry],
-    writer: StoreWriter,
+    plain: StoreWriter | None,
+    smoothed: StoreWriter | None,
     *,
-    sizes: Sequence[int | None],
-    flip: bool,
-    crf: bool,
     workers: int = 1,
 ) -> None:
-    """Write each image's label map at the size of its file, with the class scores beside it.
+    """Write each image's label map at the size of its file, with class scores where there are any.
 
     Parameters
     ----------
-    sizes, flip, crf
-        As in `segment_image` and `label_map`.
+    plain : StoreWriter or None
+        Of kind "predictions"; gets the likeliest classes.
+    smoothed : StoreWriter or None
+        Of the same kind; gets those after a dense CRF with the authors' test setting.
     workers : int
-        Processes for the CRF, while the network goes on with the next images.
+        Processes for the CRF, while the network goes on with the next images; 1 stays in this one.
     """
-    network.eval()
+    segmented = _segmented(segmenter, entries, plain)
+    if smoothed is None:
+        deque(segmented, maxlen=0)  # to its end
+        return
+    scores: deque[dict[str, np.ndarray]] = deque()  # of the images that are with the CRF
 
-    def segmented() -> Iterator[Segmented]:
-        for entry in entries:
-            image = read_image(entry.image)
-            yield image, *segment_image(network, image, sizes=sizes, flip=flip)
+    def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for image, segmentation in segmented:
+            scores.append(segmentation.attributes())
+            yield image, segmentation.probabilities.cpu().numpy()
 
-    work = partial(_label, crf=crf)
     names = [entry.image_id for entry in entries]
-    results = parallel_map(work, segmented(), workers if crf else 1, names)
-    for entry, (labels, scores) in zip(
-        entries, tqdm(results, "predict", len(entries), unit="image"), strict=True
-    ):
-        writer.write(entry.image_id, labels, scores=scores)
+    label_maps = parallel_map(crf_label_map, pairs(), workers, names)
+    for entry, labels in zip(entries, label_maps, strict=True):
+        smoothed.write(entry.image_id, labels, **scores.popleft())
 
 
-def _label(segmented: Segmented, crf: bool) -> tuple[np.ndarray, np.ndarray]:
-    image, probabilities, scores = segmented
-    return label_map(image, probabilities, crf=crf), scores
+def _segmented(
+    segmenter: Segmenter, entries: Sequence[Entry], plain: StoreWriter | None
+) -> Iterator[tuple[np.ndarray, Segmentation]]:
+    """Segment the images one after another, and write what needs no CRF."""
+    for entry in tqdm(entries, "predict", unit="image"):
+        image = read_image(entry.image)
+        segmentation = segmenter(image)
+        if plain is not None:
+            plain.write(entry.image_id, segmentation.label_map(), **segmentation.attributes())
+        yield image, segmentation

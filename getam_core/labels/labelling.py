@@ -11,10 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from getam_core.errors import InputError
+from getam_core.data.tensors import to_uint8
+from getam_core.errors import check_name
 from getam_core.labels.completion import check_values, completed
 from getam_core.labels.crf_labels import crf_labels
 from getam_core.refine import crf_maps, pamr, par
+from getam_core.resizing import resize_tensor
 
 CACHED_PIXELS = 2**15  # refined together on a CPU
 REFINEMENTS = ("pamr", "par", "crf", "none")
@@ -148,7 +150,7 @@ def refine_maps(
     InputError
         An unknown refinement; images or iterations that do not fit, see `pamr`.
     """
-    _check("refinement", refinement, REFINEMENTS)
+    check_name("refinement", refinement, REFINEMENTS)
     size = images.shape[2:]
     if not maps.shape[1]:
         return images.new_zeros((len(images), 0, *size))
@@ -158,13 +160,13 @@ def refine_maps(
     if refinement in ("pamr", "par"):
         maps = {"pamr": pamr, "par": par}[refinement](small, maps, iterations=iterations)
     elif refinement == "crf":
-        rough = _resized(maps, small.shape[2:]).cpu().numpy()
+        rough = resize_tensor(maps, small.shape[2:]).cpu().numpy()
         smooth = [
-            crf_maps(_uint8(image), own, gamma=gamma, iterations=iterations)[1:]
+            crf_maps(to_uint8(image), own, gamma=gamma, iterations=iterations)[1:]
             for image, own in zip(small, rough, strict=True)
         ]
         maps = torch.from_numpy(np.stack(smooth)).to(maps.device)
-    return _resized(maps, size)
+    return resize_tensor(maps, size)
 
 
 def label_refined(
@@ -198,29 +200,13 @@ def label_refined(
         An unknown method; shapes or numbers that do not fit, see `complete_labels` and
         `crf_labels`. Values of maps and classes are not checked here.
     """
-    _check("method", method, METHODS)
+    check_name("method", method, METHODS)
     if method == "crf":
         labels = crf_labels(
-            _uint8(image), maps.cpu().numpy(), class_ids.cpu().numpy(),
+            to_uint8(image), maps.cpu().numpy(), class_ids.cpu().numpy(),
             gammas=crf_gammas, confidence=crf_confidence,
         )  # fmt: skip
         return torch.from_numpy(labels).to(maps.device)
     return completed(
         maps, class_ids, saliency, gamma=gamma, alpha=alpha, conflicts=conflicts, opening=opening
     )
-
-
-def _check(what: str, name: str, known: tuple[str, ...]) -> None:
-    if name not in known:
-        raise InputError(f"{what} {name!r}: expected {' or '.join(known)}")
-
-
-def _resized(batch: Tensor, size: torch.Size) -> Tensor:
-    if batch.shape[2:] == size:
-        return batch
-    return F.interpolate(batch, size=tuple(size), mode="bilinear", align_corners=False)
-
-
-def _uint8(image: Tensor) -> np.ndarray:
-    """(3, H, W) 0..1 -> (H, W, 3) 0..255."""
-    return (255 * image).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()

@@ -10,8 +10,8 @@ from timm.models.resnetv2 import ResNetV2
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from getam_core.errors import InputError
-from getam_core.networks.library import check_timm_name, from_hub, one_line, read_weights, unknown
+from getam_core.errors import InputError, check_name
+from getam_core.networks.library import check_timm_name, from_hub, one_line, read_weights
 from getam_core.networks.stem import FINEST, Normalise, Stem
 
 # What this module sets itself, and what would break the patch grid that maps are read from.
@@ -66,8 +66,7 @@ def build_vit(
 def _check_options(name: str, options: dict[str, Any]) -> None:
     known = set(inspect.signature(VisionTransformer).parameters) - set(RESERVED)
     for option in options:
-        if option not in known:
-            raise unknown(f"option of {name}", option, known)
+        check_name(f"option of {name}", option, known)
 
 
 def _pair(size: int | tuple[int, int]) -> tuple[int, int]:

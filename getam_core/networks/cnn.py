@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from getam_core.networks.dpt import FusionDecoder, resize
+from getam_core.networks.dpt import FusionDecoder
 from getam_core.networks.stem import Stem, build_stem, finer_channels
+from getam_core.resizing import resize_tensor
 
 
 class ConvolutionalClassifier(nn.Module):
@@ -65,7 +66,7 @@ class SegmentationCNN(ConvolutionalClassifier):
         """Run one forward pass for both outputs; see `SegmentationTransformer`."""
         maps = self.stem(images)
         segmentation = self.decoder(maps[len(maps) - len(self.decoder.stages) :])
-        return self.forward_head(maps[-1]), resize(segmentation, images.shape[-2:])
+        return self.forward_head(maps[-1]), resize_tensor(segmentation, images.shape[-2:])
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return all parameters once, in the groups of `SegmentationTransformer`."""

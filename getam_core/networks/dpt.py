@@ -9,16 +9,10 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from getam_core.networks.library import unknown
+from getam_core.errors import check_name
+from getam_core.resizing import resize_tensor
 
 READOUTS = ("project", "add", "ignore")
-
-
-def resize(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Resize (B, F, h, w) bilinearly to `size` (rows, columns)."""
-    if x.shape[-2:] == tuple(size):
-        return x
-    return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
 
 
 class ResidualUnit(nn.Module):
@@ -52,7 +46,7 @@ class FusionStage(nn.Module):
         """(B, channels, h, w), (B, F, h', w') or None -> (B, F, h, w)."""
         x = self.projection(feature_map)
         if self.skip is not None:
-            x = self.skip(x) + resize(coarser, x.shape[-2:])
+            x = self.skip(x) + resize_tensor(coarser, x.shape[-2:])
         return self.out(self.refine(x))
 
 
@@ -85,7 +79,7 @@ class FusionDecoder(nn.Module):
         for stage, feature_map in zip(reversed(self.stages), reversed(maps), strict=True):
             x = stage(feature_map, x)
         h, w = x.shape[-2:]
-        return resize(self.head(x), (2 * h, 2 * w))
+        return resize_tensor(self.head(x), (2 * h, 2 * w))
 
 
 class Reassemble(nn.Module):
@@ -102,8 +96,7 @@ class Reassemble(nn.Module):
 
     def __init__(self, embed_dim: int, width: int, scale: float, readout: str = "project"):
         super().__init__()
-        if readout not in READOUTS:
-            raise unknown(f"readout (one of {', '.join(READOUTS)})", readout, READOUTS)
+        check_name("readout", readout, READOUTS)
         self.readout = readout
         if readout == "project":
             # One linear layer on [patch, class], in two parts: the class part once an image.

@@ -1,28 +1,21 @@
 """What timm and torchvision have: names checked, weight files read without unpickling code."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 
 import timm
 from timm.models import load_state_dict
 from torch import Tensor, nn
 
-from getam_core.errors import InputError
-
-
-def unknown(what: str, name: str, known: Iterable[str]) -> InputError:
-    """Return the error for a name that is not among `known`; it proposes the nearest ones."""
-    near = get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return InputError(f"unknown {what} {name!r}" + (f"; near: {', '.join(near)}" if near else ""))
+from getam_core.errors import InputError, unknown_name
 
 
 def check_timm_name(name: str) -> None:
     """Raise `InputError` with the nearest names when timm has no model of this name."""
     if ":" in name or "/" in name or not timm.is_model(name):
-        raise unknown("timm model", name, timm.list_models())
+        raise unknown_name("timm model", name, timm.list_models())
 
 
 def read_weights(path: Path | str) -> dict[str, Tensor]:

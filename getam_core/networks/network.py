@@ -11,12 +11,12 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from getam_core.errors import InputError
+from getam_core.errors import InputError, check_name
 from getam_core.networks.backbone import build_vit, normalisation, split_hybrid
 from getam_core.networks.cnn import SegmentationCNN, build_cnn
-from getam_core.networks.dpt import DPT, default_taps, resize, token_scales
-from getam_core.networks.library import unknown
+from getam_core.networks.dpt import DPT, default_taps, token_scales
 from getam_core.networks.stem import FINEST, Stem, build_stem, finer_channels
+from getam_core.resizing import resize_tensor
 
 HEADS = ("class", "pooled", "ts_cam")
 
@@ -110,7 +110,7 @@ class SegmentationTransformer(nn.Module):
         stem_maps, x = self._embed(images)
         tokens, tapped = self._tokens(x, self.taps)
         maps = self.decoder.reassemble(tapped, grid)
-        segmentation = resize(self.decoder.fusion([*stem_maps, *maps]), images.shape[-2:])
+        segmentation = resize_tensor(self.decoder.fusion([*stem_maps, *maps]), images.shape[-2:])
         if self.pooled is None:
             return self._classify(tokens, grid), segmentation
         return self._classify_map(maps[-1]), segmentation
@@ -191,8 +191,7 @@ def build_network(
         See `build_vit` and `build_stem`; taps that are not increasing block numbers, or leave out
         the last block under the head "pooled"; a `decoder_stride` at which the stem has no map.
     """
-    if head not in HEADS:
-        raise unknown(f"head (one of {', '.join(HEADS)})", head, HEADS)
+    check_name("head", head, HEADS)
     if name is None:
         return build_cnn(
             stem=stem,

@@ -17,14 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from getam_core.classes import IMAGENET_MEAN, IMAGENET_STD
-from getam_core.errors import InputError
+from getam_core.errors import InputError, check_name
 from getam_core.networks.library import (
     check_timm_name,
     from_hub,
     load_all,
     one_line,
     read_weights,
-    unknown,
 )
 from getam_core.networks.probe import measure
 
@@ -165,8 +164,7 @@ def build_stem(
     std 1 / 255, pad 3 (without it 320 px give 19 x 19 cells at stride 16), feature_scale
     [1 / 250, 1 / 50, 1 / 20]: on photographs the maps' standard deviations are 230, 45 and 35.
     """
-    if library not in ("timm", "torchvision"):
-        raise unknown("library of stems", library, ("timm", "torchvision"))
+    check_name("library of stems", library, ("timm", "torchvision"))
     if library == "timm":
         trunk = _timm_trunk(name, weights, max_stride, dilated)
     elif dilated:
@@ -225,8 +223,7 @@ def timm_features(name: str, weights: Path | str | None, **options: Any) -> nn.M
 def _torchvision_trunk(
     name: str, weights: Path | str | None, max_stride: int, pad: int
 ) -> nn.Module:
-    if name not in torchvision.models.list_models():
-        raise unknown("torchvision model", name, torchvision.models.list_models())
+    check_name("torchvision model", name, torchvision.models.list_models())
     with from_hub(name):
         model = torchvision.models.get_model(name, weights="DEFAULT" if weights == "hub" else None)
     layers = getattr(model, "features", None)

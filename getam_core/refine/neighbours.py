@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from getam_core.errors import InputError
+from getam_core.resizing import resize_tensor
 
 DIRECTIONS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
 
@@ -66,7 +67,4 @@ def at_image_size(name: str, images: Tensor, maps: Tensor) -> tuple[Tensor, Tens
             f"{name}: images {tuple(images.shape)} and maps {tuple(maps.shape)} do not agree: "
             "give (B, 3, H, W) and (B, K, h, w), one set of maps an image"
         )
-    images, size = images.float(), images.shape[-2:]
-    if maps.shape[1] == 0:
-        return images, images.new_zeros(len(images), 0, *size)
-    return images, F.interpolate(maps.float(), size, mode="bilinear", align_corners=False)
+    return images.float(), resize_tensor(maps.float(), images.shape[-2:])

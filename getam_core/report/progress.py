@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.utils.data import default_collate
 
+from getam_core.activation.models import evaluating
 from getam_core.data.tensors import to_uint8
 from getam_core.data.training_set import TrainingSet
 from getam_core.report.pictures import colour_labels, overlay
@@ -45,17 +46,12 @@ class TrainingPicture:
         The network's mode and gradients stay as they are, and no random number is drawn.
         """
         batch = self._batch(next(network.parameters()).device)
-        training = [module for module in network.modules() if module.training]
-        network.eval()
-        try:
+        with evaluating(network):
             maps = map_pass(network, batch, self.labelling)
             labels = batch.labels
             if labels is None:
                 labels = label_batch(batch, maps, self.labelling.labels)
             prediction = network.classify_and_segment(batch.images)[1].argmax(1)
-        finally:
-            for module in training:
-                module.training = True
         predicted = prediction.to(torch.uint8).cpu().numpy()
         owner, classes = (index.cpu().numpy() for index in batch.targets.nonzero(as_tuple=True))
         planes, labelled = maps.cpu().numpy(), labels.cpu().numpy()

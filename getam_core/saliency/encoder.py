@@ -17,6 +17,7 @@ from getam_core.networks import Stem, build_stem
 from getam_core.networks.dpt import default_taps
 from getam_core.networks.probe import measure
 from getam_core.networks.stem import Normalise, timm_features
+from getam_core.resizing import resize_tensor
 
 WINDOW_MODULES = ("swin_transformer", "swin_transformer_v2")  # of timm
 PLAIN_MODULES = ("vision_transformer", "deit")
@@ -55,7 +56,7 @@ class Pyramid(nn.Module):
         return [
             F.adaptive_avg_pool2d(m, (H // stride, W // stride))
             if stride > self.patch
-            else F.interpolate(m, (H // stride, W // stride), mode="bilinear", align_corners=False)
+            else resize_tensor(m, (H // stride, W // stride))
             for m, stride in zip(self.trunk(images), self.strides, strict=True)
         ]
 

@@ -6,12 +6,12 @@ Shapes: B images, H, W pixels.
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from getam_core.checkpoint import load_checkpoint
 from getam_core.errors import InputError
 from getam_core.networks import FusionDecoder, Stem
+from getam_core.resizing import resize_tensor
 
 
 class SaliencyNetwork(nn.Module):
@@ -40,8 +40,7 @@ class SaliencyNetwork(nn.Module):
         # Channels last: the same numbers, and convolutions on a CPU a fifth faster.
         images = images.contiguous(memory_format=torch.channels_last)
         logits = self.decoder(self.encoder(images))  # (B, 1, H/2, W/2)
-        size = images.shape[-2:]
-        return F.interpolate(logits, size, mode="bilinear", align_corners=False)[:, 0]
+        return resize_tensor(logits, images.shape[-2:])[:, 0]
 
 
 @torch.no_grad()

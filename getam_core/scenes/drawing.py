@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from getam_core.classes import SCENE_CLASSES, palette
+from getam_core.classes import SCENE_CLASSES
 from getam_core.files import atomic_path
+from getam_core.label_png import index_png
 from getam_core.scenes.shapes import SALIENT_SHAPES, SCENE_SHAPES, Shape, coverage
 from getam_core.scenes.textures import SALIENT_PATTERNS, SCENE_PATTERNS, background, paint
 
@@ -178,9 +179,7 @@ def _generator(seed: int, split: str, i: int) -> np.random.Generator:
 
 def _write_scene(root: Path, image_id: str, scene: Scene) -> None:
     _write_jpeg(root / "JPEGImages" / f"{image_id}.jpg", scene.image)
-    mask = Image.fromarray(scene.mask)
-    mask.putpalette(palette().tobytes())
-    mask.save(root / "SegmentationClass" / f"{image_id}.png")
+    index_png(scene.mask).save(root / "SegmentationClass" / f"{image_id}.png")
     annotation = root / "Annotations" / f"{image_id}.xml"
     annotation.write_text(_annotation(image_id, scene), encoding="utf-8")
 

@@ -8,7 +8,7 @@ that are made in parts), `maps` (what a stored map is), `export` (to PNG), `impo
 """
 
 from getam_core.stores.coco import export_coco
-from getam_core.stores.export import export_png, index_png
+from getam_core.stores.export import export_png
 from getam_core.stores.importing import import_png, label_pngs, read_label_png
 from getam_core.stores.layout import SCHEMA
 from getam_core.stores.maps import StoredMaps, read_maps, write_maps
@@ -27,7 +27,6 @@ __all__ = [
     "export_png",
     "export_yolo",
     "import_png",
-    "index_png",
     "label_pngs",
     "merge_stores",
     "open_store",

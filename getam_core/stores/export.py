@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from getam_core.classes import palette
 from getam_core.errors import InputError
 from getam_core.file_access import writing
 from getam_core.files import atomic_path
+from getam_core.label_png import index_png
 from getam_core.stores.reader import Store
 
 
@@ -38,10 +37,3 @@ def export_png(store: Store, folder: Path | str) -> int:
         with writing(path), atomic_path(path) as temporary:
             image.save(temporary)
     return len(store)
-
-
-def index_png(labels: np.ndarray) -> Image.Image:
-    """Turn a label map (H, W), uint8, into a picture: indices are its values, colours are VOC's."""
-    picture = Image.fromarray(labels)
-    picture.putpalette(palette().tobytes())
-    return picture
