@@ -1,7 +1,10 @@
 """What stages import: torch alone takes longer than many of them."""
 
+import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +42,44 @@ def test_maps_need_torch_and_timm_alone(repository):
         "assert added == {'getam_core'}, added"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=repository)
+
+
+# Lowest first; rooms of one line do not import each other. Single modules lie below all rooms.
+FLOORS = (
+    ("settings",),
+    ("stores", "networks"),
+    ("data", "scenes", "downloads", "activation", "refine"),
+    ("labels", "inference"),
+    ("training",),
+    ("saliency", "deeplab"),
+    ("evaluation", "report"),
+    ("explain",),
+)
+
+
+def imports_of(root: Path) -> dict[str, set[str]]:
+    """Map every module of the library to those of it that it imports, wherever in the file."""
+    found = {}
+    for path in root.glob("getam_core/**/*.py"):
+        parts = path.relative_to(root).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        froms = [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
+        found[name] = {module for module in froms if module and module.startswith("getam_core.")}
+    return found
+
+
+def test_modules_import_from_lower_floors_alone(repository):
+    single = {path.stem: -1 for path in (repository / "getam_core").glob("*.py")}
+    floor = single | {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
+    rooms = {path.parent.name for path in (repository / "getam_core").glob("*/__init__.py")}
+    assert rooms <= set(floor), "a room without a floor: give it one in FLOORS"
+    for module, imported in imports_of(repository).items():
+        room = module.split(".")[1] if "." in module else "__init__"
+        others = {other.split(".")[1] for other in imported} - {room}
+        upwards = {o for o in others if floor[o] >= floor[room] and (o in rooms or room in rooms)}
+        assert not upwards, f"{module} imports {upwards}, not below it"
+
+
+def test_no_module_imports_itself_by_way_of_others(repository):
+    TopologicalSorter(imports_of(repository)).prepare()  # raises CycleError with the circle

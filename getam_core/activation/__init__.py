@@ -3,10 +3,11 @@
 Reading order: `models` (which networks), `tape` (what is captured of a forward pass), `passes`
 (gradients of all classes in few backward passes), `class_rows` (what is made of the [class] row),
 `fusion` (of the blocks), `getam`; then the baselines `attention_gradient`, `grad_cam`, `cam`,
-`ts_cam`, `cnn_cam`. `averaging` puts views of an image together. Every method of `METHODS` is
-`f(model, images, targets, *, check=True, **own) -> (maps, logits)`, with maps (M, h, w) of the
-(image, class) pairs in the order of `targets.nonzero()`; `check=False` does not look at the values
-of the logits, for which it would wait for the device.
+`ts_cam`, `cnn_cam`. `averaging` puts views of an image together. README.md has the equations.
+
+Every method of `METHODS` is `f(model, images, targets, *, check=True, **own) -> (maps, logits)`,
+with maps (M, h, w) of the (image, class) pairs in the order of `targets.nonzero()`; `check=False`
+does not look at the values of the logits, for which it would wait for the device.
 """
 
 from getam_core.activation.attention_gradient import attention_gradient
