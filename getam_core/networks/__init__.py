@@ -3,8 +3,8 @@
 Reading order: `stem` (CNN feature maps), `backbone` (timm's transformers), `dpt` (the decoder),
 `network` (all of it behind one forward pass), `cnn` (a CNN in the transformer's place),
 `checkpoint` (a trained network on disk), `compilation` (what torch.compile may fuse), `randomness`
-(of layers in training). `library` checks timm's names and reads weights, `probe` finds the widths and strides of
-a CNN's maps.
+(of layers in training). `library` checks timm's names and reads weights, `probe` finds the widths
+and strides of a CNN's maps.
 """
 
 from getam_core.networks.backbone import build_vit, split_hybrid

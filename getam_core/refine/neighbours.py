@@ -53,7 +53,7 @@ def average(weights: Tensor, maps: Tensor, dilations: Sequence[int], iterations:
 
 
 def at_image_size(name: str, images: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Return both in float32, the maps (B, K, h, w) brought to (B, K, H, W) bilinearly.
+    """Return both in float32, the maps (B, K, h, w) in a copy of (B, K, H, W), bilinearly.
 
     Raises
     ------
@@ -67,4 +67,5 @@ def at_image_size(name: str, images: Tensor, maps: Tensor) -> tuple[Tensor, Tens
             f"{name}: images {tuple(images.shape)} and maps {tuple(maps.shape)} do not agree: "
             "give (B, 3, H, W) and (B, K, h, w), one set of maps an image"
         )
-    return images.float(), resize_tensor(maps.float(), images.shape[-2:])
+    resized = resize_tensor(maps.float(), images.shape[-2:])
+    return images.float(), resized.clone() if resized is maps else resized
