@@ -1,4 +1,4 @@
-"""`python -m benchmarks [maps] [labels] [loader] [step]`: print markdown tables.
+"""`python -m benchmarks [maps] [labels] [loader] [step] [affinity]`: print markdown tables.
 
 All on the CPU; with `--device cuda` the table `step`, with the paper's setting, on a GPU.
 """
@@ -13,13 +13,14 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import labels, loader, maps, step
+from benchmarks import affinity, labels, loader, maps, step
 
 TABLES = {
     "maps": maps.print_table,
     "labels": labels.print_table,
     "loader": loader.print_table,
     "step": step.print_table,
+    "affinity": affinity.print_table,
 }
 
 

@@ -22,7 +22,8 @@ from getam_core.settings import Settings, load_settings
 from getam_core.training import Batch, Getam, Labelling, double_backward_step
 from getam_core.training.getam import BOTH
 from getam_core.training.optimisation import Updater, number_format
-from workflow_scripts.train import labelling_of, plan
+from workflow_scripts.objectives import labelling_of
+from workflow_scripts.train import plan
 
 CLASSES = 20
 PRESENT = (1, 1, 2, 2)  # classes of the images of a batch

@@ -35,10 +35,16 @@ MODELS = {
     "relative position": lambda: timm_model("beit_base_patch16_224"),
     "TS-CAM": lambda: hybrid(head="ts_cam"),
     "TS-CAM, distilled": lambda: hybrid("deit_tiny_distilled_patch16_224", head="ts_cam"),
+    "AFA": lambda: hybrid(head="max_pooled"),
+    "AFA, stem": lambda: hybrid(stem=STEM, head="max_pooled"),
     "CNN": lambda: build_classifier(stem=STEM, num_classes=4),
     "ResNet": lambda: timm.create_model("resnet10t", num_classes=4, zero_init_last=False),
 }
-SERVES = {"ts_cam": ["TS-CAM", "TS-CAM, distilled"], "cnn_cam": ["CNN", "ResNet"]}
+SERVES = {
+    "ts_cam": ["TS-CAM", "TS-CAM, distilled"],
+    "cnn_cam": ["CNN", "ResNet"],
+    "afa": ["AFA", "AFA, stem"],
+}
 
 
 def kinds_for(method):

@@ -1,6 +1,6 @@
 """Parts of mmsegmentation that ours are compared with: imported behind the one door to it."""
 
-from getam_core.deeplab import openmmlab  # noqa: F401  (without it mmseg.models cannot be imported)
+from getam_core.networks import openmmlab  # noqa: F401  (without it mmseg.models cannot be imported)
 
 # isort: split
 from mmseg.evaluation import IoUMetric

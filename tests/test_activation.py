@@ -80,6 +80,7 @@ def hybrid_in_training(head="class"):
 
 MODELS_IN_TRAINING = {
     "ts_cam": lambda: hybrid_in_training("ts_cam"),
+    "afa": lambda: hybrid_in_training("max_pooled"),
     "cnn_cam": lambda: build_classifier(stem={"name": "test_resnet"}, num_classes=4),
 }
 

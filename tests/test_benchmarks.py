@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from benchmarks import published, step
+from benchmarks import affinity, published, step
 from benchmarks.__main__ import parse
 from benchmarks.labels import straightforward_pamr
 from benchmarks.memory import peak_megabytes
@@ -100,6 +100,12 @@ def test_the_straightforward_refinement_stays_on_its_device():
     assert (refined.device.type, refined.shape) == ("cuda", (1, 2, 32, 32))
 
 
+@pytest.mark.parametrize("learns", [True, False])
+def test_the_forms_of_affinity_are_one_computation(learns):
+    figures = affinity.row("small", 320, learns, 1)
+    assert len(figures) == len(affinity.COLUMNS) and float(figures[-1]) < 1e-4
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -118,4 +124,4 @@ def test_what_a_device_cannot_measure_is_said(words, said, capsys, monkeypatch):
 def test_a_gpu_measures_the_step_alone(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert parse(["--device", "cuda"]).tables == ["step"]
-    assert parse([]).tables == ["maps", "labels", "loader", "step"]
+    assert parse([]).tables == ["maps", "labels", "loader", "step", "affinity"]

@@ -8,9 +8,9 @@ import torchvision
 from mmengine.structures import PixelData
 
 from getam_core.deeplab import DeepLabV2Head, build_deeplab, load_deeplab, save_deeplab
-from getam_core.deeplab.openmmlab import MODELS
 from getam_core.deeplab.recipe import network_recipe
 from getam_core.errors import InputError
+from getam_core.networks.openmmlab import MODELS
 from tests.labelled import CLASSES, TINY
 from tests.mmsegmentation import SegDataSample
 

@@ -39,26 +39,26 @@ def train(scenes, folder, plan, images, processes=None, stop_at=-1):
     return {"losses": [row["loss"] for row in rows], "model": own.network.state_dict()}
 
 
-def one_of_two(rank, port, scenes, folder, plan, images, stop_at):
+def one_of_two(rank, port, folder, work):
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
     values = (rank, 2, rank, "127.0.0.1", port)
     os.environ |= dict(zip(names, map(str, values), strict=True))
     with joined(CPU) as (processes, _):
         try:
-            result = train(scenes, folder, plan, images, processes, stop_at * rank or -1)
+            result = work(processes)
         except Interrupted:
             result = None
         torch.save(result, folder / f"result{rank}.pt")
 
 
-def train_by_two(scenes, folder, plan, images, stop_at=0):
-    """Return what both processes made; `stop_at`: the second one gets SIGTERM at that item."""
+def by_two(folder, work):
+    """Return what both processes made by `work(processes)`, None where one was interrupted."""
     folder.mkdir(exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     context = multiprocessing.get_context("fork")
-    arguments = (port, scenes, folder, plan, images, stop_at)
+    arguments = (port, folder, work)
     running = [context.Process(target=one_of_two, args=(rank, *arguments)) for rank in (0, 1)]
     for process in running:
         process.start()
@@ -66,6 +66,13 @@ def train_by_two(scenes, folder, plan, images, stop_at=0):
         process.join(120)
         assert process.exitcode == 0
     return [torch.load(folder / f"result{rank}.pt", weights_only=True) for rank in (0, 1)]
+
+
+def train_by_two(scenes, folder, plan, images, stop_at=0):
+    """Do the same for `train`; `stop_at`: the second process gets SIGTERM at that item."""
+    return by_two(
+        folder, lambda own: train(scenes, folder, plan, images, own, stop_at * own.rank or -1)
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import mmcv
 import pytest
 from mmengine.utils.dl_utils import mmcv_full_available
 
-from getam_core.deeplab.openmmlab import OPERATORS, operators_or_stand_in
 from getam_core.errors import InputError
+from getam_core.networks.openmmlab import OPERATORS, operators_or_stand_in
 
 # Stands where full mmcv has its compiled operators; it has every name that mmcv.ops asks for.
 FULL = """
@@ -21,7 +21,7 @@ IMPORT_WITH_FULL = f"""
 import sys
 import mmcv
 mmcv.__path__.append(sys.argv[1])
-from getam_core.deeplab import openmmlab
+from getam_core.networks import openmmlab
 from mmcv.ops import point_sample
 from mmengine.utils.dl_utils import mmcv_full_available
 module = sys.modules["{OPERATORS}"]

@@ -20,6 +20,7 @@ from getam_core.settings.planning import (
     makes_scenes,
     map_sections,
     methods_with_maps,
+    possible_methods,
     segmentation_method,
     shard_count,
     training_gpus,
@@ -48,6 +49,22 @@ def test_a_cnn_serves_its_own_cam_and_labels_are_made_of_it():
     assert classifier_of(run(CNN), "cnn_cam") is None
     assert label_method(run(CNN), "x") == "cnn_cam"
     assert label_method(run(), "x") == "getam"
+
+
+def test_methods_are_compared_that_the_network_serves_or_that_have_one():
+    left_out = {
+        name: set(METHOD_NAMES) - set(possible_methods(run({"model": model})))
+        for name, model in {
+            "class": {},
+            "afa": {"head": "max_pooled"},
+            "mit": {"name": "mit_b1", "head": "max_pooled", "weights": None},
+        }.items()
+    }
+    assert left_out == {
+        "class": {"afa"},
+        "afa": {"cam_ignore", "cam_add"},
+        "mit": set(METHOD_NAMES) - {"afa", "ts_cam", "cnn_cam"},
+    }
 
 
 def test_a_key_of_getam_makes_no_other_method_s_maps_again():

@@ -73,6 +73,7 @@ def trainer(
     folder,
     *,
     model=None,
+    objective=None,
     settings=None,
     plan=PLAN,
     weights=WEIGHTS,
@@ -85,7 +86,7 @@ def trainer(
     root, entries = scenes
     training = of_split(entries, "train")[:images]
     processes = processes or Processes()
-    objective = Getam(
+    objective = objective or Getam(
         model or tiny_network(drop_path_rate=0.2),
         Labelling({}, {"gamma": 8.0}),
         weights,

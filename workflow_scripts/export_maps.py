@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from getam_core.activation import METHODS, MapMethod, getam_blocks
 from getam_core.data import Entry, class_names, of_split, read_index
@@ -29,8 +30,8 @@ def main(arguments: argparse.Namespace) -> None:
         load_network(arguments.checkpoint),
         classes=classes,
         size=settings.maps.size,
-        scales=settings.maps.scales,
-        flip=settings.maps.flip,
+        affinity=settings.maps.affinity,
+        **views_of(arguments.method, settings),
         device=command.torch_device(arguments),
         predicted=predicts(listed, settings.maps.unlabelled),
     )
@@ -54,9 +55,18 @@ def digest_of_labels(entries: Sequence[Entry]) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
+def views_of(method: str, settings: Settings) -> dict[str, Any]:
+    """Return over which views maps are averaged; AFA puts its own together, see `method_of`."""
+    if method == "afa":
+        return {"scales": (1.0,), "flip": False}
+    return {"scales": settings.maps.scales, "flip": settings.maps.flip}
+
+
 def method_of(name: str, settings: Settings) -> MapMethod:
     """Return the method with its own settings."""
     own = settings.getam
+    if name == "afa":
+        return partial(METHODS[name], scales=settings.maps.scales, flip=settings.maps.flip)
     if name == "attention_gradient":
         return partial(METHODS[name], blocks=own.blocks)
     if name != "getam":

@@ -1,4 +1,4 @@
-"""Train the network: a classification half, then double backward; or one that classifies only."""
+"""Train the network by GETAM's double backward or by AFA; or one that classifies only."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -18,18 +18,9 @@ from getam_core.networks import BUILDERS, compile_parts, save_network
 from getam_core.report import worth_showing
 from getam_core.report.progress import TrainingPicture
 from getam_core.settings import CLASSIFIERS, Settings
-from getam_core.training import (
-    DenseEnergy,
-    Getam,
-    Labelling,
-    Plan,
-    Processes,
-    States,
-    Trainer,
-    joined,
-    write_metrics,
-)
+from getam_core.training import Plan, Processes, States, Trainer, joined, write_metrics
 from workflow_scripts import command
+from workflow_scripts.objectives import afa, getam, labelling_of, threshold_of
 
 PICTURED = 4  # training images in TensorBoard
 
@@ -65,17 +56,15 @@ def prepare(
         labels=arguments.labels,
     )
     planned = plan(settings, classifies_only=arguments.classifier is not None)
+    images = samples(of_split(entries, "train"), scale_range=train.scale_range)
+    compiled = compile_parts(network) if train.compile else network
+    if train.method == "afa" and arguments.classifier is None:
+        objective = afa(compiled, settings, planned.order.steps(len(images)), processes.count)
+    else:
+        objective = getam(compiled, settings, planned, processes.count)
     trainer = Trainer(
-        Getam(
-            compile_parts(network) if train.compile else network,
-            labelling_of(settings),
-            train.losses.model_dump(),
-            classification_epochs=planned.second_half,
-            saliency_threshold=threshold_of(settings),
-            energy=DenseEnergy(**train.dense_energy.model_dump()),
-            count=processes.count,
-        ),
-        samples(of_split(entries, "train"), scale_range=train.scale_range),
+        objective,
+        images,
         planned,
         validate=partial(
             class_map,
@@ -161,25 +150,13 @@ def network_of(
     return "cnn", shared | {"stem": cnn.model_dump()}
 
 
-def labelling_of(settings: Settings) -> Labelling:
-    """Unpack how the second half makes its labels."""
-    train = settings.train
-    labels = train.labels.model_dump(exclude={"saliency", "saliency_threshold"})
-    return Labelling(train.maps.arguments, labels, train.maps.method)
-
-
-def threshold_of(settings: Settings) -> float | None:
-    """Return above which value a pixel is salient; None where training has no saliency."""
-    train = settings.train
-    return train.labels.saliency_threshold if train.uses_saliency else None
-
-
 def plan(settings: Settings, *, classifies_only: bool = False) -> Plan:
     """Unpack the settings into the trainer's plan."""
     train = settings.train
+    one_half = classifies_only or train.method == "afa"  # whose phases are in iterations
     return Plan(
         epochs=train.epochs,
-        second_half=train.epochs if classifies_only else train.classification_epochs,
+        second_half=train.epochs if one_half else train.classification_epochs,
         batch_size=train.batch_size,
         optimizer=train.optimizer,
         learning_rate=train.learning_rate.model_dump(),

@@ -3,13 +3,15 @@
 Reading order: `models` (which networks), `tape` (what is captured of a forward pass), `passes`
 (gradients of all classes in few backward passes), `class_rows` (what is made of the [class] row),
 `fusion` (of the blocks), `getam`; then the baselines `attention_gradient`, `grad_cam`, `cam`,
-`ts_cam`, `cnn_cam`. `averaging` puts views of an image together. README.md has the equations.
+`ts_cam`, `cnn_cam`, and another method's own, `afa`. `averaging` puts views of an image together.
+README.md has the equations.
 
 Every method of `METHODS` is `f(model, images, targets, *, check=True, **own) -> (maps, logits)`,
 with maps (M, h, w) of the (image, class) pairs in the order of `targets.nonzero()`; `check=False`
 does not look at the values of the logits, for which it would wait for the device.
 """
 
+from getam_core.activation.afa import SCALES, Located, afa, affinity_from, affinity_of, located
 from getam_core.activation.attention_gradient import attention_gradient
 from getam_core.activation.averaging import MapMethod, averaged
 from getam_core.activation.cam import cam_add, cam_ignore
@@ -29,14 +31,20 @@ METHODS = {
     "cam_ignore": cam_ignore,
     "cam_add": cam_add,
     "cnn_cam": cnn_cam,
+    "afa": afa,
 }
 
 __all__ = [
     "COUPLINGS",
     "FUSIONS",
     "METHODS",
+    "SCALES",
+    "Located",
     "MapMethod",
     "Tape",
+    "afa",
+    "affinity_from",
+    "affinity_of",
     "attention_gradient",
     "averaged",
     "cam_add",
@@ -48,6 +56,7 @@ __all__ = [
     "getam_blocks",
     "grad_cam",
     "grid_of",
+    "located",
     "maps_from",
     "record",
     "ts_cam",

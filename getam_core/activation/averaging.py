@@ -37,7 +37,7 @@ def averaged(
         model: nn.Module, images: Tensor, targets: Tensor, **own: object
     ) -> tuple[Tensor, Tensor]:
         units, peaks, logits = [], [], []
-        for view, mirrored in _views(images, scales, flip, stride):
+        for view, mirrored in views(images, scales, flip, stride):
             maps, scores = method(model, view, targets, **own)
             maps = maps.flip(-1) if mirrored else maps
             peak = _peak(maps)
@@ -56,7 +56,7 @@ def _peak(maps: Tensor) -> Tensor:
     return whole.amax((-2, -1), keepdim=True)
 
 
-def _views(
+def views(
     images: Tensor, scales: Sequence[float], flip: bool, stride: int
 ) -> Iterator[tuple[Tensor, bool]]:
     """Yield the images at every scale, and whether they are mirrored."""

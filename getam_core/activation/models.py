@@ -100,8 +100,11 @@ def logits_of(model: nn.Module, images: Tensor, *, check: bool = True) -> Tensor
             f"{type(model).__name__} refuses images of {height} x {width} px: {error}"
         ) from None
     logits = getattr(output, "logits", output)
-    if not check:
-        return logits
+    return check_logits(logits) if check else logits
+
+
+def check_logits(logits: Tensor) -> Tensor:
+    """Return the logits (B, C); `InputError` names the images with one that is not finite."""
     broken = (~torch.isfinite(logits)).any(1).nonzero()[:, 0].tolist()
     if broken:
         raise InputError(

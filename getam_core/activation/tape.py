@@ -11,8 +11,8 @@ Shapes: B images, L blocks, H heads, N patches, T prefix tokens ([class] first),
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ _ATTENTION = F.scaled_dot_product_attention
 
 @dataclass(frozen=True)
 class Block:
-    """One call of attention; all but `output` are detached."""
+    """One call of attention; all but `output` are detached, unless the tape keeps their graph."""
 
     query: Tensor  # (B, H, T + N, D)
     key: Tensor  # (B, H, T + N, D)
@@ -35,6 +35,12 @@ class Block:
     bias: Tensor | None  # attention mask or relative position bias, (..., T + N, T + N)
     scale: float
     output: Tensor  # (B, H, T + N, D), part of the graph
+
+    def detached(self) -> Self:
+        """Return the same with all but `output` out of the graph."""
+        bias = None if self.bias is None else self.bias.detach()
+        tensors = {name: getattr(self, name).detach() for name in ("query", "key", "value")}
+        return replace(self, **tensors, bias=bias)
 
     def class_row(self, images: Tensor) -> Tensor:
         """Attention of the [class] token to all tokens, (images, H, T + N), sums to 1."""
@@ -75,6 +81,7 @@ class Tape:
 
     prefix: int
     blocks: list[Block] = field(default_factory=list)
+    keeps_graph: bool = False  # of queries and keys, which a loss may then reach
 
     def patches(self) -> int:
         """Return N, the number of patch tokens; `InputError` if nothing was recorded."""
@@ -120,7 +127,8 @@ class _Recorder(TorchFunctionMode):
 
     def _attend(self, *args: Any, **kwargs: Any) -> Tensor:
         output = _ATTENTION(*args, **kwargs)
-        self.tape.blocks.append(_block(output, *args, **kwargs))
+        block = _block(output, *args, **kwargs)
+        self.tape.blocks.append(block if self.tape.keeps_graph else block.detached())
         return output
 
     def _inside(self, function: Callable, *args: Any, **kwargs: Any) -> Any:
@@ -150,23 +158,26 @@ def _block(
             " no causal mask, no grouped queries"
         )
     return Block(
-        query=query.detach(),
-        key=key.detach(),
-        value=value.detach(),
-        bias=None if attn_mask is None else attn_mask.detach(),
+        query=query,
+        key=key,
+        value=value,
+        bias=attn_mask,
         scale=query.shape[-1] ** -0.5 if scale is None else scale,
         output=output,
     )
 
 
 @contextmanager
-def record(model: nn.Module, *, prefix: int | None = None) -> Iterator[Tape]:
+def record(
+    model: nn.Module, *, prefix: int | None = None, keep_graph: bool = False
+) -> Iterator[Tape]:
     """Record every call of `torch.nn.functional.scaled_dot_product_attention` in the block.
 
     Parameters
     ----------
     model : a classifier whose first token is [class]; may hold the transformer in `vit`.
     prefix : number T of tokens before the patches; None to find it, see `prefix_tokens`.
+    keep_graph : of queries and keys, for a loss on attention itself.
 
     Yields
     ------
@@ -174,7 +185,8 @@ def record(model: nn.Module, *, prefix: int | None = None) -> Iterator[Tape]:
         Filled by a forward pass in the block, for `maps_from` after the block. It holds the
         graph: drop it when the maps are made.
     """
-    tape = Tape(prefix=prefix_tokens(model) if prefix is None else prefix)
+    known = prefix_tokens(model) if prefix is None else prefix
+    tape = Tape(prefix=known, keeps_graph=keep_graph)
     with _Recorder(tape):
         yield tape
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from getam_core.deeplab.openmmlab import MODELS, BaseDecodeHead
+from getam_core.networks.openmmlab import MODELS, BaseDecodeHead
 
 
 @MODELS.register_module()

@@ -17,9 +17,9 @@ from torch import nn
 from tqdm import tqdm
 
 from getam_core.data.loader import signals_held
-from getam_core.deeplab.openmmlab import LOOPS, OPTIM_WRAPPERS
 from getam_core.errors import InputError, Interrupted
 from getam_core.files import atomic_path
+from getam_core.networks.openmmlab import LOOPS, OPTIM_WRAPPERS
 
 
 @LOOPS.register_module()

@@ -18,7 +18,7 @@ from getam_core.classes import palette
 from getam_core.data import of_split, read_image, read_index
 from getam_core.data.geometry import resize, resize_labels
 from getam_core.data.label_maps import open_label_maps, read_labels
-from getam_core.deeplab.openmmlab import DATA_SAMPLERS, DATASETS, TRANSFORMS, BaseSegDataset
+from getam_core.networks.openmmlab import DATA_SAMPLERS, DATASETS, TRANSFORMS, BaseSegDataset
 
 
 @DATASETS.register_module()

@@ -12,9 +12,9 @@ from torch import nn
 
 from getam_core.checkpoint import load_checkpoint, save_checkpoint
 from getam_core.deeplab.head import DeepLabV2Head
-from getam_core.deeplab.openmmlab import MODELS
 from getam_core.deeplab.recipe import network_recipe
 from getam_core.errors import InputError
+from getam_core.networks.openmmlab import MODELS
 
 assert DeepLabV2Head in MODELS.module_dict.values()  # importing it has registered it
 

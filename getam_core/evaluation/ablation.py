@@ -52,6 +52,11 @@ def sweep_variants(
             f"ablation/{sweep}: {sweep} has no part in labels by pseudo_labels.method: crf; take"
             " completion, or sweep over `completion`, which has the CRF's labels too"
         )
+    if base["method"] == "thresholds" and sweep != "completion":
+        raise InputError(
+            f"ablation/{sweep}: labels by pseudo_labels.method: thresholds have no sweep of their"
+            " own; take completion, or sweep over `completion`"
+        )
     if sweep == "alpha" and not base["saliency"]:
         raise InputError(
             "ablation/alpha: alpha mines outside saliency, and pseudo_labels.saliency is false"
@@ -138,6 +143,7 @@ def _labels(given: LabelInputs, variants: Mapping[str, Arguments]) -> dict[str, 
     for name, variant in variants.items():
         labelling = dict(variant)
         uses_saliency, threshold = labelling.pop("saliency"), labelling.pop("saliency_threshold")
+        labelling.pop("thresholds", None)  # of labels that have no sweep
         salient = given.salient(threshold) if uses_saliency else None
         refining = {key: variant[key] for key in REFINING}
         if refining["refinement"] != "crf":

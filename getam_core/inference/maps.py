@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from getam_core.activation.averaging import MapMethod, averaged
 from getam_core.data import Entry, class_targets
 from getam_core.inference.batches import inference_batches
+from getam_core.inference.carried import carried
 from getam_core.stores import StoreWriter, write_maps
 
 BATCH_SIZE = 8  # images
@@ -23,6 +24,7 @@ def export_maps(
     size: int | None,
     scales: Sequence[float] = (1.0,),
     flip: bool,
+    affinity: int | None = None,
     device: torch.device,
     predicted: bool = False,
 ) -> None:
@@ -37,11 +39,15 @@ def export_maps(
         Long side of the images in pixels; None for native size.
     scales, flip
         Over which views of an image its maps are averaged; see `averaged`.
+    affinity : int, optional
+        Radius of the window, in cells, within which the affinity that the network has learned then
+        carries the maps on; see `carried`.
     predicted : bool
         Take the classes that the network finds (probability above 0.5) for those of an image.
     """
     network = network.to(device).eval()
     method = averaged(method, scales=scales, flip=flip, stride=network.stride)
+    method = method if affinity is None else carried(method, radius=affinity)
     batches = inference_batches(
         entries, long_side=size, stride=network.stride, batch_size=BATCH_SIZE, title="maps"
     )

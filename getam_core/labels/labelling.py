@@ -1,4 +1,4 @@
-"""An image's label map from its activation maps: refinement, then completion or the CRF's labels.
+"""An image's label map from its activation maps: refinement, then completion, CRFs or thresholds.
 
 The export labels image by image, training a batch at a time.
 """
@@ -15,12 +15,14 @@ from getam_core.data.tensors import to_uint8
 from getam_core.errors import check_name
 from getam_core.labels.completion import check_values, completed
 from getam_core.labels.crf_labels import crf_labels
+from getam_core.labels.reliable import Thresholds, agreed_labels, by_image, scores_over
 from getam_core.refine import crf_maps, pamr, par
 from getam_core.resizing import resize_tensor
 
 CACHED_PIXELS = 2**15  # refined together on a CPU
 REFINEMENTS = ("pamr", "par", "crf", "none")
 METHODS = ("completion", "crf")
+THRESHOLDS = (0.55, 0.35)  # high, low
 
 
 def label_image(
@@ -69,6 +71,8 @@ def label_images(
     iterations: int = 10,
     scale: float = 1.0,
     gamma: float = 32.0,
+    method: str = "completion",
+    thresholds: Thresholds = THRESHOLDS,
     **labelling: Any,
 ) -> Tensor:
     """Label a batch: what `label_image` makes of each image, refined together where that is faster.
@@ -84,7 +88,9 @@ def label_images(
     saliency : (B, H, W) bool Tensor, optional
     refinement, iterations, scale, gamma
         As in `refine_maps`.
-    gamma, **labelling
+    method : {"completion", "crf", "thresholds"}
+        "thresholds" is AFA's, see `threshold_labels`; each map is divided by its maximum for it.
+    gamma, method, **labelling
         As in `label_refined`.
 
     Returns
@@ -97,6 +103,11 @@ def label_images(
     """
     refining = {"refinement": refinement, "iterations": iterations, "scale": scale, "gamma": gamma}
     counts = owner.bincount(minlength=len(images)).tolist()
+    if method == "thresholds":
+        peaks = maps.amax((1, 2), keepdim=True).clamp_min(torch.finfo(maps.dtype).tiny)
+        ids = by_image(class_ids, counts)
+        scores = [scores_over(by_image(maps / peaks, counts), counts, t) for t in thresholds]
+        return threshold_labels(images, *scores, ids, **refining)
     own = maps.split(counts)
     ids = class_ids.to(images.device, non_blocking=True).split(counts)
     labels = images.new_empty((len(images), *images.shape[2:]), dtype=torch.uint8)
@@ -104,8 +115,21 @@ def label_images(
         together = (torch.stack([each[b] for b in members]) for each in (images, own))
         for b, planes in zip(members, refine_maps(*together, **refining), strict=True):
             salient = None if saliency is None else saliency[b]
-            labels[b] = label_refined(images[b], planes, ids[b], salient, gamma=gamma, **labelling)
+            labels[b] = label_refined(
+                images[b], planes, ids[b], salient, method=method, gamma=gamma, **labelling
+            )
     return labels
+
+
+def threshold_labels(
+    images: Tensor, high: Tensor, low: Tensor, class_ids: Tensor, **refining: Any
+) -> Tensor:
+    """Refine scores over two backgrounds, (B, 1 + K, h, w), together; see `agreed_labels`.
+
+    `class_ids` (B, K); `refining` as in `refine_maps`. Returns (B, H, W) uint8.
+    """
+    refined = refine_maps(images, torch.cat([high, low], 1), **refining)
+    return agreed_labels(*refined.chunk(2, 1), class_ids.to(images.device, non_blocking=True))
 
 
 def _refined_together(

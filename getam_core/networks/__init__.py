@@ -1,13 +1,15 @@
 """Networks: a ViT with an optional CNN stem, its class head and a DPT decoder.
 
 Reading order: `stem` (CNN feature maps), `backbone` (timm's transformers), `dpt` (the decoder),
-`network` (all of it behind one forward pass), `cnn` (a CNN in the transformer's place),
-`checkpoint` (a trained network on disk), `compilation` (what torch.compile may fuse), `randomness`
-(of layers in training). `library` checks timm's names and reads weights, `probe` finds the widths
-and strides of a CNN's maps.
+`network` (all of it behind one forward pass), `building` (of its parts, by name), `cnn` (a CNN in
+the transformer's place), `mit` (a Mix Transformer in it, with `mit_weights` and `openmmlab`),
+`affinity` (AFA's head), `checkpoint` (a trained network on disk), `compilation` (what torch.compile
+may fuse), `randomness` (of layers in training). `library` checks timm's names and reads weights,
+`probe` finds the widths and strides of a CNN's maps.
 """
 
 from getam_core.networks.backbone import build_vit, split_hybrid
+from getam_core.networks.building import build_network
 from getam_core.networks.checkpoint import (
     BUILDERS,
     load_network,
@@ -23,7 +25,7 @@ from getam_core.networks.cnn import (
 )
 from getam_core.networks.compilation import compile_parts
 from getam_core.networks.dpt import DPT, FusionDecoder
-from getam_core.networks.network import SegmentationTransformer, build_network
+from getam_core.networks.network import SegmentationTransformer
 from getam_core.networks.randomness import random_or_coupled
 from getam_core.networks.stem import Stem, build_stem
 

@@ -8,8 +8,8 @@ from torch import nn
 
 from getam_core.checkpoint import load_checkpoint, save_checkpoint
 from getam_core.errors import InputError
+from getam_core.networks.building import build_network
 from getam_core.networks.cnn import build_classifier
-from getam_core.networks.network import build_network
 
 BUILDERS = {"transformer": build_network, "cnn": build_classifier}
 

@@ -4,21 +4,16 @@ Shapes: B images, C foreground classes, (H, W) pixels, (h, w) patches, N = h * w
 """
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from getam_core.errors import InputError, check_name
-from getam_core.networks.backbone import build_vit, normalisation, split_hybrid
-from getam_core.networks.cnn import SegmentationCNN, build_cnn
-from getam_core.networks.dpt import DPT, default_taps, token_scales
-from getam_core.networks.stem import FINEST, Stem, build_stem, finer_channels
+from getam_core.errors import InputError
+from getam_core.networks.affinity import AffinityHead
+from getam_core.networks.backbone import normalisation
+from getam_core.networks.dpt import DPT
+from getam_core.networks.stem import Stem
 from getam_core.resizing import resize_tensor
-
-HEADS = ("class", "pooled", "ts_cam")
 
 
 class SegmentationTransformer(nn.Module):
@@ -38,6 +33,9 @@ class SegmentationTransformer(nn.Module):
         code. `vit` then needs no head, and loses its last norm, which nothing reads.
         "ts_cam": a 3 x 3 convolution of the last patch tokens, of which the logit is the mean (Gao
         et al. 2021).
+        "max_pooled": a linear layer without bias on the maximum of each feature over the last patch
+        tokens, as in AFA (Ru et al. 2022); on the tokens it gives class maps, see `locate`.
+    affinity_blocks : how many of the last blocks the affinity head reads; 0 for none.
     """
 
     def __init__(
@@ -48,6 +46,7 @@ class SegmentationTransformer(nn.Module):
         stem: Stem | None = None,
         stem_maps: int = 0,
         head: str = "class",
+        affinity_blocks: int = 0,
     ):
         super().__init__()
         classes = decoder.outputs - 1
@@ -56,8 +55,15 @@ class SegmentationTransformer(nn.Module):
         self.class_maps = self.pooled = None
         if head == "ts_cam":
             self.class_maps = nn.Conv2d(vit.embed_dim, classes, 3, padding=1)
+        elif head == "max_pooled":
+            self.class_maps = nn.Conv2d(vit.embed_dim, classes, 1, bias=False)
         elif head == "pooled":
             self.pooled, vit.norm = nn.Linear(decoder.width, classes), nn.Identity()
+        self.takes_maximum, self.affinity_blocks = head == "max_pooled", affinity_blocks
+        self.affinity = None
+        if affinity_blocks:
+            last = vit.blocks[-affinity_blocks:]
+            self.affinity = AffinityHead(sum(block.attn.num_heads for block in last))
         self.taps, self.stem_maps = list(taps), stem_maps
         self.stride = vit.patch_embed.patch_size[0] * (stem.stride if stem is not None else 1)
 
@@ -115,6 +121,15 @@ class SegmentationTransformer(nn.Module):
             return self._classify(tokens, grid), segmentation
         return self._classify_map(maps[-1]), segmentation
 
+    def locate(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images -> class maps (B, C, h, w), of any sign, and logits (B, C); of "max_pooled" alone.
+
+        The maps are CAM's: the classifier on every patch instead of on their maximum.
+        """
+        _, x = self._embed(images)
+        patches = self._patches(self.vit.forward_features(x), self.grid(images.shape[-2:]))
+        return self.class_maps(patches), self._classify_maximum(patches)
+
     def _embed(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """Return the stem's maps for the decoder, and what the transformer cuts into patches."""
         if self.stem is None:
@@ -136,102 +151,28 @@ class SegmentationTransformer(nn.Module):
         """Tokens (B, T + N, E) after the last norm -> class logits (B, C)."""
         if self.class_maps is None:
             return self.vit.forward_head(tokens)
-        patches = tokens[:, self.num_prefix_tokens :].transpose(1, 2).unflatten(2, grid)
+        patches = self._patches(tokens, grid)
+        if self.takes_maximum:
+            return self._classify_maximum(patches)
         return self.class_maps(patches).mean((2, 3))
+
+    def _patches(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Tokens (B, T + N, E) -> patches (B, E, h, w)."""
+        return tokens[:, self.num_prefix_tokens :].transpose(1, 2).unflatten(2, grid)
+
+    def _classify_maximum(self, patches: Tensor) -> Tensor:
+        return self.class_maps(patches.amax((2, 3), keepdim=True)).flatten(1)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return all parameters once: "backbone" (transformer), "stem", "heads" (new layers)."""
         heads = nn.ModuleList([self.decoder, self.vit.head])
         if hasattr(self.vit, "head_dist"):
             heads.append(self.vit.head_dist)
-        heads.extend(head for head in (self.class_maps, self.pooled) if head is not None)
+        own = (self.class_maps, self.pooled, self.affinity)
+        heads.extend(head for head in own if head is not None)
         in_heads = {id(p) for p in heads.parameters()}
         return {
             "backbone": [p for p in self.vit.parameters() if id(p) not in in_heads],
             "stem": list(self.stem.parameters()) if self.stem is not None else [],
             "heads": list(heads.parameters()),
         }
-
-
-def build_network(
-    *,
-    name: str | None,
-    num_classes: int,
-    image_size: int | tuple[int, int],
-    options: dict[str, Any] | None = None,
-    weights: Path | str | None = None,
-    stem: dict[str, Any] | None = None,
-    decoder_width: int = 256,
-    decoder_stride: int = FINEST,
-    decoder_kernel: int = 3,
-    taps: Sequence[int] | None = None,
-    readout: str = "project",
-    head: str = "class",
-) -> SegmentationTransformer | SegmentationCNN:
-    """Assemble the network of a run.
-
-    Parameters
-    ----------
-    name, image_size, num_classes, options, weights : see `build_vit`. timm's own hybrids
-        (vit_base_r50_s16_384) are split, so that the decoder reads the CNN's maps too. None for
-        no transformer: the stem is the backbone, and everything else but the decoder's arguments
-        is without effect; see `build_cnn`.
-    stem : arguments of `build_stem`, or None.
-    decoder_width : channels inside the decoder; DPT has 256.
-    decoder_stride : of the finest map that the decoder reads, where its head works; DPT has 4.
-        The head's output is doubled, then resized to the image.
-    decoder_kernel : side of the decoder's projections; see `FusionDecoder`.
-    taps : blocks that the decoder reads; None for those of `default_taps`.
-    readout : see `Reassemble`.
-    head : "class", "pooled" or "ts_cam"; see `SegmentationTransformer`.
-
-    Raises
-    ------
-    InputError
-        See `build_vit` and `build_stem`; taps that are not increasing block numbers, or leave out
-        the last block under the head "pooled"; a `decoder_stride` at which the stem has no map.
-    """
-    check_name("head", head, HEADS)
-    if name is None:
-        return build_cnn(
-            stem=stem,
-            num_classes=num_classes,
-            decoder_width=decoder_width,
-            decoder_stride=decoder_stride,
-            decoder_kernel=decoder_kernel,
-        )
-    cnn = build_stem(**stem) if stem is not None else None
-    vit = build_vit(
-        name,
-        image_size=image_size,
-        num_classes=num_classes if head == "class" else 0,
-        options=options,
-        weights=weights,
-        stem=cnn,
-    )
-    cnn = cnn or split_hybrid(vit, name)
-    finer = finer_channels(cnn, decoder_stride) if cnn is not None else []
-    taps = _checked_taps(taps, len(vit.blocks), count=4 - len(finer) if finer else 4)
-    if head == "pooled" and taps[-1] != len(vit.blocks) - 1:
-        raise InputError(f"taps {taps}: the head pooled needs the last, {len(vit.blocks) - 1}")
-    patch_stride = vit.patch_embed.patch_size[0] * (cnn.stride if cnn is not None else 1)
-    decoder = DPT(
-        vit.embed_dim,
-        scales=token_scales(len(taps), patch_stride, patch_stride if finer else decoder_stride),
-        width=decoder_width,
-        outputs=num_classes + 1,
-        stem_channels=finer,
-        readout=readout,
-        kernel=decoder_kernel,
-    )
-    network = SegmentationTransformer(vit, decoder, taps, cnn, stem_maps=len(finer), head=head)
-    return network.to(memory_format=torch.channels_last)  # convolutions: a sixth faster on a CPU
-
-
-def _checked_taps(taps: Sequence[int] | None, depth: int, count: int) -> list[int]:
-    if taps is None:
-        return default_taps(depth, count)
-    taps = list(taps)
-    if not taps or taps != sorted(set(taps)) or not 0 <= taps[0] <= taps[-1] < depth:
-        raise InputError(f"taps {taps}: expected increasing block numbers from 0 to {depth - 1}")
-    return taps

@@ -21,6 +21,8 @@ LOSSES = {
     "loss_foreground": "foreground",
     "loss_background": "background",
     "loss_saliency": "saliency",
+    "loss_segmentation": "segmentation",
+    "loss_affinity": "affinity",
 }
 
 
@@ -31,14 +33,16 @@ def training_curves(metrics: Sequence[Mapping[str, Any]]) -> Figure:
     ----------
     metrics : sequence of mappings
         Rows of train/metrics.csv, one an epoch, values as text or numbers; an empty one was not
-        measured. The epochs whose `phase` is `both` (segmentation is trained too) are shaded.
+        measured. The epochs behind the `phase` `classification` (segmentation is trained too) are
+        shaded.
     """
     if not metrics:
         raise InputError("training curves: metrics.csv has no row; train for one epoch at least")
     epochs = _column(metrics, "epoch")
     figure = Figure(figsize=(9.6, 3.0), layout="constrained")
     losses, quality, rate = (_plain(axes) for axes in figure.subplots(1, 3, width_ratios=(3, 2, 2)))
-    for colour, (key, label) in zip((INK, *COLOURS), LOSSES.items(), strict=False):
+    known = {key: label for key, label in LOSSES.items() if key in metrics[0]}
+    for colour, (key, label) in zip((INK, *COLOURS), known.items(), strict=False):
         values = _column(metrics, key)
         values[values == 0] = np.nan  # a term that is not in use yet
         _line(losses, epochs, values, color=colour, label=label)
@@ -189,6 +193,7 @@ def _plain(axes: Axes, grid: str = "y") -> Axes:
 
 def _shade_second_half(axes: Axes, epochs: np.ndarray, phases: Sequence[str | None]) -> None:
     """Mark the epochs that also train segmentation, when there are both kinds."""
-    if "both" in phases and phases[0] != "both":
-        start = epochs[phases.index("both")] - 0.5
+    later = [number for number, phase in enumerate(phases) if phase != "classification"]
+    if later and later[0] > 0:
+        start = epochs[later[0]] - 0.5
         axes.axvspan(start, epochs[-1] + 0.5, color=COLOURS[0], alpha=0.07, lw=0)

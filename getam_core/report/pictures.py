@@ -28,6 +28,7 @@ METHOD_TITLES = {
     "ts_cam": "TS-CAM",
     "cam_add": "CAM (add)",
     "cnn_cam": "CNN CAM",
+    "afa": "AFA",
 }
 
 

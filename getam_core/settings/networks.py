@@ -36,12 +36,23 @@ class ModelSettings(Section):
     decoder_kernel: Literal[1, 3] = 3
     taps: tuple[int, ...] | None = None
     readout: Literal["project", "add", "ignore"] = "project"
-    head: Literal["class", "pooled", "ts_cam"] = "class"
+    head: Literal["class", "pooled", "ts_cam", "max_pooled"] = "class"
+    affinity_blocks: int = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _one_source_of_weights(self) -> "ModelSettings":
         if self.stem is not None and self.weights is not None:
             raise ValueError("weights must be null beside a stem, which has weights of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _a_mix_transformer(self) -> "ModelSettings":
+        if self.name is None or not self.name.startswith("mit_b"):
+            return self
+        if self.head != "max_pooled" or self.stem is not None:
+            raise ValueError(f"{self.name} is AFA's: set head to max_pooled, stem to null")
+        if self.weights == "hub":
+            raise ValueError(f"{self.name} has no hub: weights is a file, {self.name}.pth, or null")
         return self
 
     @model_validator(mode="after")

@@ -7,7 +7,8 @@ of these things lie is the planner's affair (`rules/`, `docs/formats.md`).
 import math
 
 from getam_core.errors import InputError
-from getam_core.settings.sections import CLASSIFIERS, Method, Settings
+from getam_core.settings.methods import lacking
+from getam_core.settings.sections import CLASSIFIERS, METHOD_NAMES, Method, Settings
 
 ATTENTION = ("getam", "attention_gradient")  # methods that `getam.blocks` and its like are for
 
@@ -69,6 +70,13 @@ def segmentation_method(settings: Settings, run: str) -> str:
             f" (train.classification_epochs is train.epochs, {train.epochs})"
         )
     return train.maps.method if train.supervision == "classes" else train.supervision
+
+
+def possible_methods(settings: Settings) -> tuple[Method, ...]:
+    """Return the methods that the run's network serves, or that have one of their own trained."""
+    return tuple(
+        name for name in METHOD_NAMES if name in CLASSIFIERS or not lacking(name, settings.model)
+    )
 
 
 def methods_with_maps(settings: Settings) -> tuple[str, ...]:

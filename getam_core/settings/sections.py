@@ -22,10 +22,15 @@ from getam_core.settings.base import (
 from getam_core.settings.data import DataSettings, SubmissionSettings
 from getam_core.settings.deeplab import DeepLabSettings, DeepLabTestSettings
 from getam_core.settings.networks import ClassifierSettings, EncoderSettings, ModelSettings
-from getam_core.settings.objective import DenseEnergySettings, GroupRates, LossWeights
+from getam_core.settings.objective import (
+    AfaSettings,
+    DenseEnergySettings,
+    GroupRates,
+    LossWeights,
+)
 
 METHOD_NAMES = (
-    "getam", "attention_gradient", "grad_cam", "ts_cam", "cam_ignore", "cam_add", "cnn_cam",
+    "getam", "attention_gradient", "grad_cam", "ts_cam", "cam_ignore", "cam_add", "cnn_cam", "afa",
 )  # fmt: skip
 CLASSIFIERS = {"ts_cam": "ts_cam", "cnn_cam": "cnn"}  # methods with a network of their own
 Method = Literal[METHOD_NAMES]
@@ -90,7 +95,7 @@ class ExportedGetamSettings(GetamSettings):
 class LabelSettings(Section):
     """From maps to a label map: refinement, then completion (Sun et al. 2021, Eq. 4 and 5)."""
 
-    method: Literal["completion", "crf"] = "completion"
+    method: Literal["completion", "crf", "thresholds"] = "completion"
     refinement: Literal["pamr", "par", "crf", "none"] = "pamr"
     iterations: Count = 10
     scale: float = Field(1.0, gt=0, le=1)
@@ -100,6 +105,7 @@ class LabelSettings(Section):
     opening: int = Field(0, ge=0)
     saliency: bool = True
     saliency_threshold: Fraction = 0.5
+    thresholds: tuple[Fraction, Fraction] = (0.55, 0.35)
     crf_gammas: tuple[Exponent, Exponent] = (32.0, 1000.0)
     crf_confidence: Fraction = 0.0
 
@@ -108,10 +114,20 @@ class LabelSettings(Section):
         """Whether a label map is made of saliency too."""
         return self.saliency and self.method == "completion"
 
+    @model_validator(mode="after")
+    def _two_thresholds(self) -> "LabelSettings":
+        high, low = self.thresholds
+        if high < low:
+            raise ValueError(f"thresholds ({high}, {low}): expected the high one first")
+        if self.method == "thresholds" and self.refinement == "crf":
+            raise ValueError("method: thresholds refines by par, pamr or none, not by crf")
+        return self
+
 
 class TrainSettings(Section):
-    """Double-backward training: a classification half, then classification and segmentation."""
+    """End-to-end training by GETAM's double backward or by AFA: first classification alone."""
 
+    method: Literal["getam", "afa"] = "getam"
     supervision: Literal["classes", "labels", "masks"] = "classes"
     label_maps: str | None = None
     epochs: Count = 20
@@ -125,7 +141,7 @@ class TrainSettings(Section):
     optimizer: Literal["sgd", "adamw"] = "sgd"
     learning_rate: GroupRates = GroupRates(stem=0.04, backbone=0.04, heads=0.04)
     second_half_scale: GroupRates = GroupRates(stem=0.1, backbone=0.1, heads=0.1)
-    schedule: Literal["poly", "cosine"] = "poly"
+    schedule: Literal["poly", "linear", "cosine"] = "poly"
     warmup: Fraction = 0.0
     weight_decay: float = Field(5e-4, ge=0)
     gradient_clip: Positive | None = None
@@ -133,6 +149,7 @@ class TrainSettings(Section):
     dense_energy: DenseEnergySettings = DenseEnergySettings()
     maps: TrainedMapSettings = TrainedMapSettings()
     labels: LabelSettings = LabelSettings()
+    afa: AfaSettings = AfaSettings()
     validate_every: Count = 1
     checkpoint_minutes: Positive = 10.0
     keep_last: int = Field(0, ge=0)
@@ -142,12 +159,13 @@ class TrainSettings(Section):
     @property
     def segments(self) -> bool:
         """Whether the decoder is trained at all."""
-        return self.classification_epochs < self.epochs
+        return self.method == "afa" or self.classification_epochs < self.epochs
 
     @property
     def uses_saliency(self) -> bool:
-        """Whether labels are made, and of saliency too; it then has a loss of its own."""
-        return self.supervision == "classes" and self.labels.saliency
+        """Whether labels are made, and of saliency too; in GETAM's it has a loss of its own."""
+        used = self.labels.uses_saliency if self.method == "afa" else self.labels.saliency
+        return self.supervision == "classes" and used
 
     @model_validator(mode="after")
     def _label_maps_are_given(self) -> "TrainSettings":
@@ -155,6 +173,8 @@ class TrainSettings(Section):
             raise ValueError("supervision: labels needs label_maps, a labels.h5")
         if self.supervision != "labels" and self.label_maps is not None:
             raise ValueError(f"label_maps needs supervision: labels, not {self.supervision}")
+        if self.supervision != "classes" and self.method == "afa":
+            raise ValueError(f"supervision: {self.supervision} has steps of its own: method: getam")
         if self.supervision != "classes" and not self.segments:
             raise ValueError(
                 f"supervision: {self.supervision} needs classification_epochs below epochs"
@@ -164,7 +184,7 @@ class TrainSettings(Section):
 
     @model_validator(mode="after")
     def _halves(self) -> "TrainSettings":
-        if self.classification_epochs > self.epochs:
+        if self.method == "getam" and self.classification_epochs > self.epochs:
             raise ValueError(
                 f"classification_epochs ({self.classification_epochs}) must not exceed"
                 f" epochs ({self.epochs})"
@@ -187,6 +207,7 @@ class MapSettings(Section):
     size: Count | None = None
     scales: Annotated[tuple[Positive, ...], Distinct, Field(min_length=1)] = (1.0,)
     flip: bool = True
+    affinity: Count | None = None
     unlabelled: Literal["predicted", "none"] = "predicted"
 
 
@@ -244,6 +265,8 @@ class Settings(Section):
     @property
     def own_method(self) -> Method:
         """The method whose maps of the run's own network become the exported labels."""
+        if self.train.method == "afa":
+            return self.train.maps.method
         return "cnn_cam" if self.model.name is None else "getam"
 
     @model_validator(mode="before")

@@ -1,14 +1,15 @@
-"""Double-backward training (Sun et al. 2021, Section 4.3).
+"""End-to-end training: GETAM's double backward (Sun et al. 2021, Section 4.3), or AFA.
 
 Reading order: `getam` (one step, from images to loss), `losses` and `dense_energy` (its terms),
 `optimisation` (rates, and the update), `loop` (epochs of steps, resumable) with `plan` (what it is
 given: an objective and a plan). Then what the loop rests on: `batches` (the order of the images),
 `distributed` (several processes), `states` (what it resumes from), `metrics` (what it logs).
 
-Another method is an objective of its own beside `getam`, and the same loop; the saliency network's
-is `saliency.training`.
+Another method is an objective of its own beside `getam`, and the same loop: `afa` (Ru et al. 2022).
+The saliency network's is `saliency.training`.
 """
 
+from getam_core.training.afa import Afa, Recipe
 from getam_core.training.dense_energy import DenseEnergy
 from getam_core.training.distributed import Processes, joined
 from getam_core.training.getam import (
@@ -25,6 +26,7 @@ from getam_core.training.plan import Objective, Plan
 from getam_core.training.states import States
 
 __all__ = [
+    "Afa",
     "Batch",
     "DenseEnergy",
     "Getam",
@@ -32,6 +34,7 @@ __all__ = [
     "Objective",
     "Plan",
     "Processes",
+    "Recipe",
     "States",
     "Trainer",
     "double_backward_step",

@@ -14,6 +14,8 @@ from torch import Tensor, nn, optim
 
 from getam_core.errors import InputError
 
+POWERS = {"poly": 0.9, "linear": 1.0}  # of a fall over the whole run
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -23,6 +25,7 @@ class Schedule:
     `base * scale * f((t - w) / (T - w))` from there on. `poly` has f(x) = (1 - x)^0.9, and T steps
     are the whole run, as in the released code. `cosine` has f(x) = (1 + cos(pi x)) / 2, and T steps
     are one half: it starts anew with the second (Loshchilov & Hutter 2017), whose decoder is new.
+    `linear` is `poly` with f(x) = 1 - x, as AFA has it (Ru et al. 2022).
     scale is 1 before step `second_half`, then `second_half_scale[group]` (released code: 0.1).
 
     `ramped_poly` falls while it rises: `base * scale * min(1, x / warmup + 0.1) * (1 - x)^0.9` with
@@ -55,13 +58,13 @@ class Schedule:
         if step < warmup:
             return (step + 1) / warmup
         progress = (step - warmup) / max(1, steps - warmup)
-        if self.kind == "poly":
-            return (1 - progress) ** 0.9
+        if self.kind in POWERS:
+            return (1 - progress) ** POWERS[self.kind]
         return 0.5 * (1 + math.cos(math.pi * progress))
 
     def _place_in_fall(self, step: int) -> tuple[int, int]:
         """Return t and T."""
-        if self.kind == "poly":
+        if self.kind in POWERS:
             return step, self.steps
         if step < self.second_half:
             return step, self.second_half

@@ -5,8 +5,9 @@ def swept_saliency(wildcards):
 
 
 def seeds_of_all_methods(wildcards):
-    """Scores of the maps of every method, in the order of `METHOD_NAMES`."""
-    return expand(rules.evaluate_seed.output.entry, method=METHOD_NAMES, allow_missing=True)
+    """Scores of the maps of every method that is possible."""
+    methods = planning.possible_methods(run_settings(wildcards.run))
+    return expand(rules.evaluate_seed.output.entry, method=methods, allow_missing=True)
 
 
 def metrics_of_all_networks(wildcards):
@@ -17,5 +18,5 @@ def metrics_of_all_networks(wildcards):
             if method in CLASSIFIERS
             else rules.train.output.metrics
         )
-        for method in METHOD_NAMES
+        for method in planning.possible_methods(run_settings(wildcards.run))
     ]

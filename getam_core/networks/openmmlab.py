@@ -1,9 +1,9 @@
 """The one door to mmsegmentation: it opens with full mmcv and with mmcv-lite.
 
-mmcv-lite is mmcv without compiled operators, and installs without a compiler. DeepLabv2 needs none
-of them, but `mmseg.models` imports `mmcv.ops`, which needs the module `mmcv._ext`. While mmseg is
-imported a stand-in takes its place. It is gone afterwards, because mmengine looks for that module
-to see whether there are operators. A full mmcv is used untouched.
+mmcv-lite is mmcv without compiled operators, and installs without a compiler. DeepLabv2 and the Mix
+Transformer need none of them, but `mmseg.models` imports `mmcv.ops`, which needs the module
+`mmcv._ext`. While mmseg is imported a stand-in takes its place. It is gone afterwards, because
+mmengine looks for that module to see whether there are operators. A full mmcv is used untouched.
 """
 
 import importlib.util

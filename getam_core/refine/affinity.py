@@ -1,0 +1,110 @@
+"""Which cells of the patch grid show the same: targets, loss, propagation (AFA; Ru et al. 2022).
+
+An affinity A[i, j] in 0..1 says how surely cells i and j belong to the same object or background.
+Labels teach it, pairs within a window alone; squared, it carries maps from cell to cell.
+
+Shapes: B images, K maps an image, N = h * w cells, H, W pixels.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from getam_core.classes import IGNORE
+from getam_core.errors import InputError
+
+RADIUS = 8  # cells
+SAME, DIFFERENT = 1, 0
+
+
+def affinity_targets(labels: Tensor, grid: Sequence[int], radius: int = RADIUS) -> Tensor:
+    """Turn label maps into what the affinity of each pair of cells should be (Section 3.3).
+
+    Parameters
+    ----------
+    labels : (B, H, W) uint8 Tensor
+        0 background, 1..C classes, 255 unknown. A cell has the label of its nearest pixel.
+    grid : (h, w), cells.
+    radius : int
+        Pairs farther apart than so many rows or columns of cells do not count.
+
+    Returns
+    -------
+    (B, N, N) uint8 Tensor, symmetric
+        1 same label, 0 different labels, 255 for a pair that does not count.
+    """
+    cells_BN = F.interpolate(labels[:, None].float(), tuple(grid), mode="nearest").flatten(1)
+    rows, columns = cells_BN[:, :, None], cells_BN[:, None, :]
+    counted = (rows != IGNORE) & (columns != IGNORE) & window(grid, radius, labels.device)
+    return (rows == columns).to(torch.uint8).masked_fill(~counted, IGNORE)
+
+
+def affinity_loss(
+    affinity: Tensor, targets: Tensor, count: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
+    """Mean of the two halves: mean 1 - A over pairs alike, mean A over the others.
+
+    Each half has its own mean, since most pairs within a window are alike. A half without a pair
+    is zero.
+
+    Parameters
+    ----------
+    affinity : (B, N, N) Tensor, 0..1.
+    targets : (B, N, N) Tensor, of `affinity_targets`.
+    count : what the sum over a number of pairs is divided by to become a mean; None for the number.
+    """
+    count = count or (lambda number: number.clamp(min=1))
+    same, different = targets == SAME, targets == DIFFERENT
+    alike = ((1 - affinity) * same).sum() / count(same.sum())
+    apart = (affinity * different).sum() / count(different.sum())
+    return (alike + apart) / 2
+
+
+def propagate(affinity: Tensor, maps: Tensor, radius: int = RADIUS) -> Tensor:
+    """Let every cell take the mean of the maps over the cells that it is alike (Sec. 3.3).
+
+    The weights of a cell are the squared affinities within its window, divided by their sum: one
+    step of a random walk.
+
+    Parameters
+    ----------
+    affinity : (B, N, N) Tensor, 0..1.
+    maps : (B, K, h, w) Tensor
+        With h * w = N.
+    radius : as in `affinity_targets`.
+
+    Returns
+    -------
+    (B, K, h, w) Tensor, within the range of `maps`.
+
+    Raises
+    ------
+    InputError
+        Affinities of another grid.
+    """
+    B, _, h, w = maps.shape
+    if affinity.shape != (B, h * w, h * w):
+        raise InputError(
+            f"propagate: affinities {tuple(affinity.shape)} and maps {tuple(maps.shape)} do not"
+            " agree: give (B, N, N) and (B, K, h, w) with h * w = N"
+        )
+    squared = affinity.to(maps.dtype).square() * window((h, w), radius, affinity.device)
+    weights = squared / squared.sum(1, keepdim=True).clamp_min(torch.finfo(squared.dtype).tiny)
+    return (maps.flatten(2) @ weights).unflatten(2, (h, w))
+
+
+def window(grid: Sequence[int], radius: int, device: torch.device) -> Tensor:
+    """Which pairs of cells are at most `radius` rows and columns apart, (N, N) bool."""
+    return _window(tuple(grid), radius, torch.device(device))
+
+
+@lru_cache(maxsize=8)
+def _window(grid: tuple[int, int], radius: int, device: torch.device) -> Tensor:
+    near = [
+        (torch.arange(side)[:, None] - torch.arange(side)).abs() <= radius for side in grid
+    ]  # (h, h) and (w, w)
+    pairs = near[0][:, None, :, None] & near[1][None, :, None, :]  # (h, w, h, w)
+    return pairs.flatten(2).flatten(0, 1).to(device)

@@ -1,0 +1,187 @@
+"""AFA's objective, from images to loss: read a step of training from here to the end of the file.
+
+First it learns to classify. Then maps of several views become labels that are reliable, which teach
+the network the affinity of its patches and to segment; later the maps are first carried on by that
+affinity (Ru et al. 2022, Section 3). No gradient flows through maps and labels.
+
+Shapes: B images, C foreground classes, K classes of the richest image, N = h * w patches, H, W
+pixels.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from getam_core.activation import SCALES, Located, affinity_from, affinity_of, located, record
+from getam_core.classes import IGNORE
+from getam_core.labels import by_image, scores_over, threshold_labels
+from getam_core.refine.affinity import RADIUS, affinity_loss, affinity_targets, propagate
+from getam_core.resizing import resize_tensor
+from getam_core.training.getam import Batch, Labelling, label_batch, map_pass
+from getam_core.training.losses import (
+    Count,
+    alone,
+    classification_loss,
+    segmentation_losses,
+)
+
+# What is learnt, as metrics.csv calls it: to classify; from reliable labels; from propagated ones.
+CLASSIFICATION, RELIABLE, PROPAGATED = "classification", "reliable", "propagated"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How AFA's labels come about.
+
+    Attributes
+    ----------
+    labelling : the method of maps, and arguments of `label_images`. AFA's are "afa", labelled by
+        "thresholds"; any other of either is a union of two methods.
+    radius : of the window of affinities, in cells.
+    scales, flip : views of the maps "afa"; the largest scale gives the affinity that carries maps.
+    """
+
+    labelling: Labelling = field(default_factory=lambda: Labelling(method="afa"))
+    radius: int = RADIUS
+    scales: Sequence[float] = SCALES
+    flip: bool = True
+
+
+class Afa(nn.Module):
+    """The loss of a batch, as the loop wants it (`loop.Objective`).
+
+    Parameters
+    ----------
+    network, recipe : see `afa_step`.
+    weights : of the terms, by name.
+    steps_per_epoch : steps, or iterations as AFA counts them.
+    classification_steps : for so many steps it learns to classify alone.
+    propagation_steps : from this step on segmentation learns from propagated maps.
+    saliency_threshold : what is above it is salient; None for labels without saliency.
+    count : see `losses.Count`.
+    """
+
+    terms = ("classification", "segmentation", "affinity")
+
+    def __init__(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        weights: Mapping[str, float],
+        *,
+        steps_per_epoch: int,
+        classification_steps: int,
+        propagation_steps: int,
+        saliency_threshold: float | None = None,
+        count: Count = alone,
+    ):
+        super().__init__()
+        self.network, self.recipe, self.weights = network, recipe, weights
+        self.steps_per_epoch, self.classification_steps = steps_per_epoch, classification_steps
+        self.propagation_steps, self.saliency_threshold = propagation_steps, saliency_threshold
+        self.count = count
+
+    def phase(self, epochs: float) -> str:
+        """Return what is learnt after so many epochs."""
+        step = round(epochs * self.steps_per_epoch)
+        if step < self.classification_steps:
+            return CLASSIFICATION
+        return RELIABLE if step < self.propagation_steps else PROPAGATED
+
+    def leaves_out(self, phase: str) -> bool:
+        """Whether parameters have no part in the loss: decoder and affinity, at first."""
+        return phase == CLASSIFICATION
+
+    def batch(self, samples: Mapping[str, Tensor], device: torch.device, *, idle: bool) -> Batch:
+        """Put samples of a `TrainingSet` on a device; of an idle part no pixel counts."""
+        batch = Batch.of(samples, self.saliency_threshold, device)
+        return batch.uncounted() if idle else batch
+
+    def forward(self, batch: Batch, phase: str) -> tuple[Tensor, Tensor]:
+        """Return the loss with its graph, and, detached, the loss and the terms in their order."""
+        if phase == CLASSIFICATION:
+            terms = classification_terms(self.network, batch, self.count)
+        else:
+            propagated = phase == PROPAGATED
+            terms, _ = afa_step(
+                self.network, batch, self.recipe, propagated=propagated, count=self.count
+            )
+        loss = sum(self.weights[name] * terms[name] for name in self.terms)
+        return loss, torch.stack([loss, *(terms[name] for name in self.terms)]).detach()
+
+
+def classification_terms(
+    network: nn.Module, batch: Batch, count: Count = alone
+) -> dict[str, Tensor]:
+    """Compute the classification loss alone; the other terms are zero."""
+    loss = classification_loss(network(batch.images), batch.targets, batch.counted, count)
+    zero = loss.new_zeros(())
+    return {"classification": loss, "segmentation": zero, "affinity": zero}
+
+
+def afa_step(
+    network: nn.Module, batch: Batch, recipe: Recipe, *, propagated: bool, count: Count = alone
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Make the terms of a step, and the label maps (B, H, W) that segmentation learns from.
+
+    Parameters
+    ----------
+    network : with `classify_and_segment`, `grid`, `stride`, `affinity` and, for AFA's maps,
+        `locate`.
+    propagated : segmentation learns from maps that affinity has carried on; affinity itself learns
+        from reliable labels in any case.
+    count : what sums are divided by to become means; see `losses.Count`.
+    """
+    with record(network, prefix=network.num_prefix_tokens, keep_graph=True) as tape:
+        logits, segmentation = network.classify_and_segment(batch.images)
+    affinity = affinity_from(network, tape)
+
+    found = map_views(network, batch, recipe)
+    reliable = label_batch(batch, found.maps, recipe.labelling.labels)
+    learned = propagated_labels(batch, found, recipe) if propagated else reliable
+
+    grid = network.grid(batch.images.shape[-2:])
+    foreground, background = segmentation_losses(segmentation, learned, count)
+    terms = {
+        "classification": classification_loss(logits, batch.targets, batch.counted, count),
+        "segmentation": (foreground + background) / 2,
+        "affinity": affinity_loss(affinity, affinity_targets(reliable, grid, recipe.radius), count),
+    }
+    return terms, learned
+
+
+def map_views(network: nn.Module, batch: Batch, recipe: Recipe) -> Located:
+    """Make maps at the size of the images, from 0 to 1, and the affinity of the largest view."""
+    images, size = batch.images, batch.images.shape[-2:]
+    if recipe.labelling.method == "afa":
+        views = {"scales": recipe.scales, "flip": recipe.flip}
+        return located(network, images, batch.targets, size=size, check=False, **views)
+    maps = resize_tensor(map_pass(network, batch, recipe.labelling), size)
+    peaks = maps.amax((1, 2), keepdim=True).clamp_min(torch.finfo(maps.dtype).tiny)
+    affinity, grid = affinity_of(network, images, max(recipe.scales))
+    return Located(maps / peaks, affinity, grid)
+
+
+@torch.no_grad()
+def propagated_labels(batch: Batch, found: Located, recipe: Recipe) -> Tensor:
+    """Label every image of the batch after propagation: (B, H, W) uint8, padding is 255.
+
+    AFA propagates scores, the softmax over maps and background; labels of another kind are of maps
+    that are propagated themselves.
+    """
+    counts, arguments = batch.targets.sum(1).tolist(), recipe.labelling.labels
+    maps = resize_tensor(by_image(found.maps, counts), found.grid)  # smooth: no aliases
+    if arguments.get("method") != "thresholds":
+        carried = propagate(found.affinity, maps, recipe.radius)
+        own = [of_image[:count] for of_image, count in zip(carried, counts, strict=True)]
+        return label_batch(batch, torch.cat(own), arguments)
+    scores = [
+        propagate(found.affinity, scores_over(maps, counts, threshold), recipe.radius)
+        for threshold in arguments["thresholds"]
+    ]
+    ids = by_image(batch.targets.nonzero()[:, 1] + 1, counts)
+    refining = {key: arguments[key] for key in ("refinement", "iterations", "scale")}
+    labels = threshold_labels(batch.images, *scores, ids, **refining)
+    return labels.masked_fill(~batch.valid, IGNORE)

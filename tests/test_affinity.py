@@ -1,0 +1,103 @@
+"""Affinity targets, loss and propagation against their definition, pair by pair in float64."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from getam_core.errors import InputError
+from getam_core.refine.affinity import affinity_loss, affinity_targets, propagate
+
+GRIDS = {"height": st.integers(1, 5), "width": st.integers(1, 5), "radius": st.integers(0, 4)}
+
+
+def apart(i, j, width):
+    """Rows and columns between two cells, the larger of the two."""
+    return max(abs(i // width - j // width), abs(i % width - j % width))
+
+
+def targets_by_definition(cells, radius):
+    width = cells.shape[1]
+    flat, n = cells.ravel(), cells.size
+    expected = np.full((n, n), 255)
+    for i in range(n):
+        for j in range(n):
+            if 255 not in (flat[i], flat[j]) and apart(i, j, width) <= radius:
+                expected[i, j] = int(flat[i] == flat[j])
+    return expected
+
+
+def loss_by_definition(affinity, targets):
+    alike = [1 - a for a, t in zip(affinity.ravel(), targets.ravel(), strict=True) if t == 1]
+    other = [a for a, t in zip(affinity.ravel(), targets.ravel(), strict=True) if t == 0]
+    return sum(sum(half) / len(half) if half else 0 for half in (alike, other)) / 2
+
+
+def propagated_by_definition(affinity, maps, radius):
+    classes, height, width = maps.shape
+    n = height * width
+    moved = np.zeros((classes, n))
+    for j in range(n):
+        near = [i for i in range(n) if apart(i, j, width) <= radius]
+        total = sum(affinity[i, j] ** 2 for i in near)
+        for i in near:
+            moved[:, j] += maps.reshape(classes, n)[:, i] * affinity[i, j] ** 2 / total
+    return moved.reshape(maps.shape)
+
+
+@settings(max_examples=30, deadline=None)
+@given(**GRIDS, seed=st.integers(0, 2**16))
+def test_targets_equal_the_definition(height, width, radius, seed):
+    cells = np.random.default_rng(seed).choice([0, 1, 2, 255], (height, width)).astype(np.uint8)
+    labels = torch.from_numpy(cells.repeat(3, 0).repeat(4, 1))[None]  # 3 x 4 pixels a cell
+    found = affinity_targets(labels, (height, width), radius)
+    np.testing.assert_array_equal(found[0].numpy(), targets_by_definition(cells, radius))
+
+
+@settings(max_examples=30, deadline=None)
+@given(**GRIDS, seed=st.integers(0, 2**16))
+def test_loss_equals_the_definition(height, width, radius, seed):
+    rng = np.random.default_rng(seed)
+    targets = rng.choice([0, 1, 255], (2, height * width, height * width))
+    affinity = rng.random(targets.shape)
+    found = affinity_loss(torch.from_numpy(affinity), torch.from_numpy(targets))
+    assert found.item() == pytest.approx(loss_by_definition(affinity, targets), abs=1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(**GRIDS, classes=st.integers(0, 3), seed=st.integers(0, 2**16))
+def test_propagation_equals_the_definition(height, width, radius, classes, seed):
+    rng = np.random.default_rng(seed)
+    affinity = rng.uniform(0.1, 1, (2, height * width, height * width))
+    maps = rng.random((2, classes, height, width))
+    found = propagate(torch.from_numpy(affinity), torch.from_numpy(maps), radius)
+    for b in range(2):
+        expected = propagated_by_definition(affinity[b], maps[b], radius)
+        np.testing.assert_allclose(found[b].numpy(), expected, atol=1e-12)
+
+
+def test_the_affinity_of_a_label_map_returns_its_segments():
+    labels = torch.zeros(1, 6, 8, dtype=torch.uint8)
+    labels[:, 1:4, 2:6], labels[:, 4:, 5:] = 1, 2
+    perfect = affinity_targets(labels, (6, 8), radius=8)  # the window holds all pairs
+    segments = torch.stack([labels == k for k in range(3)], 1).double()
+    torch.testing.assert_close(propagate(perfect.double(), segments), segments)
+    spots = torch.zeros_like(segments)
+    spots[:, 0, 0, 0] = spots[:, 1, 2, 3] = spots[:, 2, 5, 7] = 1  # a cell of each
+    spread = propagate(perfect.double(), spots)
+    assert torch.equal(spread.argmax(1).byte(), labels)
+    assert affinity_loss(perfect.double(), perfect) == 0
+    assert affinity_loss(1 - perfect.double(), perfect) == 1
+
+
+def test_a_loss_without_pairs_is_zero_and_still_has_a_gradient():
+    affinity = torch.full((1, 4, 4), 0.3, requires_grad=True)
+    loss = affinity_loss(affinity, torch.full((1, 4, 4), 255))
+    loss.backward()
+    assert loss == 0 and not affinity.grad.any()
+
+
+def test_affinities_of_another_grid_are_refused():
+    with pytest.raises(InputError, match=r"propagate: .*h \* w = N"):
+        propagate(torch.rand(1, 9, 9), torch.rand(1, 2, 4, 4))

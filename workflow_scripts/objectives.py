@@ -1,0 +1,62 @@
+"""What a training learns, unpacked from the settings of a run: GETAM's objective, or AFA's."""
+
+from torch import nn
+
+from getam_core.errors import InputError
+from getam_core.settings import Settings
+from getam_core.training import Afa, DenseEnergy, Getam, Labelling, Plan, Recipe
+from getam_core.training.losses import Count
+
+
+def getam(network: nn.Module, settings: Settings, planned: Plan, count: Count) -> Getam:
+    """Unpack the settings into GETAM's objective."""
+    train = settings.train
+    return Getam(
+        network,
+        labelling_of(settings),
+        train.losses.model_dump(),
+        classification_epochs=planned.second_half,
+        saliency_threshold=threshold_of(settings),
+        energy=DenseEnergy(**train.dense_energy.model_dump()),
+        count=count,
+    )
+
+
+def afa(network: nn.Module, settings: Settings, steps_per_epoch: int, count: Count) -> Afa:
+    """Unpack the settings into AFA's objective.
+
+    Raises
+    ------
+    InputError
+        The training ends before it segments.
+    """
+    own, steps = settings.train.afa, settings.train.epochs * steps_per_epoch
+    if own.classification_iterations >= steps:
+        raise InputError(
+            f"train.afa.classification_iterations: {own.classification_iterations}, but"
+            f" train.epochs: {settings.train.epochs} are {steps} iterations of these images, so"
+            " nothing would learn to segment; set it lower, or more epochs"
+        )
+    return Afa(
+        network,
+        Recipe(labelling_of(settings), own.radius, own.scales, own.flip),
+        own.losses.model_dump(),
+        steps_per_epoch=steps_per_epoch,
+        classification_steps=own.classification_iterations,
+        propagation_steps=own.propagation_iterations,
+        saliency_threshold=threshold_of(settings),
+        count=count,
+    )
+
+
+def labelling_of(settings: Settings) -> Labelling:
+    """Unpack how the second half makes its labels."""
+    train = settings.train
+    labels = train.labels.model_dump(exclude={"saliency", "saliency_threshold"})
+    return Labelling(train.maps.arguments, labels, train.maps.method)
+
+
+def threshold_of(settings: Settings) -> float | None:
+    """Return above which value a pixel is salient; None where training has no saliency."""
+    train = settings.train
+    return train.labels.saliency_threshold if train.uses_saliency else None
