@@ -19,7 +19,7 @@ def test_masks_of_another_size_or_value_and_missing_ones(tmp_path):
         Image.new("L", (16, 12), 1).save(path)
     Image.new("L", (9, 9)).save(masks["p0"])
     Image.new("L", (16, 12), 7).save(masks["p1"])
-    Image.new("RGB", (16, 12)).save(masks["p2"])
+    Image.new("RGB", (16, 12), "red").save(masks["p2"])
     masks["p3"].unlink()
     turned = Image.open(tmp_path / "images" / "p4.jpg")
     exif = turned.getexif()

@@ -13,7 +13,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from getam_core.data import Entry, write_index
+from getam_core.data import Entry, read_image, write_index
 from getam_core.errors import InputError
 from getam_core.saliency import (
     SaliencyNetwork,
@@ -88,7 +88,8 @@ def run(tmp_path):
     entries = entries_in(tmp_path, (12, 16), (20, 10), (8, 8), (9, 9))
     write_index(tmp_path / "index.csv", entries)
     for entry in entries:
-        picture(tmp_path / "maps" / f"{entry.image_id}.png", 7)
+        grey = read_image(picture(tmp_path / "maps" / f"{entry.image_id}.png", 7))[..., 0]
+        cv2.imwrite(str(tmp_path / "maps" / f"{entry.image_id}.png"), grey)
     source = {"source": "precomputed", "folder": str(tmp_path / "maps")}
     settings = json.dumps({"data": {"layout": "folder"}, "saliency": source})
 

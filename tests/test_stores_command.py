@@ -124,7 +124,7 @@ def test_wrong_label_pngs_are_named_and_leave_no_file(tmp_path, capsys):
     Image.fromarray(np.full((2, 2), 21, np.uint8)).save(folder / "x.png")
     assert main(["import", str(folder), str(out)]) == 2
     assert "x.png: values [21], expected 0..20 or 255" in capsys.readouterr().err
-    Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(folder / "x.png")
+    Image.fromarray(np.arange(12, dtype=np.uint8).reshape(2, 2, 3)).save(folder / "x.png")
     assert main(["import", str(folder), str(out)]) == 2
     assert "mode RGB, expected an index or 8-bit grey PNG" in capsys.readouterr().err
     assert not out.exists()

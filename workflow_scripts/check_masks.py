@@ -22,7 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
         out=arguments.out.with_suffix(""),
         workers=arguments.threads,
     )
-    check_masks(masks, entries, 1 + len(classes), workers=arguments.threads)
+    check_masks(masks, entries, 1 + len(classes), workers=arguments.threads, classes=classes)
     write_mask_index(arguments.out, masks)
 
 

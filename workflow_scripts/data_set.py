@@ -11,9 +11,20 @@ from getam_core.data import (
     list_coco,
     list_folder,
     list_voc,
+    voc_folder,
 )
-from getam_core.evaluation import coco_masks, find_masks, folder_masks, voc_mask_labels
+from getam_core.data.class_folders import image_folder
+from getam_core.data.mvtec import is_mvtec
+from getam_core.evaluation import (
+    coco_masks,
+    find_masks,
+    folder_masks,
+    mvtec_masks,
+    translated_masks,
+    voc_mask_labels,
+)
 from getam_core.settings import Settings
+from getam_core.stores import LABELMAP, Values, parse_values, read_labelmap
 
 
 def list_data_set(settings: Settings, root: Path) -> Listing:
@@ -31,8 +42,11 @@ def list_data_set(settings: Settings, root: Path) -> Listing:
             places=Places(data.images, data.table, data.columns.model_dump()),
         )
     if data.layout == "coco":
-        return list_coco(root, splits, data.classes)
-    labels_of = voc_mask_labels(root, data.classes, data.sbd) if data.labels == "masks" else None
+        return list_coco(root, splits, data.classes, vocabulary)
+    labels_of = None
+    if data.labels == "masks":
+        values = mask_values(settings, root, data.classes)
+        labels_of = voc_mask_labels(root, data.classes, data.sbd, values)
     return list_voc(
         root, splits, data.classes, sbd=data.sbd, labels_of=labels_of, vocabulary=vocabulary
     )
@@ -48,11 +62,31 @@ def masks_of_data_set(
     out: Path,
     workers: int,
 ) -> dict[str, Path]:
-    """Name the masks of a split in the run's layout; those of COCO are rendered into `out`."""
+    """Name the masks of a split in the run's layout.
+
+    Those of COCO and of MVTec, and those whose values are not the labels, are written into `out`.
+    """
     data = settings.data
-    if data.layout == "folder":
-        return folder_masks(root, entries)
     if data.layout == "coco":
         name = {"train": data.train, "val": data.val}[split]
         return coco_masks(root, name, entries, classes, out, workers=workers)
-    return find_masks(root, entries, sbd=data.sbd)
+    base = image_folder(root)
+    if data.layout == "folder" and data.masks is None and is_mvtec(base):
+        return mvtec_masks(base, entries, classes, out)
+    if data.layout == "folder":
+        masks = folder_masks(root, entries, data.masks)
+    else:
+        masks = find_masks(root, entries, sbd=data.sbd)
+    values = mask_values(settings, root, classes)
+    return masks if values is None else translated_masks(masks, values, out)
+
+
+def mask_values(settings: Settings, root: Path, classes: Sequence[str]) -> Values | None:
+    """Return what the masks' values mean, if they are not the labels: settings, else a labelmap."""
+    if settings.data.mask_values:
+        return parse_values(settings.data.mask_values, classes)
+    places = [root / LABELMAP]
+    if settings.data.layout == "voc":
+        places.append(voc_folder(root) / LABELMAP)
+    found = next((path for path in places if path.is_file()), None)
+    return None if found is None else read_labelmap(found, classes)

@@ -5,12 +5,13 @@ Any data set in COCO's format serves. Segmentations are not looked at here.
 
 import contextlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from getam_core.data.index import Entry
-from getam_core.data.listing import Listing, unknown_class
+from getam_core.data.listing import Listing
+from getam_core.data.vocabulary import Vocabulary
 from getam_core.errors import InputError
 from getam_core.extras import needs
 from getam_core.files import read_json
@@ -18,9 +19,12 @@ from getam_core.files import read_json
 if TYPE_CHECKING:
     from pycocotools.coco import COCO
 
+ROBOFLOW = "_annotations.coco.json"  # beside the images of each split
+ALIASES = {"train2014": ("train",), "val2014": ("valid", "val"), "val": ("valid",)}
+IDS = (("images", ("id",)), ("categories", ("id",)))
 KEYS = {  # of the instances file: its lists, and what each of their items must have
     "images": ("id", "file_name"),
-    "annotations": ("id", "image_id", "category_id"),
+    "annotations": ("image_id", "category_id"),
     "categories": ("id", "name"),
 }
 
@@ -35,9 +39,9 @@ def coco_folder(root: Path | str) -> Path:
     """
     root = Path(root).expanduser().absolute()
     for folder in (root, root / "coco", root / "COCO"):
-        if (folder / "annotations").is_dir():
+        if (folder / "annotations").is_dir() or any(folder.glob(f"*/{ROBOFLOW}")):
             return folder
-    reason = "has no annotations/" if root.is_dir() else "no such folder"
+    reason = f"has no annotations/, nor {ROBOFLOW}" if root.is_dir() else "no such folder"
     raise InputError(
         f"data root {root}: {reason}; give the folder that holds annotations/, train2014/ and"
         " val2014/"
@@ -45,12 +49,23 @@ def coco_folder(root: Path | str) -> Path:
 
 
 def instances_path(folder: Path, name: str) -> Path:
-    """Return where the instances of a split are: annotations/instances_<name>.json."""
-    return folder / "annotations" / f"instances_{name}.json"
+    """Return where the instances of a split are: annotations/instances_<name>.json.
+
+    Also annotations/<name>.json, and Roboflow's <name>/_annotations.coco.json, for COCO's own names
+    and "val" also that of train/ and valid/.
+    """
+    names = (name, *ALIASES.get(name, ()))
+    usual = [folder / "annotations" / f"{prefix}{name}.json" for prefix in ("instances_", "")]
+    there = [path for path in usual if path.is_file()]
+    there += [path for n in names if (path := folder / n / ROBOFLOW).is_file()]
+    return there[0] if there else usual[0]
 
 
 def list_coco(
-    root: Path | str, splits: Mapping[str, str], classes: Sequence[str] | None
+    root: Path | str,
+    splits: Mapping[str, str],
+    classes: Sequence[str] | None,
+    vocabulary: Vocabulary | None = None,
 ) -> Listing:
     """List a data set in COCO's format.
 
@@ -62,6 +77,8 @@ def list_coco(
         Our name of a split to COCO's: ``{"train": "train2014", "val": "val2014"}``.
     classes : sequence of str, or None
         Names of the foreground classes; None takes the categories that occur.
+    vocabulary : Vocabulary, optional
+        What labels mean; that of `classes`.
 
     Returns
     -------
@@ -77,11 +94,11 @@ def list_coco(
         `root` is no such folder.
     """
     folder = coco_folder(root)
-    listing = Listing(folder)
+    listing = Listing(folder, vocabulary=vocabulary or Vocabulary(classes))
     split_of: dict[str, str] = {}
     for split, name in splits.items():
         try:
-            entries = _list_split(listing, split, name, classes)
+            entries = _list_split(listing, split, name)
         except InputError as error:
             listing.problems += str(error).splitlines()
             continue
@@ -96,15 +113,15 @@ def list_coco(
     return listing
 
 
-def _list_split(
-    listing: Listing, split: str, name: str, classes: Sequence[str] | None
-) -> list[Entry]:
+def _list_split(listing: Listing, split: str, name: str) -> list[Entry]:
     """Return the entries of one instances file, which is in memory no longer than this takes."""
-    coco = load_instances(instances_path(listing.folder, name))
+    path = instances_path(listing.folder, name)
+    coco = load_instances(path)
     if not coco.dataset["images"]:
         listing.problems.append(f"instances_{name}.json: lists no image")
-    names = _category_names(coco, name, classes, listing.problems)
-    images = _image_folder(listing.folder, name, listing)
+    names = _category_names(coco, path.name, listing)
+    beside = path.name == ROBOFLOW
+    images = path.parent if beside else _image_folder(listing.folder, name, listing)
     there = {path.name for path in images.iterdir()} if images.is_dir() else set()
     entries = []
     for image in coco.dataset["images"]:
@@ -113,8 +130,7 @@ def _list_split(
             listing.problems.append(f"instances_{name}.json: file_name {file}: leads elsewhere")
             continue
         shown = {names[a["category_id"]] for a in coco.imgToAnns.get(image["id"], [])}
-        order = sorted(shown) if classes is None else classes
-        present = tuple(name for name in order if name in shown)
+        present = listing.vocabulary.read(sorted(shown)).classes
         image_id = image_id_of(file)
         entries.append(Entry(image_id, images / file, split, present))
         plain = len(file.parts) == 1  # most are, and looking each up takes long on shared disks
@@ -141,9 +157,31 @@ def load_instances(path: Path) -> "COCO":
         raise InputError("\n".join(f"{path.name}: {problem}" for problem in problems))
     coco = COCO()
     coco.dataset = dataset
+    names = {"images", path.stem.removeprefix("instances_"), path.parent.name}
+    for image in dataset["images"]:
+        image["file_name"] = _below(str(image["file_name"]), names)
     with contextlib.redirect_stdout(io.StringIO()):  # it reports its progress there
         coco.createIndex()
     return coco
+
+
+def _below(file_name: str, folders: Collection[str]) -> str:
+    """Return a file name as it is below the folder of the images, whose names may precede it."""
+    parts = PurePosixPath(file_name.replace("\\", "/")).parts
+    while len(parts) > 1 and parts[0] in folders:
+        parts = parts[1:]
+    return str(PurePosixPath(*parts))
+
+
+def _complete(dataset: Mapping[str, Any]) -> None:
+    """Give annotations ids that they lack, and make all ids of one kind where some are text."""
+    for number, annotation in enumerate(dataset["annotations"]):
+        annotation.setdefault("id", number)
+    for kind, keys in (*IDS, ("annotations", ("image_id", "category_id"))):
+        for item in dataset[kind]:
+            for key in keys:
+                if isinstance(item[key], str) and item[key].isdecimal():
+                    item[key] = int(item[key])
 
 
 def _form_problems(dataset: Any) -> list[str]:
@@ -158,6 +196,8 @@ def _form_problems(dataset: Any) -> list[str]:
         )
         if (first := next(wrong, None)) is not None:
             problems.append(f"{kind}[{first}]: expected {', '.join(keys)}")
+    if not problems:
+        _complete(dataset)
     return problems or _reference_problems(dataset)
 
 
@@ -179,15 +219,11 @@ def _reference_problems(dataset: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _category_names(
-    coco: "COCO", name: str, classes: Sequence[str] | None, problems: list[str]
-) -> dict[int, str]:
+def _category_names(coco: "COCO", file: str, listing: Listing) -> dict[int, str]:
     """Map the ids of categories that occur to names; those that are unknown are problems."""
     used = {annotation["category_id"] for annotation in coco.dataset["annotations"]}
     names = {k: str(category["name"]) for k, category in coco.cats.items() if k in used}
-    if classes is not None:
-        unknown = sorted(set(names.values()) - set(classes))
-        problems += [f"instances_{name}.json: {unknown_class(n, classes)}" for n in unknown]
+    listing.shown(sorted(set(names.values())), file, several_objects=True)
     return names
 
 

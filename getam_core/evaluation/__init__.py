@@ -20,6 +20,7 @@ from getam_core.evaluation.entries import (
 )
 from getam_core.evaluation.label_maps import evaluate_label_maps
 from getam_core.evaluation.mask_labels import voc_mask_labels
+from getam_core.evaluation.mask_values import translated_masks
 from getam_core.evaluation.masks import (
     check_masks,
     find_masks,
@@ -29,6 +30,7 @@ from getam_core.evaluation.masks import (
     read_mask_index,
     write_mask_index,
 )
+from getam_core.evaluation.mvtec_masks import mvtec_masks
 from getam_core.evaluation.seeds import THRESHOLDS, seed_curve
 from getam_core.evaluation.submission import write_submission
 
@@ -45,12 +47,14 @@ __all__ = [
     "masks_of",
     "mean_average_precision",
     "merge_entries",
+    "mvtec_masks",
     "rank_maps",
     "read_mask",
     "read_mask_index",
     "retrained_entry",
     "seed_curve",
     "seed_entry",
+    "translated_masks",
     "voc_mask_labels",
     "write_mask_index",
     "write_submission",

@@ -12,9 +12,8 @@ from getam_core.classes import IGNORE
 from getam_core.data.coco import coco_folder, image_id_of, instances_path, load_instances
 from getam_core.data.index import Entry
 from getam_core.errors import InputError
+from getam_core.evaluation.mask_values import write_mask
 from getam_core.extras import needs
-from getam_core.files import atomic_path
-from getam_core.label_png import index_png
 from getam_core.processes import parallel_map
 
 Job = tuple[str, Mapping[str, Any], list[Mapping[str, Any]]]
@@ -93,7 +92,15 @@ def render(
         from pycocotools.coco import COCO
     coco = COCO()
     coco.imgs = {image["id"]: image}
-    drawn = [(a, coco.annToRLE(a)) for a in annotations if a["segmentation"]]
+    # Of other categories than the run's classes, such as `_background_`, nothing is drawn.
+    wanted = [a for a in annotations if a["category_id"] in value or a.get("iscrowd", 0)]
+    boxes = [a["id"] for a in wanted if not a.get("segmentation") and not a.get("iscrowd", 0)]
+    if boxes:
+        raise InputError(
+            f"annotation {boxes[0]} has no segmentation, and {len(boxes) - 1} others: boxes make no"
+            " masks; do not ask for figures of this split"
+        )
+    drawn = [(a, coco.annToRLE(a)) for a in wanted if a.get("segmentation")]
     mask = np.zeros((image["height"], image["width"]), np.uint8)
     # Crowds first: they are rough outlines around instances, of which some are drawn by themselves.
     drawn.sort(key=lambda pair: (not pair[0].get("iscrowd", 0), -int(rle.area(pair[1]))))
@@ -107,9 +114,10 @@ def _write_mask(job: Job, value: Mapping[int, int], out: Path) -> tuple[str, Pat
     image_id, image, annotations = job
     try:
         mask = render(image, annotations, value)
+    except InputError as error:
+        raise InputError(f"{image_id}: {error}") from None
     except Exception as error:  # pycocotools raises Exception, KeyError, TypeError and others
         raise InputError(f"{image_id}: its segmentations cannot be drawn ({error!r})") from None
     path = out / f"{image_id}.png"
-    with atomic_path(path) as temporary:
-        index_png(mask).save(temporary)
+    write_mask(path, mask)
     return image_id, path

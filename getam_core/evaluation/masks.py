@@ -12,11 +12,12 @@ from tqdm import tqdm
 from getam_core.classes import IGNORE
 from getam_core.data.augmented import sbd_masks
 from getam_core.data.index import Entry
+from getam_core.data.names import composed, image_id_of, images_below
 from getam_core.data.voc import voc_folder
 from getam_core.errors import InputError, raise_problems
 from getam_core.extras import needs
 from getam_core.files import atomic_path
-from getam_core.stores import read_label_png
+from getam_core.stores import nothing_labelled, read_label_png
 
 COLUMNS = ["image_id", "mask"]
 EXIF_ORIENTATION = 0x0112
@@ -47,10 +48,25 @@ def voc_mask(folder: Path, image_id: str, sbd: Path | str | None = None) -> Path
     return first
 
 
-def folder_masks(root: Path | str, entries: Sequence[Entry]) -> dict[str, Path]:
-    """Name the mask of every entry of somebody's own folder: masks/<image_id>.png."""
-    folder = Path(root).expanduser().absolute() / "masks"
-    return {entry.image_id: folder / f"{entry.image_id}.png" for entry in entries}
+def folder_masks(
+    root: Path | str, entries: Sequence[Entry], masks: str | None = None
+) -> dict[str, Path]:
+    """Name the mask of every entry of somebody's own folder: masks/<image_id>.png.
+
+    `masks` names another folder, relative to `root`. A mask may lie deeper, as its image does, and
+    have `_mask` after its name.
+    """
+    folder = Path(root).expanduser().absolute() / (masks or "masks")
+    there = {composed(i): p for p in images_below(folder) for i in _names(p, folder)}
+    return {
+        entry.image_id: there.get(entry.image_id, folder / f"{entry.image_id}.png")
+        for entry in entries
+    }
+
+
+def _names(path: Path, folder: Path) -> tuple[str, str]:
+    image_id = image_id_of(path.relative_to(folder))
+    return image_id.removesuffix("_mask"), image_id
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -91,9 +107,16 @@ def _read_sbd(path: Path) -> np.ndarray:
 
 
 def check_masks(
-    masks: Mapping[str, Path], entries: Sequence[Entry], num_classes: int, workers: int = 1
+    masks: Mapping[str, Path],
+    entries: Sequence[Entry],
+    num_classes: int,
+    workers: int = 1,
+    classes: Sequence[str] | None = None,
 ) -> None:
     """Check that every entry has a mask of its image's size, with values 0..C or 255.
+
+    With the names of the `classes`, the masks are also compared with the image-level labels: where
+    most have none of the classes that their images show, their values have another meaning.
 
     Parameters
     ----------
@@ -109,33 +132,68 @@ def check_masks(
     InputError
         Every problem of the set at once.
     """
+    values: dict[str, set[int]] = {}
 
     def problems_of(entry: Entry) -> list[str]:
         if entry.image_id not in masks:
             return [f"{entry.image_id}: has no mask"]
         try:
-            return _mask_problems(masks[entry.image_id], entry.image, num_classes)
+            path = masks[entry.image_id]
+            problems, values[entry.image_id] = _mask_problems(path, entry.image, num_classes)
+            return problems
         except InputError as error:
             return [str(error)]
 
     with ThreadPoolExecutor(workers) as pool:
         found = tqdm(pool.map(problems_of, entries), "check masks", len(entries), unit="mask")
-        raise_problems("the masks", [problem for problems in found for problem in problems])
+        problems = [problem for problems in found for problem in problems]
+    names = classes if classes is not None else num_classes - 1
+    if not problems and (problem := nothing_labelled(set().union(*values.values()), names)):
+        problems.append(problem)
+    if not problems and classes is not None:
+        problems += _label_problems(values, masks, entries, classes)
+    raise_problems("the masks", problems)
 
 
-def _mask_problems(path: Path, image: Path, num_classes: int) -> list[str]:
+def _label_problems(
+    values: Mapping[str, set[int]],
+    masks: Mapping[str, Path],
+    entries: Sequence[Entry],
+    classes: Sequence[str],
+) -> list[str]:
+    """Say where masks and image-level labels have nothing in common, in more than half of them."""
+    label = {name: k for k, name in enumerate(classes, start=1)}
+    shown = {e.image_id: {label[name] for name in e.classes} for e in entries if e.classes}
+    drawn = {i: values[i] & set(label.values()) for i in shown}
+    if shown and not any(drawn.values()):
+        return [f"none has a pixel of a class, and {len(shown)} of their images show one"]
+    both = [i for i in shown if drawn[i]]
+    strange = [i for i in both if not drawn[i] & shown[i]]
+    if 2 * len(strange) <= len(both):
+        return []
+    first = strange[0]
+    value = min(drawn[first])
+    says = classes[min(shown[first]) - 1]
+    return [
+        f"{len(strange)} of {len(both)} have none of the classes that their images show, first"
+        f" {masks[first]}: value {value} is '{classes[value - 1]}', the label says '{says}'; are"
+        " the values in another order (data.classes, data.mask_values)?"
+    ]
+
+
+def _mask_problems(path: Path, image: Path, num_classes: int) -> tuple[list[str], set[int]]:
     mask = read_mask(path)
     problems = []
-    if mask.shape != (size := _image_size(image)):
+    if mask.shape != (size := image_size(image)):
         problems.append(f"{path}: {_by(mask.shape)} pixels, its image has {_by(size)}")
     values = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))  # as unique, but faster
     strange = values[(values >= num_classes) & (values != IGNORE)].tolist()
     if strange:
         problems.append(f"{path}: values {strange}, expected 0..{num_classes - 1} or {IGNORE}")
-    return problems
+    return problems, set(values.tolist())
 
 
-def _image_size(path: Path) -> tuple[int, int]:
+def image_size(path: Path) -> tuple[int, int]:
     """Return height and width as `data.read_image` gives them, from the header alone."""
     try:
         with Image.open(path) as image:

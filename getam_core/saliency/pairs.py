@@ -19,6 +19,8 @@ from getam_core.errors import InputError, raise_problems
 
 LAYOUTS = (("images", "masks"), ("DUTS-TR-Image", "DUTS-TR-Mask"))
 
+GREY_DIFFERENCE = 16  # of 255, between the channels of a grey image
+
 Pair = tuple[Path, Path]
 
 
@@ -68,12 +70,35 @@ def files_by_stem(folder: Path) -> dict[str, Path]:
 
 
 def read_grey(path: Path | str) -> np.ndarray:
-    """Read an image file as (H, W) uint8 grey; `InputError` when it cannot be decoded."""
+    """Read a map of saliency as (H, W) uint8.
+
+    It is grey, or a cut-out, whose alpha is the saliency; grey levels of a palette are its colours.
+
+    Raises
+    ------
+    InputError
+        It cannot be decoded, or has colours, which are no saliency.
+    """
     data = np.fromfile(path, np.uint8)
-    grey = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
-    if grey is None:
+    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if image is None:
         raise InputError(f"{path}: not an image that can be decoded")
-    return grey
+    if image.dtype not in (np.uint8, np.uint16):
+        raise InputError(f"{path}: values of type {image.dtype}; save grey levels 0..255")
+    if image.ndim == 3 and image.shape[2] == 4 and image[..., 3].min() < image[..., 3].max():
+        return image[..., 3] if image.dtype == np.uint8 else (image[..., 3] >> 8).astype(np.uint8)
+    if image.ndim == 3 and _has_colours(image[..., :3]):
+        raise InputError(
+            f"{path}: colours, which are no saliency: save grey levels 0..255, or a cut-out with"
+            " transparency (indices of a palette are saved as grey too)"
+        )
+    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+
+
+def _has_colours(image: np.ndarray) -> bool:
+    """Whether the channels differ by more than what JPEG makes of grey."""
+    levels = image >> 8 if image.dtype == np.uint16 else image
+    return int((levels.max(axis=2) - levels.min(axis=2)).max()) > GREY_DIFFERENCE
 
 
 def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:

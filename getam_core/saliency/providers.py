@@ -12,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from getam_core.data import Entry, read_image, resize
+from getam_core.data.names import composed, is_visible
 from getam_core.errors import InputError, raise_problems
 from getam_core.inference.batches import inference_batches
 from getam_core.saliency.network import SaliencyNetwork, predict_saliency
@@ -74,8 +75,9 @@ def find_saliency_maps(folder: Path | str, entries: Sequence[Entry]) -> dict[str
         raise InputError(f"{folder}: no such folder of saliency maps")
     wanted = {entry.image_id for entry in entries}
     files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.stem in wanted and (other := files.setdefault(path.stem, path)) is not path:
+    for path in sorted(path for path in folder.iterdir() if is_visible(path.name)):
+        name = composed(path.stem)
+        if name in wanted and (other := files.setdefault(name, path)) is not path:
             raise InputError(f"{path}: {other.name} has the same name; keep one")
     missing = [entry.image_id for entry in entries if entry.image_id not in files]
     raise_problems(
@@ -91,8 +93,8 @@ def precomputed_saliency(folder: Path | str, listed: Sequence[Entry]) -> Provide
     Parameters
     ----------
     folder : Path or str
-        Holds one grey image an entry, `<image_id>.*`, of any size and any kind that OpenCV reads;
-        16 bits become 8.
+        Holds one image an entry, `<image_id>.*`, of any size and any kind that OpenCV reads: grey
+        (16 bits become 8), or a cut-out with transparency; see `read_grey`.
     listed : sequence of Entry
         All that will be asked for: the folder is read once.
 

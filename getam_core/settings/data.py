@@ -54,6 +54,8 @@ class DataSettings(Section):
     images: str | None = None
     table: str | None = None
     columns: ColumnSettings = ColumnSettings()
+    masks: str | None = None
+    mask_values: dict[int | str, str] = Field(default_factory=dict)
     negative: tuple[str, ...] = ()
     other_classes: Literal["refuse", "leave_out"] = "refuse"
     labels: Literal["annotations", "masks"] = "annotations"

@@ -9,7 +9,15 @@ that are made in parts), `maps` (what a stored map is), `export` (to PNG), `impo
 
 from getam_core.stores.coco import export_coco
 from getam_core.stores.export import export_png
-from getam_core.stores.importing import import_png, label_pngs, read_label_png
+from getam_core.stores.importing import import_png, label_pngs
+from getam_core.stores.label_images import (
+    LABELMAP,
+    Values,
+    nothing_labelled,
+    parse_values,
+    read_label_png,
+    read_labelmap,
+)
 from getam_core.stores.layout import SCHEMA
 from getam_core.stores.maps import StoredMaps, read_maps, write_maps
 from getam_core.stores.parts import merge_stores, write_in_parts
@@ -19,18 +27,23 @@ from getam_core.stores.writer import StoreWriter
 from getam_core.stores.yolo import export_yolo
 
 __all__ = [
+    "LABELMAP",
     "SCHEMA",
     "Store",
     "StoreWriter",
     "StoredMaps",
+    "Values",
     "export_coco",
     "export_png",
     "export_yolo",
     "import_png",
     "label_pngs",
     "merge_stores",
+    "nothing_labelled",
     "open_store",
+    "parse_values",
     "read_label_png",
+    "read_labelmap",
     "read_maps",
     "summary",
     "verify",

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 
 from getam_core.classes import VOC_CLASSES
@@ -11,6 +12,7 @@ from getam_core.file_access import refusal
 from getam_core.stores.coco import export_coco
 from getam_core.stores.export import export_png
 from getam_core.stores.importing import import_png, label_pngs
+from getam_core.stores.label_images import parse_values, read_label_png
 from getam_core.stores.names import file_names, find_index
 from getam_core.stores.reader import Store, open_store, verify
 from getam_core.stores.summary import summary
@@ -58,6 +60,14 @@ def _parser() -> argparse.ArgumentParser:
         default=VOC_CLASSES,
         metavar="NAME",
         help="of the labels 1, 2, ..., without background; those of PASCAL VOC",
+    )
+    command.add_argument(
+        "--values",
+        nargs="+",
+        default=[],
+        metavar="VALUE=NAME",
+        help="which grey value or colour is which class, where the values are not the labels:"
+        " 255=defect, or 128,0,0=cat; also =background and =ignore",
     )
     return parser
 
@@ -122,8 +132,11 @@ def _names(store: Store, index: Path | None) -> dict[str, str] | None:
 def _import(options: argparse.Namespace) -> int:
     classes, out = tuple(options.classes), options.out
     files = label_pngs(options.file)
+    given = dict(word.partition("=")[::2] for word in options.values)
+    values = parse_values(given, classes) if given else None
+    read = partial(read_label_png, values=values)
     with StoreWriter(out, "labels", classes, {"imported_from": options.file.name}) as writer:
-        count = import_png(files, writer, len(classes))
+        count = import_png(files, writer, len(classes), read)
     print(f"{out}: label maps of {count} images")
     return 0
 

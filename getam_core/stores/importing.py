@@ -4,38 +4,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from getam_core.classes import IGNORE
 from getam_core.errors import InputError
+from getam_core.stores.label_images import nothing_labelled, read_label_png
 from getam_core.stores.writer import StoreWriter
-
-
-def read_label_png(path: Path | str) -> np.ndarray:
-    """Read an index PNG, whose indices are the labels, or an 8-bit grey one.
-
-    Returns
-    -------
-    (H, W) ndarray of uint8
-        0 background, 1..C classes, 255 unknown or ignored.
-
-    Raises
-    ------
-    InputError
-        The file is missing, cannot be decoded, or holds colours instead of labels.
-    """
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ("P", "L"):
-                raise InputError(
-                    f"{path}: mode {image.mode}, expected an index or 8-bit grey PNG of labels"
-                )
-            return np.array(image)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, SyntaxError) as error:
-        raise InputError(f"{path}: cannot be decoded ({error})") from None
 
 
 def label_pngs(folder: Path | str) -> dict[str, Path]:
@@ -46,7 +20,8 @@ def label_pngs(folder: Path | str) -> dict[str, Path]:
     InputError
         There is no such folder, or no PNG file in it.
     """
-    found = {path.stem: path for path in sorted(Path(folder).glob("*.png"))}
+    there = sorted(Path(folder).glob("*"))
+    found = {p.stem: p for p in there if p.suffix.lower() == ".png" and p.name[0] != "."}
     if not found:
         raise InputError(f"{folder}: no PNG files; name a folder of <image_id>.png")
     return found
@@ -71,8 +46,10 @@ def import_png(
     Raises
     ------
     InputError
-        A file cannot be read, or holds a value that is neither 0..C nor 255.
+        A file cannot be read, or holds a value that is neither 0..C nor 255; or all hold 0 and 255
+        alone.
     """
+    seen: set[int] = set()
     for image_id, path in tqdm(files.items(), desc="import", unit="image"):
         labels = read(path)
         values = np.unique(labels)
@@ -82,5 +59,8 @@ def import_png(
                 f"{path}: values {strange[:5]}, expected 0..{classes} or {IGNORE};"
                 " is this another list of classes?"
             )
+        seen |= set(values.tolist())
         writer.write(image_id, labels)
+    if problem := nothing_labelled(seen, classes):
+        raise InputError(f"{next(iter(files.values())).parent}: {problem}")
     return len(files)
