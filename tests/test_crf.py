@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from getam_core.errors import InputError
-from getam_core.refine import dense_crf
+from getam_core.refine import crf_label_map, dense_crf
 
 pytest.importorskip("pydensecrf.densecrf")
 
@@ -56,6 +56,20 @@ def test_without_further_words_it_has_the_authors_test_setting():
     np.testing.assert_array_equal(dense_crf(image, probabilities), stated)
     for other in ({"iterations": 10}, {"gaussian": (3, 2)}, {"bilateral": (64, 5, 4)}):
         assert (dense_crf(image, probabilities, **other) != stated).any()
+
+
+def test_afas_recipe_is_the_published_one():
+    rng = np.random.default_rng(1)
+    image = rng.integers(0, 256, (24, 30, 3), dtype=np.uint8)
+    probabilities = rng.dirichlet(np.ones(3), (24, 30)).transpose(2, 0, 1)
+    published = dense_crf(
+        image, probabilities, iterations=10, gaussian=(3, 3), bilateral=(64, 5, 4)
+    )
+    labels = crf_label_map((image, probabilities), "afa")
+    np.testing.assert_array_equal(labels, published.argmax(0))
+    np.testing.assert_array_equal(
+        crf_label_map((image, probabilities)), dense_crf(image, probabilities).argmax(0)
+    )
 
 
 def test_shapes_that_do_not_agree_are_refused():

@@ -12,7 +12,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from getam_core.labels import label_images
-from getam_core.training import Batch, DenseEnergy, Getam, Labelling
+from getam_core.training import Batch, DenseEnergy, Getam, Labelling, Recipe
+from getam_core.training.afa import afa_step
 from getam_core.training.getam import BOTH
 from tests.networks import SMALL, network_of
 from tests.training_kit import WEIGHTS
@@ -99,6 +100,21 @@ def test_so_is_one_with_the_dense_energy(monkeypatch):
 def test_so_is_one_whose_maps_have_their_own_pass(method, changes, monkeypatch):
     labelling = Labelling({}, FAST, method)
     assert step(network_of("vit", **changes), BATCH, labelling, monkeypatch).device == META
+
+
+@pytest.mark.parametrize("method", ["afa", "getam"])
+@pytest.mark.parametrize("labels", [{"method": "thresholds"}, {"method": "completion"}])
+def test_so_is_one_of_afa(method, labels, monkeypatch):
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda _: False)
+    head = "max_pooled" if method == "afa" else "class"
+    network = network_of("vit", head=head, affinity_blocks=2).to(META).train()
+    refining = {"thresholds": (0.55, 0.35), "refinement": "par", "scale": 0.5}
+    recipe = Recipe(Labelling({}, FAST | refining | labels, method))
+    with Unblocked():
+        terms, _ = afa_step(network, BATCH, recipe, propagated=True)
+        sum(terms.values()).backward()
+    assert terms["affinity"].device == META
 
 
 def test_targets_on_the_device_would_be_read(monkeypatch):

@@ -22,7 +22,8 @@ def main(arguments: argparse.Namespace) -> None:
     header = json.loads(arguments.settings)
     with StoreWriter(arguments.out, "predictions", classes, header) as writer:
         plain, smoothed = (None, writer) if predict.crf else (writer, None)
-        predict_split(segmenter, entries, plain, smoothed, workers=arguments.threads)
+        options = {"recipe": predict.crf_recipe, "workers": arguments.threads}
+        predict_split(segmenter, entries, plain, smoothed, **options)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from tqdm import tqdm
@@ -19,6 +20,7 @@ def predict_split(
     plain: StoreWriter | None,
     smoothed: StoreWriter | None,
     *,
+    recipe: str = "getam",
     workers: int = 1,
 ) -> None:
     """Write each image's label map at the size of its file, with class scores where there are any.
@@ -28,7 +30,9 @@ def predict_split(
     plain : StoreWriter or None
         Of kind "predictions"; gets the likeliest classes.
     smoothed : StoreWriter or None
-        Of the same kind; gets those after a dense CRF with the authors' test setting.
+        Of the same kind; gets those after a dense CRF.
+    recipe : str
+        Of the CRF, see `crf_label_map`.
     workers : int
         Processes for the CRF, while the network goes on with the next images; 1 stays in this one.
     """
@@ -44,7 +48,8 @@ def predict_split(
             yield image, segmentation.probabilities.cpu().numpy()
 
     names = [entry.image_id for entry in entries]
-    label_maps = parallel_map(crf_label_map, pairs(), workers, names)
+    smooth = partial(crf_label_map, recipe=recipe)
+    label_maps = parallel_map(smooth, pairs(), workers, names)
     for entry, labels in zip(entries, label_maps, strict=True):
         smoothed.write(entry.image_id, labels, **scores.popleft())
 

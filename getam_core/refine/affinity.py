@@ -7,7 +7,6 @@ Shapes: B images, K maps an image, N = h * w cells, H, W pixels.
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -98,13 +97,7 @@ def propagate(affinity: Tensor, maps: Tensor, radius: int = RADIUS) -> Tensor:
 
 def window(grid: Sequence[int], radius: int, device: torch.device) -> Tensor:
     """Which pairs of cells are at most `radius` rows and columns apart, (N, N) bool."""
-    return _window(tuple(grid), radius, torch.device(device))
-
-
-@lru_cache(maxsize=8)
-def _window(grid: tuple[int, int], radius: int, device: torch.device) -> Tensor:
-    near = [
-        (torch.arange(side)[:, None] - torch.arange(side)).abs() <= radius for side in grid
-    ]  # (h, h) and (w, w)
-    pairs = near[0][:, None, :, None] & near[1][None, :, None, :]  # (h, w, h, w)
-    return pairs.flatten(2).flatten(0, 1).to(device)
+    places = [torch.arange(side, device=device) for side in grid]
+    rows, columns = ((own[:, None] - own).abs() <= radius for own in places)  # (h, h), (w, w)
+    pairs = rows[:, None, :, None] & columns[None, :, None, :]  # (h, w, h, w)
+    return pairs.flatten(2).flatten(0, 1)

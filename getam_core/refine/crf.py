@@ -7,6 +7,11 @@ import numpy as np
 from getam_core.errors import InputError
 from getam_core.extras import needs
 
+RECIPES = {  # of the authors' tests: GETAM's is the default, AFA's is of Ru et al. 2022
+    "getam": {},
+    "afa": {"iterations": 10, "gaussian": (3, 3), "bilateral": (64, 5, 4)},
+}
+
 
 def dense_crf(
     image: np.ndarray,
@@ -61,12 +66,13 @@ def dense_crf(
     return np.array(crf.inference(iterations), np.float32).reshape(C, H, W)
 
 
-def crf_label_map(pair: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def crf_label_map(pair: tuple[np.ndarray, np.ndarray], recipe: str = "getam") -> np.ndarray:
     """Return the likeliest classes, (H, W) uint8, after `dense_crf(image, probabilities)`.
 
-    The two arrays come as a pair, as items do that are given to worker processes.
+    The two arrays come as a pair, as items do that are given to worker processes. `recipe` is one
+    of `RECIPES`, the test settings of methods.
     """
-    return dense_crf(*pair).argmax(axis=0).astype(np.uint8)
+    return dense_crf(*pair, **RECIPES[recipe]).argmax(axis=0).astype(np.uint8)
 
 
 def crf_maps(

@@ -217,6 +217,7 @@ class PredictSettings(Section):
     sizes: Annotated[tuple[Count | None, ...], Field(min_length=1)] = (None,)
     flip: bool = True
     crf: bool = False
+    crf_recipe: Literal["getam", "afa"] = "getam"
 
 
 class EvaluateSettings(Section):
