@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count())")
 
-.PHONY: demo test bench lint environment lock envs clean
+.PHONY: demo test test-library bench lint environment lock envs clean
 
 demo: environment  ## results/demo/miou.json and report.html, on the CPU, without any download of data
 	$(BIN)/snakemake --cores $(CORES) -- results/demo/miou.json results/demo/report.html
@@ -14,12 +14,18 @@ demo: environment  ## results/demo/miou.json and report.html, on the CPU, withou
 test: environment  ## the whole test suite
 	$(BIN)/python -m pytest
 
+test-library:  ## README's lines of library use, in an environment with the library alone
+	uv=$$(command -v $(BIN)/uv uv | head -n 1); $$uv venv --clear --python $(PYTHON) .venv-library \
+		&& $$uv pip install --python .venv-library/bin/python .
+	.venv-library/bin/python -I tests/library_alone.py
+
 bench: environment  ## the benchmark tables, as ratios measured in one run
 	$(BIN)/python -m benchmarks
 
-lint: environment  ## ruff, snakefmt, and Snakemake's own linter
+lint: environment  ## ruff, mypy, snakefmt, and Snakemake's own linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
 

@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import repeat
 from multiprocessing import connection, get_context, parent_process
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from getam_core.errors import InputError
 
@@ -20,6 +20,7 @@ LESS = (
     "use fewer processes (--threads of a stage, --cores or --set-threads of Snakemake) or a"
     " machine with more memory"
 )
+_work: Callable[[Any], Any]  # of a worker process
 WAITING = 4  # items a worker that are sent ahead: results come in order, and some take longer
 
 
@@ -56,8 +57,9 @@ def parallel_map(
         return
     # Not forked: a fork inherits the locks of this process's threads, and may wait for ever.
     context = get_context("spawn")
-    started = {"initializer": _start_worker, "initargs": (work,)}
-    with ProcessPoolExecutor(workers, mp_context=context, **started) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_start_worker, initargs=(work,)
+    ) as pool:
         sent: deque[tuple[Future[Result], str | None]] = deque()
         try:
             for item, name in named:
@@ -106,9 +108,11 @@ def _start_worker(work: Callable) -> None:
 
 
 def _end_with_parent() -> None:
-    connection.wait([parent_process().sentinel])
+    parent = parent_process()
+    assert parent is not None, "only workers come here"
+    connection.wait([parent.sentinel])
     os._exit(1)
 
 
-def _do(item: Item) -> Result:
+def _do(item: Any) -> Any:
     return _work(item)

@@ -38,8 +38,8 @@ def check_images(entries: Sequence[Entry], workers: int = 1) -> None:
 def image_problems(entries: Sequence[Entry], folder: Path | None, workers: int) -> list[str]:
     """Return what `image_problem` says of each image, with its path, below `folder` if given."""
     with ThreadPoolExecutor(workers) as pool:
-        found = pool.map(lambda entry: image_problem(entry.image), entries)
-        found = list(tqdm(found, "check images", total=len(entries), unit="image"))
+        said = pool.map(lambda entry: image_problem(entry.image), entries)
+        found = list(tqdm(said, "check images", total=len(entries), unit="image"))
     return [
         f"{_below(entry.image, folder)}: {problem}"
         for entry, problem in zip(entries, found, strict=True)
@@ -91,7 +91,7 @@ def _bits(path: Path, image: Image.Image) -> int:
         with path.open("rb") as file:
             return file.read(BITS_OF_PNG + 1)[BITS_OF_PNG]
     if image.format == "TIFF":
-        bits = image.tag_v2.get(BITS_OF_TIFF, 1)
+        bits = image.tag_v2.get(BITS_OF_TIFF, 1)  # type: ignore[attr-defined] # TIFF's class
         return max(bits) if isinstance(bits, tuple) else bits
     return 8
 
@@ -115,4 +115,4 @@ def _reader_problem(path: Path, image: Image.Image) -> str | None:
 
 
 def _below(path: Path, folder: Path | None) -> Path:
-    return path.relative_to(folder) if folder in path.parents else path
+    return path.relative_to(folder) if folder and folder in path.parents else path

@@ -207,7 +207,7 @@ def _reference_problems(dataset: Mapping[str, Any]) -> list[str]:
     for kind, values in ids.items():
         if len(set(values)) != len(values):
             seen: set[Any] = set()
-            twice = next(v for v in values if v in seen or seen.add(v))
+            twice = next(v for v in values if v in seen or seen.add(v))  # type: ignore[func-returns-value]
             problems.append(f"{kind}: id {twice} is used twice")
     for key, kind in (("image_id", "images"), ("category_id", "categories")):
         known = set(ids[kind])

@@ -53,6 +53,7 @@ def find_columns(
     if problem is None:
         image = _asked(table, asked.get("image"), header, IMAGE)
         split = _asked(table, asked.get("split"), header, SPLIT)
+        assert image is not None, "_header_problem finds a table without images"
         wanted = asked.get("classes")
         if wanted is not None:
             return _wanted(table, image, split, wanted)
@@ -94,8 +95,8 @@ def _header_problem(
     if len(set(header)) != len(header):
         return f"the columns are {listed}; two have one name"
     for key, names in asked.items():
-        absent = {names} if isinstance(names, str) else set(names or ())
-        if absent := sorted(absent - set(table.header)):
+        wanted = {names} if isinstance(names, str) else set(names or ())
+        if absent := sorted(wanted - set(table.header)):
             return f"no column '{absent[0]}' (data.columns.{key}); the columns are {listed}"
     rival = [table.header[header.index(name)] for name in CLASSES if name in header]
     if asked.get("classes") is None and len(rival) > 1:

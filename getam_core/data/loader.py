@@ -67,7 +67,7 @@ def errors_of_workers() -> Iterator[None]:
 
 
 class _Loader(DataLoader):
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # its private class
         with signals_held():
             batches = super().__iter__()
         with errors_of_workers():

@@ -96,7 +96,7 @@ class TrainingSet(Dataset):
         saliency = torch.zeros(self.size, self.size)
         if plane is not None and not labelled:
             saliency = torch.from_numpy(plane).float().div_(255)
-        item = {
+        item: dict[str, Tensor | int] = {
             "image": to_tensor(image),
             "target": self.targets[index],
             "valid": torch.from_numpy(valid),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -148,21 +149,21 @@ def unpack(archive: Archive, path: Path, folder: Path) -> None:
 def _extract(path: Path, target: Path) -> None:
     if path.suffix == ".zip":
         with zipfile.ZipFile(path) as file:
-            members = [(m, m.filename, m.file_size, m.is_dir()) for m in file.infolist()]
-            _extract_missing(path, target, members, lambda member: file.extract(member, target))
+            infos = [(m, m.filename, m.file_size, m.is_dir()) for m in file.infolist()]
+            _extract_missing(path, target, infos, lambda member: file.extract(member, target))
         return
-    with tarfile.open(path) as file:
-        members = [(m, m.name, m.size, not m.isfile()) for m in file.getmembers()]
+    with tarfile.open(path) as tar:
+        members = [(m, m.name, m.size, not m.isfile()) for m in tar.getmembers()]
         _extract_missing(
-            path, target, members, lambda member: file.extract(member, target, filter="data")
+            path, target, members, lambda member: tar.extract(member, target, filter="data")
         )
 
 
 def _extract_missing(
     path: Path,
     target: Path,
-    members: Iterable[tuple[object, str, int, bool]],
-    extract: Callable[[object], object],
+    members: Iterable[tuple[Any, str, int, bool]],
+    extract: Callable[[Any], object],
 ) -> None:
     """Extract members (itself, name, bytes, whether it is no file) that are not there in full."""
     missing = []

@@ -65,6 +65,7 @@ def complete_labels(
             torch.from_numpy(np.ascontiguousarray(maps)), class_ids, saliency,
             gamma=gamma, alpha=alpha, conflicts=conflicts, opening=opening,
         )  # fmt: skip
+        assert isinstance(labels, Tensor)
         return labels.numpy()
     if isinstance(saliency, np.ndarray):
         saliency = torch.from_numpy(np.ascontiguousarray(saliency)).to(maps.device)

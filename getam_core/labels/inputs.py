@@ -1,6 +1,7 @@
 """What the label map of an image is made of: read from the stores, and checked to fit together."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ class LabelInputs:
 
     def salient(self, threshold: float) -> Tensor:
         """Return where saliency, 0..1, is above the threshold: (H, W) bool."""
+        assert self.grey is not None, "asked for where there is saliency"
         return self.grey > 255 * threshold
 
 
@@ -35,7 +37,7 @@ def read_label_inputs(entry: Entry, maps: Store, saliency: Store | None) -> Labe
     """
     image = to_tensor(read_image(entry.image))
     stored = read_maps(maps, entry.image_id)
-    sizes = {maps.path: stored.size}
+    sizes: dict[Path, tuple[int, ...]] = {maps.path: stored.size}
     grey = None
     if saliency is not None:
         grey = torch.from_numpy(saliency[entry.image_id])

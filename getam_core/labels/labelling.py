@@ -101,13 +101,14 @@ def label_images(
     -----
     Values are not checked, and the images' device is not waited for (the CRF does both).
     """
-    refining = {"refinement": refinement, "iterations": iterations, "scale": scale, "gamma": gamma}
+    refining: dict[str, Any] = {"refinement": refinement, "iterations": iterations}
+    refining |= {"scale": scale, "gamma": gamma}
     counts = owner.bincount(minlength=len(images)).tolist()
     if method == "thresholds":
         peaks = maps.amax((1, 2), keepdim=True).clamp_min(torch.finfo(maps.dtype).tiny)
         ids = by_image(class_ids, counts)
-        scores = [scores_over(by_image(maps / peaks, counts), counts, t) for t in thresholds]
-        return threshold_labels(images, *scores, ids, **refining)
+        high, low = (scores_over(by_image(maps / peaks, counts), counts, t) for t in thresholds)
+        return threshold_labels(images, high, low, ids, **refining)
     own = maps.split(counts)
     ids = class_ids.to(images.device, non_blocking=True).split(counts)
     labels = images.new_empty((len(images), *images.shape[2:]), dtype=torch.uint8)
@@ -129,7 +130,8 @@ def threshold_labels(
     `class_ids` (B, K); `refining` as in `refine_maps`. Returns (B, H, W) uint8.
     """
     refined = refine_maps(images, torch.cat([high, low], 1), **refining)
-    return agreed_labels(*refined.chunk(2, 1), class_ids.to(images.device, non_blocking=True))
+    high, low = refined.chunk(2, 1)
+    return agreed_labels(high, low, class_ids.to(images.device, non_blocking=True))
 
 
 def _refined_together(

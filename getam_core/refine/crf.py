@@ -1,13 +1,16 @@
 """Fully connected CRF (Krähenbühl and Koltun 2011) through pydensecrf."""
 
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from getam_core.errors import InputError
 from getam_core.extras import needs
 
-RECIPES = {  # of the authors' tests: GETAM's is the default, AFA's is of Ru et al. 2022
+RECIPES: dict[
+    str, dict[str, Any]
+] = {  # of the authors' tests: GETAM's is the default, AFA's is of Ru et al. 2022
     "getam": {},
     "afa": {"iterations": 10, "gaussian": (3, 3), "bilateral": (64, 5, 4)},
 }

@@ -1,7 +1,7 @@
 """Plots of a run's numbers: training curves, seeds against the threshold, IoU by class."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -115,8 +115,8 @@ def sweep_figure(sweep: Mapping[str, Any]) -> Figure:
     axes = _plain(figure.subplots())
     style = {"linewidth": 1.5 if sweep["ordered"] else 0}  # names have no order to follow
     for colour, (label, values) in zip(COLOURS, shown.items(), strict=False):
-        values = np.array([np.nan if value is None else value for value in values], float)
-        _line(axes, places, values, color=colour, label=label, **style)
+        heights = np.array([np.nan if value is None else value for value in values], float)
+        _line(axes, places, heights, color=colour, label=label, **style)
     for place, entry in zip(places, entries, strict=True):
         if entry["miou"] is not None:
             axes.annotate(
@@ -147,8 +147,8 @@ def class_bars(entries: Sequence[Mapping[str, Any]]) -> Figure:
     axes = _plain(figure.subplots(), grid="x")
     side = 0.8 / count
     for i, entry in enumerate(entries):
-        values = [entry["per_class"].get(name) for name in names]
-        values = np.array([np.nan if v is None else v for v in values], float)
+        known = [entry["per_class"].get(name) for name in names]
+        values = np.array([np.nan if v is None else v for v in known], float)
         places = np.arange(len(names)) + (i - (count - 1) / 2) * side
         label = f"{entry_name(entry)}: mIoU {number(entry['miou']) or 'none'}"
         axes.barh(places, values, 0.9 * side, color=COLOURS[i % len(COLOURS)], label=label)
@@ -179,7 +179,7 @@ def _line(axes: Axes, x: np.ndarray, y: np.ndarray, **style: Any) -> None:
         axes.plot(x[measured], y[measured], **style)
 
 
-def _plain(axes: Axes, grid: str = "y") -> Axes:
+def _plain(axes: Axes, grid: Literal["x", "y"] = "y") -> Axes:
     """Quiet axes: two spines, a light grid, small words."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#9ca3af")

@@ -1,6 +1,7 @@
 """The README's picture: the whole method in one row an image, in words a newcomer understands."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -81,7 +82,7 @@ def _panels(example: Example) -> dict[str, np.ndarray]:
     return panels
 
 
-def _words(axes: Axes, points: float, text: str, **style: object) -> None:
+def _words(axes: Axes, points: float, text: str, **style: Any) -> None:
     """Write centred text `points` above a panel."""
     axes.annotate(
         text, (0.5, 1), (0, points), xycoords="axes fraction", textcoords="offset points",

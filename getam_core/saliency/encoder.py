@@ -93,8 +93,8 @@ def build_encoder(
             std=std,
             **options,
         )
-    strides = [stride for stride in STRIDES if stride <= max_stride]
-    trunk = _window(name, weights, strides) if window else _plain(name, weights, strides)
+    wanted = [stride for stride in STRIDES if stride <= max_stride]
+    trunk = _window(name, weights, wanted) if window else _plain(name, weights, wanted)
     channels, strides = measure(trunk, name, max_stride, 0)
     return Stem(trunk, Normalise(mean, std), channels=channels, strides=strides)
 

@@ -136,6 +136,6 @@ class PairCrops(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = np.random.default_rng([self.seed, self.epoch, index])
         image, mask = read_pair(self.pairs[index])
-        image, mask, valid = random_crop(image, mask, self.size, self.scale_range, rng)
-        target = torch.from_numpy(mask > 127).float()
-        return to_tensor(image), target, torch.from_numpy(valid)
+        crop, plane, valid = random_crop(image, mask, self.size, self.scale_range, rng)
+        target = torch.from_numpy(plane > 127).float()
+        return to_tensor(crop), target, torch.from_numpy(valid)

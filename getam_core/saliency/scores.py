@@ -17,7 +17,7 @@ class SaliencyScore:
     they are, 0..1, not stretched to that range.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.images = 0
         self._error = self._structure = 0.0
         self._curve = np.zeros(256)

@@ -131,7 +131,7 @@ def blob(rng: np.random.Generator) -> Outline:
         rng.uniform(0.05, 0.3 / k) * np.cos(k * angles + rng.uniform(0, 2 * np.pi))
         for k in (2, 3, 4)
     ]
-    return [_polar(0.85 + sum(waves))]
+    return [_polar(0.85 + sum(waves, np.zeros_like(angles)))]
 
 
 def letter(rng: np.random.Generator) -> Outline:

@@ -57,13 +57,12 @@ def _named_paths(settings: Settings) -> list[tuple[str, str]]:
     return [
         (key, text)
         for key, text in named.items()
-        if not _from_hub(key, text) and not _made_by_run(key, text)
+        if text is not None and not _from_hub(key, text) and not _made_by_run(key, text)
     ]
 
 
-def _from_hub(key: str, text: str | None) -> bool:
-    named = key == "deeplab.weights" and text is not None and text.startswith("hub:")
-    return text in (None, "hub") or named
+def _from_hub(key: str, text: str) -> bool:
+    return text == "hub" or (key == "deeplab.weights" and text.startswith("hub:"))
 
 
 def _made_by_run(key: str, text: str) -> bool:

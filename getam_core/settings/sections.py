@@ -6,7 +6,7 @@ Sections are the stages of the workflow: a stage reruns exactly when its own sec
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -29,11 +29,11 @@ from getam_core.settings.objective import (
     LossWeights,
 )
 
-METHOD_NAMES = (
-    "getam", "attention_gradient", "grad_cam", "ts_cam", "cam_ignore", "cam_add", "cnn_cam", "afa",
-)  # fmt: skip
+Method = Literal[
+    "getam", "attention_gradient", "grad_cam", "ts_cam", "cam_ignore", "cam_add", "cnn_cam", "afa"
+]
+METHOD_NAMES: tuple[Method, ...] = get_args(Method)
 CLASSIFIERS = {"ts_cam": "ts_cam", "cnn_cam": "cnn"}  # methods with a network of their own
-Method = Literal[METHOD_NAMES]
 SWEEPS = ("alpha", "gamma", "refinement", "completion")
 # When states of a training are saved, and from which it starts; not what is trained.
 SAVING = {

@@ -117,7 +117,8 @@ def _grey(path: Path | str, image: Image.Image, *, indices_are_labels: bool) -> 
 
 
 def _rgb(path: Path | str, image: Image.Image) -> np.ndarray:
-    if image.mode in ("RGBA", "LA") and image.getchannel("A").getextrema()[0] < 255:
+    alpha = np.array(image.getchannel("A")) if image.mode in ("RGBA", "LA") else np.array(255)
+    if alpha.min() < 255:
         raise InputError(f"{path}: transparent pixels, which are no labels; save it without alpha")
     return np.array(image.convert("RGB"))
 
@@ -159,7 +160,7 @@ def _mapped(path: Path | str, grey: np.ndarray, values: Values) -> np.ndarray:
 def _of_colours(path: Path | str, image: Image.Image, values: Values) -> np.ndarray:
     rgb = _rgb(path, image).astype(np.int32)
     grey = (rgb[..., 0] << 16) + (rgb[..., 1] << 8) + rgb[..., 2]
-    coded = {((r << 16) + (g << 8) + b,): label for (r, g, b), label in values.items()}
+    coded: Values = {((r << 16) + (g << 8) + b,): label for (r, g, b), label in values.items()}
     strange = [v for v in np.unique(grey).tolist() if (v,) not in coded]
     if strange:
         shown = "; ".join(f"{v >> 16},{v >> 8 & 255},{v & 255}" for v in strange[:3])

@@ -27,5 +27,5 @@ def checksum(array: np.ndarray, attributes: Mapping[str, Any]) -> int:
     for name, value in [("", array), *sorted(attributes.items())]:
         value = np.asarray(value, order="C")
         crc = zlib.crc32(f"{name} {value.dtype.str} {value.shape} ".encode(), crc)
-        crc = zlib.crc32(value, crc)
+        crc = zlib.crc32(value, crc)  # type: ignore[arg-type] # a buffer from Python 3.12 on
     return crc

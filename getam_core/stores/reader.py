@@ -34,7 +34,7 @@ class Store:
 
     def __init__(self, path: Path | str, kind: str | None = None) -> None:
         self.path = Path(path)
-        self._handle: h5py.File | None = None
+        self._handle: Any = None  # an h5py.File, after the first read
         self._process: int | None = None
         with open_hdf5(self.path) as file, reading(self.path, "its head"):
             _check_header(self.path, file, kind)

@@ -46,7 +46,8 @@ def _labels(store: Store) -> list[str]:
         images += counts > 0
     names = {BACKGROUND: "background", **dict(enumerate(store.classes, start=1)), IGNORE: "unknown"}
     shares = pixels / max(pixels.sum(), 1)
-    rows = [(names.get(k, f"value {k}"), images[k], shares[k]) for k in np.flatnonzero(pixels)]
+    shown = np.flatnonzero(pixels).tolist()
+    rows = [(names.get(k, f"value {k}"), images[k], shares[k]) for k in shown]
     return ["pixels by class:", *_bars(rows)]
 
 

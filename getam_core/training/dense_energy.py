@@ -4,6 +4,7 @@ Shapes: B images, C + 1 channels of the segmentation, H, W pixels, N of them at 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -72,7 +73,7 @@ class _Pairs(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, features: Tensor, p: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, features: Tensor, p: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         values = torch.cat([p, valid[..., None]], 2)
         filtered = torch.stack([_filter(*image) for image in zip(features, values, strict=True)])
         smooth, weight = filtered[..., :-1], filtered[..., -1]
@@ -81,7 +82,7 @@ class _Pairs(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, _total: Tensor, like: Tensor) -> tuple[None, Tensor, None]:
+    def backward(ctx: Any, _total: Tensor, like: Tensor) -> tuple[None, Tensor, None]:
         (smooth,) = ctx.saved_tensors
         return None, 2 * like[:, None, None] * smooth, None
 
