@@ -32,10 +32,9 @@ def test_labels_are_kept_where_both_crfs_agree():
     names = np.array([0, 7, 3])
     expected = np.empty((14, 18), np.uint8)
     for place in np.ndindex(14, 18):
-        one, other = (float(p[(slice(None), *place)].max()) for p in (strong, weak))
         a, b = (names[p[(slice(None), *place)].argmax()] for p in (strong, weak))
-        expected[place] = a if a == b and min(one, other) > 0.6 else 255
-    labels = crf_labels(IMAGE, MAPS, [7, 3], gammas=(2, 20), confidence=0.6, iterations=2)
+        expected[place] = a if a == b else 255
+    labels = crf_labels(IMAGE, MAPS, [7, 3], gammas=(2, 20), iterations=2)
     np.testing.assert_array_equal(labels, expected)
     assert {0, 255} < set(np.unique(labels))
 
@@ -66,9 +65,7 @@ def test_settings_reach_every_refinement_and_method(refinement):
     assert completed.shape == (14, 18) and completed.unique().numel() > 1
     half = label_image(TENSOR, maps, ids, None, scale=0.5, **options)
     assert half.shape == (14, 18)
-    agreed = label_image(
-        TENSOR, maps, ids, None, method="crf", crf_gammas=(2.0, 20.0), crf_confidence=0.5, **options
-    )
+    agreed = label_image(TENSOR, maps, ids, None, method="crf", crf_gammas=(2.0, 20.0), **options)
     assert agreed.dtype == torch.uint8 and agreed.shape == (14, 18)
 
 

@@ -87,10 +87,9 @@ def defaults(function):
 )
 def test_a_function_s_defaults_are_those_of_the_settings(function):
     settings = LabelSettings()
-    names = {"gammas": "crf_gammas", "confidence": "crf_confidence"}
     for name, default in defaults(function).items():
         if name != "dilations":
-            assert default == getattr(settings, names.get(name, name)), name
+            assert default == getattr(settings, {"gammas": "crf_gammas"}.get(name, name)), name
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
         affinity=settings.maps.affinity,
         **views_of(arguments.method, settings),
         device=command.torch_device(arguments),
-        predicted=predicts(listed, settings.maps.unlabelled),
+        predicted=predicts(listed),
     )
 
     def write(writer: StoreWriter, chosen: slice) -> None:
@@ -76,12 +76,12 @@ def method_of(name: str, settings: Settings) -> MapMethod:
     return partial(METHODS[name], **own.model_dump(exclude={"store_blocks"}))
 
 
-def predicts(entries: Sequence[Entry], unlabelled: str) -> bool:
+def predicts(entries: Sequence[Entry]) -> bool:
     """Whether the classes are the network's: only in a split in which no image has any."""
     if any(entry.classes for entry in entries):
         return False
-    logging.warning("no image of the split has a class; theirs are: %s", unlabelled)
-    return unlabelled == "predicted"
+    logging.warning("no image of the split has a class: its classes are those that are predicted")
+    return True
 
 
 if __name__ == "__main__":

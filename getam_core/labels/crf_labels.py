@@ -19,7 +19,6 @@ def crf_labels(
     class_ids: Sequence[int] | np.ndarray,
     *,
     gammas: tuple[float, float] = (32.0, 1000.0),
-    confidence: float = 0.0,
     iterations: int = 10,
 ) -> np.ndarray:
     """Keep the labels on which CRFs with a strong and a weak background agree.
@@ -34,8 +33,6 @@ def crf_labels(
         Their classes, 1..C.
     gammas : (float, float)
         Exponents of the background scores `(1 - max_c M_c)^gamma` of the two CRFs.
-    confidence : float
-        0..1; a pixel is unknown where either CRF gives its class no more than this probability.
     iterations : int
         Mean-field iterations of each CRF.
 
@@ -58,7 +55,6 @@ def crf_labels(
         return np.full(maps.shape[1:], BACKGROUND, np.uint8)
     one, other = (crf_maps(image, maps, gamma=g, iterations=iterations) for g in gammas)
     winner = one.argmax(axis=0)
-    certain = np.minimum(one.max(axis=0), other.max(axis=0)) > confidence
-    agreed = certain & (winner == other.argmax(axis=0))
+    agreed = winner == other.argmax(axis=0)
     names = np.array([BACKGROUND, *class_ids], np.uint8)
     return np.where(agreed, names[winner], IGNORE).astype(np.uint8)

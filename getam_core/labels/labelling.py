@@ -207,7 +207,6 @@ def label_refined(
     conflicts: bool = True,
     opening: int = 0,
     crf_gammas: tuple[float, float] = (32.0, 1000.0),
-    crf_confidence: float = 0.0,
 ) -> Tensor:
     """Make the label map (H, W) of maps at the image's size, (K, H, W), finite ones.
 
@@ -217,8 +216,8 @@ def label_refined(
         Eq. 4 and 5, or the agreement of two CRFs (the paper's Table 2), which uses no saliency.
     gamma, alpha, conflicts, opening
         As in `complete_labels`.
-    crf_gammas, crf_confidence
-        As in `crf_labels`, which runs on the CPU.
+    crf_gammas
+        As `gammas` of `crf_labels`, which runs on the CPU.
 
     Raises
     ------
@@ -229,9 +228,8 @@ def label_refined(
     check_name("method", method, METHODS)
     if method == "crf":
         labels = crf_labels(
-            to_uint8(image), maps.cpu().numpy(), class_ids.cpu().numpy(),
-            gammas=crf_gammas, confidence=crf_confidence,
-        )  # fmt: skip
+            to_uint8(image), maps.cpu().numpy(), class_ids.cpu().numpy(), gammas=crf_gammas
+        )
         return torch.from_numpy(labels).to(maps.device)
     return completed(
         maps, class_ids, saliency, gamma=gamma, alpha=alpha, conflicts=conflicts, opening=opening

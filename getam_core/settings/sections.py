@@ -107,7 +107,6 @@ class LabelSettings(Section):
     saliency_threshold: Fraction = 0.5
     thresholds: tuple[Fraction, Fraction] = (0.55, 0.35)
     crf_gammas: tuple[Exponent, Exponent] = (32.0, 1000.0)
-    crf_confidence: Fraction = 0.0
 
     @property
     def uses_saliency(self) -> bool:
@@ -208,7 +207,6 @@ class MapSettings(Section):
     scales: Annotated[tuple[Positive, ...], Distinct, Field(min_length=1)] = (1.0,)
     flip: bool = True
     affinity: Count | None = None
-    unlabelled: Literal["predicted", "none"] = "predicted"
 
 
 class PredictSettings(Section):
