@@ -156,6 +156,7 @@ ARRIVES = {
         "ablation:gamma": "evaluate_variants.variants",
     },
     "predict": {"predict": "SingleStage.{}"},
+    "predict.crf_recipe": {"predict": "predict_split.recipe"},
     "predict.crf": {"predict": "predict_split.plain predict_split.smoothed"},
     "submission.list": {"list_test": "list_voc.splits"},
     "submission.root": {"list_test": "list_voc.root"},
