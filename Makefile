@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count())")
 
-.PHONY: demo test test-library bench lint environment lock envs clean
+.PHONY: demo test test-library bench lint docs environment lock envs clean
 
 demo: environment  ## results/demo/miou.json and report.html, on the CPU, without any download of data
 	$(BIN)/snakemake --cores $(CORES) -- results/demo/miou.json results/demo/report.html
@@ -28,6 +28,9 @@ lint: environment  ## ruff, mypy, snakefmt, and Snakemake's own linter
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
+
+docs:  ## docs/settings.md and config/schema.json, from the fields of getam_core/settings/
+	$(BIN)/python -m getam_core.settings.describe --page docs/settings.md --schema config/schema.json
 
 environment: $(VENV)/made-from-lock  ## .venv, as the lock has it; CPU=1 leaves CUDA out
 

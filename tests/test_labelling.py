@@ -21,7 +21,7 @@ from getam_core.labels import (
 )
 from getam_core.refine import crf_maps, pamr, par
 from getam_core.scenes import write_scenes
-from getam_core.settings.sections import LabelSettings
+from getam_core.settings.labels import LabelSettings
 from getam_core.stores import StoreWriter, open_store, read_maps, write_maps
 from tests.voc_kit import entries_of
 

@@ -49,7 +49,7 @@ def test_what_snakemake_says_of_a_wrong_option_stands_among_the_errors(
     command = [sys.executable, "-m", "snakemake", "--cores", "1", *options]
     said = subprocess.run(command, cwd=repository, capture_output=True, text=True).stderr
     line = said.strip().splitlines()[-1]
-    errors = (repository / "config/README.md").read_text().partition("\n## Errors\n")[2]
+    errors = (repository / "docs/guides/errors.md").read_text()
     assert message in line
     shown = re.findall(r"^\| `([^`]+)` \|", errors, re.MULTILINE)
     assert any(all(part in line for part in text.split("...")) for text in shown)

@@ -1,6 +1,12 @@
-"""What every section of the settings is made of."""
+"""What every section of the settings is made of.
 
-from typing import Annotated
+A key's meaning and unit are the docstring under its field, which pydantic takes as the field's
+description. `docs/settings.md`, `config/schema.json` and error messages show it.
+"""
+
+import types
+import typing
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -30,4 +36,13 @@ Distinct = AfterValidator(_distinct)
 class Section(BaseModel):
     """A group of keys: unknown keys are refused, values are checked, nothing changes later."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True
+    )
+
+
+def section_in(annotation: Any) -> type[Section] | None:
+    """Return the section in `Section` or `Section | None`; None where a field is no section."""
+    is_union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    options = typing.get_args(annotation) if is_union else (annotation,)
+    return next((o for o in options if isinstance(o, type) and issubclass(o, Section)), None)

@@ -25,41 +25,77 @@ LAYOUT_DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 class SceneSettings(Section):
-    """Made scenes: how many, how large, and the seed that makes them."""
+    """The scenes that `layout: scenes` draws."""
 
     train: Count = 2000
+    """Number of training images."""
     val: Count = 200
+    """Number of validation images."""
     salient: Count = 1000
+    """Number of images with foreground masks, for the saliency network. They show other shapes."""
     size: int = Field(96, ge=32)
+    """Side of a scene, px."""
     seed: int = Field(0, ge=0)
+    """Random seed. The i-th scene of a split does not depend on the number of scenes."""
 
 
 class ColumnSettings(Section):
     """Names of a table's columns, where they are not the usual ones."""
 
     image: str | None = None
+    """Name of the column of image files."""
     classes: str | Names | None = None
+    """Name of the column of classes; or a list of names, of columns of 0 and 1."""
     split: str | None = None
+    """Name of the column that says `train` or `val`."""
 
 
 class DataSettings(Section):
-    """Where images and image-level labels come from."""
+    """Images and image-level labels. docs/data.md lists the formats that are read."""
 
     layout: Literal["voc", "coco", "folder", "scenes"] = "voc"
+    """Format: a PASCAL VOC devkit, MS COCO, a folder of your own, or scenes that the run draws."""
     root: str | None = None
+    """Folder of the data set. `null`: `data_root`."""
     classes: Names | None = VOC_CLASSES
+    """Foreground classes, without `background`. Class k, counted from 1, has value k in label maps
+    and masks. The default depends on the layout: the 20 of VOC; the 80 of COCO; `null` for
+    `folder`, which takes those of the training images in alphabetical order. Made scenes have their
+    own: circle, square, triangle, star, cross, ring."""
     train: str = "train"
+    """Name of the training split: the list `ImageSets/Segmentation/<train>.txt` of VOC; the file
+    `instances_<train>.json` of COCO, where the default is `train2014`; or the word in the split
+    column of a table."""
     val: str = "val"
+    """Name of the validation split, in the same way. COCO's default is `val2014`."""
     val_share: float = Field(0.2, gt=0, lt=1)
+    """Share of the images that become val, for a `folder` without splits. The SHA-256 of the image
+    ids decides which; every class keeps training images."""
     images: str | None = None
+    """Folder of the images, relative to the data set's folder, for `layout: folder`. `null`:
+    `images/`."""
     table: str | None = None
+    """Table of the labels, relative to the data set's folder, for `layout: folder`. `null`:
+    `labels.csv`."""
     columns: ColumnSettings = ColumnSettings()
     masks: str | None = None
+    """Folder of the masks, relative to the data set's folder, for `layout: folder`. `null`:
+    `masks/`. Only evaluation opens it."""
     mask_values: dict[int | str, str] = Field(default_factory=dict)
+    """Classes of the masks' grey levels or colours where they are not 0, 1..C and 255: `{255:
+    defect}`, `{"128,0,0": cat}`. `background` and `ignore` are names, too."""
     negative: tuple[str, ...] = ()
+    """Labels, in any case, of images that show none of the classes, such as `[good]`. `background`,
+    `none`, `nan` and the like always mean that."""
     other_classes: Literal["refuse", "leave_out"] = "refuse"
+    """What to do with labels that are not in `classes`, or, where classes are found, that only val
+    has: stop with an error, or leave them out with a warning."""
     labels: Literal["annotations", "masks"] = "annotations"
+    """Source of the image-level labels for `layout: voc`: `Annotations/`, and a `labels.csv` in the
+    devkit for images without one; or the ground truth, with a warning."""
     sbd: str | None = None
+    """Folder of the Semantic Boundaries Dataset, for `layout: voc`. `null`: `SBD`, `sbd` or
+    `benchmark_RELEASE` in or beside the devkit."""
     scenes: SceneSettings = SceneSettings()
 
     @field_validator("classes")
@@ -95,10 +131,12 @@ class DataSettings(Section):
 
 
 class SubmissionSettings(Section):
-    """The test images of PASCAL VOC: a list of a devkit, without labels."""
+    """Test images of PASCAL VOC, for `submission.tar.gz` only. See docs/guides/voc_and_coco.md."""
 
     list: str = "test"
+    """Name of the list of test images, `ImageSets/Segmentation/<list>.txt`."""
     root: str | None = None
+    """Folder of the devkit with the test images. `null`: that of the data set."""
 
 
 def _same(value: Any, own: Any) -> bool:

@@ -1,8 +1,9 @@
 """Which method's maps a run's network can give; a stage alone, with some sections, cannot say."""
 
 from getam_core.errors import InputError
+from getam_core.settings.maps import CLASSIFIERS
 from getam_core.settings.networks import ModelSettings
-from getam_core.settings.sections import CLASSIFIERS, Settings
+from getam_core.settings.sections import Settings
 
 
 def check_methods(settings: Settings, source: str) -> None:

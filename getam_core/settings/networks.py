@@ -12,32 +12,78 @@ class StemSettings(Section):
     """A CNN whose feature maps feed a transformer or a decoder."""
 
     name: str
+    """Name of the network in its library. Of timm: one that returns maps (channels, rows, columns)
+    for any image size, which window transformers do not. Of torchvision: one with `features`."""
     library: Literal["timm", "torchvision"] = "timm"
+    """Library that builds the network."""
     weights: str | None = None
+    """Initial weights: `hub` to download them, a safetensors or torch file, or `null` for
+    random."""
     max_stride: Literal[8, 16, 32] = 16
+    """Stride of the coarsest map, px; later layers are left out. Sides of crops must be multiples
+    of it."""
     dilated: bool = False
+    """Whether to keep the later layers, dilated, at the same stride. For timm's ResNets and the
+    like."""
     mean: tuple[float, float, float] = IMAGENET_MEAN
+    """Mean of each channel, in the network's channel order, for images in 0..1. It is
+    subtracted."""
     std: tuple[Positive, Positive, Positive] = IMAGENET_STD
+    """Standard deviation of each channel, for images in 0..1. The image is divided by it."""
     bgr: bool = False
+    """Whether the network was trained on BGR instead of RGB."""
     pad: int = Field(0, ge=0)
+    """Zeros around the normalised image, px, for networks without padding of their own. The error
+    message says how many are needed."""
     feature_scale: Positive | tuple[Positive, ...] = 1.0
+    """Factor on the maps from stride 4 on, one for all or one for each map, where features are far
+    from unit size."""
 
 
 class ModelSettings(Section):
-    """The network: a timm VisionTransformer, a CNN, or one on the other; and a DPT decoder."""
+    """The network: a transformer, a CNN, or a transformer on a CNN; and a DPT decoder.
+
+    The transformer is a timm `VisionTransformer` with a [class] token. DPT: Ranftl et al. 2021,
+    Section 3. A CNN alone is `name: null`, `weights: null` and a `stem`.
+    """
 
     name: str | None = "vit_base_patch16_384"
+    """Name of the transformer in timm. The paper's four: this, `vit_base_r50_s16_384` (ViT-Hybrid),
+    `deit_base_patch16_384`, `deit_base_distilled_patch16_384`. AFA's: `mit_b0` to `mit_b5`, with
+    `head: max_pooled`; they read only `options` (of mmsegmentation's `MixVisionTransformer`),
+    `weights`, `decoder_width` (of SegFormer's head) and `affinity_blocks`. `null`: the CNN of
+    `stem` is the whole backbone, and exported labels are made from the maps of `cnn_cam`."""
     image_size: Count = 256
+    """Image side for which the position embedding is made, px. It is resampled for other sizes."""
     options: dict[str, Any] = Field(default_factory=dict)
+    """Arguments of timm's `VisionTransformer`: `embed_dim`, `depth`, `num_heads`, `patch_size`,
+    `drop_path_rate`, ...; but not `img_size`, `in_chans`, `num_classes`, `dynamic_img_size` and
+    `patch_drop_rate`."""
     weights: str | None = "hub"
+    """Initial weights: `hub` to download them; a safetensors, torch or timm npz file; or `null` for
+    random. A Mix Transformer has no hub, but the official file, such as `mit_b1.pth`. `null` beside
+    a `stem`, which has its own."""
     stem: StemSettings | None = None
+    """A CNN whose last map the transformer reads instead of the image, one token a cell."""
     decoder_width: Count = 256
+    """Channels inside the decoder."""
     decoder_stride: Literal[2, 4, 8] = 4
+    """Stride of the finest map that the decoder reads, px. The head works there. DPT has 4. The
+    maps of a stem begin at 4."""
     decoder_kernel: Literal[1, 3] = 3
+    """Side of the convolutions that bring each map to the decoder's width, cells. DPT has 3."""
     taps: tuple[int, ...] | None = None
+    """Blocks whose tokens the decoder reads: increasing numbers from 0. `null`: four, spread over
+    the depth (2, 5, 8, 11 of 12 blocks). Each map of a CNN replaces the first of them."""
     readout: Literal["project", "add", "ignore"] = "project"
+    """What the decoder does with the [class] token."""
     head: Literal["class", "pooled", "ts_cam", "max_pooled"] = "class"
+    """What the class logits are made of: the [class] token; the mean of the last reassembled map
+    (the released code's); the mean of a convolution of the patch tokens (TS-CAM); or a linear layer
+    without bias on each feature's maximum over the patches (AFA). Only `class` allows the methods
+    `cam_ignore` and `cam_add`; leave them out of `evaluate.seeds` otherwise."""
     affinity_blocks: int = Field(0, ge=0)
+    """Number of last blocks from whose attention `train.method: afa` learns affinity. AFA has 2."""
 
     @model_validator(mode="after")
     def _one_source_of_weights(self) -> "ModelSettings":
@@ -67,17 +113,24 @@ class ModelSettings(Section):
 
 
 class ClassifierSettings(Section):
-    """Networks that are trained to classify, for the methods that the run's own cannot serve.
+    """Networks that are trained only to classify, for `cnn_cam` and `ts_cam`.
 
-    CNN CAM takes `cnn`, null for the model's stem; TS-CAM the run's network with another head.
+    They are trained when their maps are asked for (`evaluate.seeds`, `ablation/maps.json`), with
+    the settings of `train`. TS-CAM takes the run's network with `head: ts_cam`.
     """
 
     cnn: StemSettings | None = None
+    """The CNN of `cnn_cam`. `null`: `model.stem`, which must then be there."""
 
 
 class EncoderSettings(StemSettings):
     """The encoder of the saliency network."""
 
     name: str = "resnet18"
+    """Name of the network in its library: a CNN, or a Swin (V2), ViT or DeiT of timm. The paper's
+    is a Swin, `swin_tiny_patch4_window7_224`."""
     weights: str | None = "hub"
+    """Initial weights: `hub` to download them, a safetensors or torch file, or `null` for
+    random."""
     max_stride: Literal[8, 16, 32] = 32
+    """Stride of the coarsest map, px. A ViT's is its patch, 8 or 16 px."""

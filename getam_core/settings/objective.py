@@ -2,7 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from getam_core.settings.base import Count, Distinct, Positive, Section
 
@@ -11,8 +13,11 @@ class GroupRates(Section):
     """One number for each parameter group; a plain number means the same for all three."""
 
     stem: float = Field(ge=0)
+    """Rate, or factor, of the CNN."""
     backbone: float = Field(ge=0)
+    """Rate, or factor, of the transformer."""
     heads: float = Field(ge=0)
+    """Rate, or factor, of the new layers."""
 
     @model_validator(mode="before")
     @classmethod
@@ -21,41 +26,70 @@ class GroupRates(Section):
             return dict.fromkeys(("stem", "backbone", "heads"), value)
         return value
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [{"type": "number", "minimum": 0}, handler(core_schema)]}
+
 
 class LossWeights(Section):
     """Weights of the terms of the objective (Sun et al. 2021, Section 4.3)."""
 
     classification: float = Field(1.0, ge=0)
+    """Weight of the multi-label soft margin loss."""
     foreground: float = Field(1.0, ge=0)
+    """Weight of the cross entropy over pixels that are labelled with a class."""
     background: float = Field(1.0, ge=0)
+    """Weight of the cross entropy over background pixels."""
     saliency: float = Field(1.0, ge=0)
+    """Weight of the cross entropy between the background probability and 1 - saliency. Pixels
+    outside saliency that several classes claim are left out. It has no effect where
+    `labels.saliency` is false or label maps are given."""
     dense_energy: float = Field(0.0, ge=0)
+    """Weight of the dense energy, a sum over pairs of pixels: neighbours of similar colour should
+    have similar labels. The released code has 1e-7. At 0 it costs no time."""
 
 
 class DenseEnergySettings(Section):
-    """The kernel of the dense energy: deviations in grey levels and pixels; share of the size."""
+    """The kernel of the dense energy."""
 
     sigma_rgb: Positive = 15.0
+    """Standard deviation in colour, grey levels of 0..255."""
     sigma_xy: Positive = 100.0
+    """Standard deviation in place, px of the crop."""
     scale: float = Field(0.5, gt=0, le=1)
+    """Share of the crop's sides at which the energy is computed. Cost grows with its fourth
+    power."""
 
 
 class AfaLossWeights(Section):
     """Weights of the terms of AFA's objective (Ru et al. 2022, Section 3.5)."""
 
     classification: float = Field(1.0, ge=0)
+    """Weight of the multi-label soft margin loss."""
     segmentation: float = Field(0.1, ge=0)
+    """Weight of the mean of two cross entropies, over class and over background pixels."""
     affinity: float = Field(0.1, ge=0)
+    """Weight of the affinity loss."""
 
 
 class AfaSettings(Section):
-    """AFA's own: what is learnt until which iteration, the window, the views of its maps."""
+    """AFA's own keys, for `method: afa`."""
 
     classification_iterations: int = Field(2000, ge=0)
+    """Number of first steps that learn only to classify; fewer than all steps, which are `epochs`
+    times images divided by `batch_size`."""
     propagation_iterations: int = Field(6000, ge=0)
+    """Step from which segmentation learns from maps that affinity has propagated. Before it,
+    segmentation learns from the labels that teach affinity."""
     radius: Count = 8
+    """Rows and columns within which two patches have an affinity, patches."""
     scales: Annotated[tuple[Positive, ...], Distinct, Field(min_length=1)] = (1.0, 0.5, 1.5)
+    """Factors on the crop whose maps are summed for `maps.method: afa`. Every method's maps are
+    propagated by the affinity of the largest one."""
     flip: bool = True
+    """Whether the larger map of two mirror images counts, for `maps.method: afa`."""
     losses: AfaLossWeights = AfaLossWeights()
 
     @model_validator(mode="after")

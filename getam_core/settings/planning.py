@@ -7,8 +7,9 @@ of these things lie is the planner's affair (`rules/`, `docs/formats.md`).
 import math
 
 from getam_core.errors import InputError
+from getam_core.settings.maps import CLASSIFIERS, METHOD_NAMES, Method
 from getam_core.settings.methods import lacking
-from getam_core.settings.sections import CLASSIFIERS, METHOD_NAMES, Method, Settings
+from getam_core.settings.sections import Settings
 
 ATTENTION = ("getam", "attention_gradient")  # methods that `getam.blocks` and its like are for
 

@@ -1,18 +1,22 @@
 """Validation errors of settings in the words of the person who wrote them."""
 
 import difflib
-import types
-import typing
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from getam_core.settings.base import section_in
 
 MOST_SHOWN = 3  # keys of one name in other sections
+PAGE = "docs/settings.md"
+TOP = "top-level"  # the heading there of the keys that are in no section
 
 
 def explain(error: ValidationError, model: type[BaseModel], source: str) -> str:
-    """Return one line a wrong key: source, path of the key, expectation, nearest valid name."""
+    """Return one line a wrong key: source, path, expectation, and its meaning or a near name."""
     return "\n".join(f"{source}: {_line(problem, model)}" for problem in error.errors())
 
 
@@ -23,15 +27,42 @@ def _line(problem: Any, model: type[BaseModel]) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "missing" or isinstance(problem["input"], dict):
         return f"{key}: {message}" if key else message
-    return f"{key}: {message}, got {problem['input']!r}"
+    return f"{key}: {message}, got {problem['input']!r}{_meaning(problem['loc'], model)}"
+
+
+def _meaning(location: tuple[int | str, ...], model: type[BaseModel]) -> str:
+    """Say what the key means, and where all keys of its section are explained."""
+    field = _field_at(location, model)
+    if field is None or not field.description:
+        return ""
+    return f". Meaning: {first_sentence(field.description)} {_page(location)}"
+
+
+def _field_at(location: Sequence[int | str], model: type[BaseModel]) -> FieldInfo | None:
+    """Return the field of a location; below a field that is no section, that field."""
+    field: FieldInfo | None = None
+    section: type[BaseModel] | None = model
+    for part in location:
+        if section is None or str(part) not in section.model_fields:
+            break
+        field = section.model_fields[str(part)]
+        section = section_in(field.annotation)
+    return field
+
+
+def first_sentence(description: str) -> str:
+    """Return a description's first sentence, in one line."""
+    return re.split(r"(?<=\.) (?=[A-Z`])", " ".join(description.split()), maxsplit=1)[0]
+
+
+def _page(location: tuple[int | str, ...]) -> str:
+    return f"{PAGE}#{location[0] if len(location) > 1 else TOP}"
 
 
 def _nearest(location: tuple[int | str, ...], model: type[BaseModel]) -> str:
     *parents, name = location
-    section: type[BaseModel] | None = model
-    for parent in parents:
-        if section is not None and isinstance(parent, str) and parent in section.model_fields:
-            section = _section(section.model_fields[parent].annotation)
+    field = _field_at(parents, model)
+    section = section_in(field.annotation) if field else None if parents else model
     if section is None:
         return ""
     prefix = "".join(f"{parent}." for parent in parents)
@@ -39,7 +70,7 @@ def _nearest(location: tuple[int | str, ...], model: type[BaseModel]) -> str:
     meant = [prefix + field for field in close] + list(_keys_named(str(name), model))[:MOST_SHOWN]
     if meant:
         return f"; did you mean {' or '.join(meant)}?"
-    return f"; known here: {', '.join(section.model_fields)}"
+    return f"; known here: {', '.join(section.model_fields)}. {_page(location)}"
 
 
 def _keys_named(name: str, section: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -47,12 +78,5 @@ def _keys_named(name: str, section: type[BaseModel], prefix: str = "") -> Iterat
     for field, info in section.model_fields.items():
         if field == name:
             yield prefix + field
-        elif (inner := _section(info.annotation)) is not None:
+        elif (inner := section_in(info.annotation)) is not None:
             yield from _keys_named(name, inner, f"{prefix}{field}.")
-
-
-def _section(annotation: Any) -> type[BaseModel] | None:
-    """Find the section in `Section` or `Section | None`."""
-    is_union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
-    options = typing.get_args(annotation) if is_union else (annotation,)
-    return next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
