@@ -110,6 +110,12 @@ def test_without_saliency_nothing_is_mined_or_unknown():
     assert labels_of(None, gamma=2.0) == [7, 3, 0, 0, 0]
 
 
+def test_background_wins_a_tie_and_then_the_first_class():
+    maps = np.float32([[[1, 0.5, 0.75, 1]], [[0.25, 0, 0.75, 1]]])
+    labels = complete_labels(maps, [3, 1], None, gamma=1)  # the background is 0, 0.5, 0.25, 0
+    assert labels.tolist() == [[3, 0, 3, 3]]
+
+
 def test_the_order_of_classes_does_not_matter():
     saliency = np.array([[0, 0, 1, 1, 0]], bool)
     for conflicts in (True, False):

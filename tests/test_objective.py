@@ -31,6 +31,7 @@ WEIGHTS = {
     "saliency": 1.0,
     "dense_energy": 0.0,
 }
+CPU = torch.device("cpu")
 CNN = {"name": None, "stem": {"name": "test_resnet", "max_stride": 16}}
 LABELS = {"gamma": 8.0, "alpha": 0.8}
 
@@ -108,6 +109,31 @@ def test_any_method_gives_the_maps_of_the_second_half(method, changes):
 @pytest.mark.parametrize("labels", [{"method": "crf"}, {"refinement": "none"}])
 def test_labels_of_every_kind_train(labels):
     assert_same_step(network_of("vit").double().train(), Labelling({}, LABELS | labels))
+
+
+def test_salient_is_what_is_above_the_threshold():
+    samples = {
+        "image": torch.zeros(1, 3, 1, 3),
+        "target": torch.ones(1, 1, dtype=torch.bool),
+        "valid": torch.ones(1, 1, 3, dtype=torch.bool),
+        "saliency": torch.tensor([[[0.25, 0.5, 0.75]]]),
+    }
+    found = {limit: Batch.of(samples, limit, CPU).saliency for limit in (0.2, 0.5, None)}
+    assert found[None] is None
+    assert found[0.2].tolist() == [[[True, True, True]]]
+    assert found[0.5].tolist() == [[[False, False, True]]]
+
+
+def test_float16_keeps_the_maps_of_gradients_below_its_range():
+    model = network_of("vit").train()
+    model.vit.head.weight.data.mul_(1e-5)
+    data = replace(batch(), images=batch().images.float(), saliency=None)
+    labels = {}
+    for half in (False, True):
+        with torch.autocast("cpu", torch.float16, enabled=half):
+            labels[half] = double_backward_step(model, data, Labelling({}, LABELS)).labels
+    assert set(labels[False].unique().tolist()) == {0, 1, 2, 3, 255}
+    assert (labels[True] == labels[False]).double().mean() > 0.95
 
 
 @pytest.mark.parametrize("kind", ["vit", "stem"])

@@ -1,0 +1,65 @@
+"""What the loop makes of its plan: rates, modes, the gradient's norm, decay and number format."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import torch
+
+from tests.networks import tiny_network
+from tests.training_kit import PLAN, trainer
+
+TWO_EPOCHS = replace(PLAN, epochs=2)
+ONE_STEP = {"images": PLAN.batch_size, "validate": lambda network: None}
+
+
+def weights_of(own):
+    return torch.cat([parameter.detach().flatten() for parameter in own.network.parameters()])
+
+
+def test_every_step_of_the_run_has_a_rate_of_its_own(scenes, tmp_path):
+    own, steps = trainer(scenes, tmp_path, plan=TWO_EPOCHS, **ONE_STEP | {"images": 16}), []
+    own.schedule = SimpleNamespace(apply=lambda optimizer, step: steps.append(step))
+    own.run()
+    assert steps == [0, 1, 2, 3]
+
+
+def test_steps_are_in_training_mode_and_validation_in_evaluation_mode(scenes, tmp_path):
+    model, steps, validated = tiny_network(), [], []
+
+    def validate(network):
+        validated.append(network.training or network.vit.training)
+
+    own = trainer(scenes, tmp_path, model=model, plan=TWO_EPOCHS, images=8, validate=validate)
+    model.vit.blocks[0].register_forward_hook(lambda block, *_: steps.append(block.training))
+    own.run()
+    assert (steps, validated) == ([True, True], [False, False])
+
+
+def test_a_gradient_is_clipped_to_the_norm_of_the_plan(scenes, tmp_path):
+    moved = {}
+    for clip in (None, 1e-6):
+        plan = replace(PLAN, epochs=1, optimizer="sgd", weight_decay=0.0, gradient_clip=clip)
+        own = trainer(scenes, tmp_path / str(clip), plan=plan, **ONE_STEP)
+        before = weights_of(own).double()
+        own.run()
+        moved[clip] = (weights_of(own).double() - before).norm() / own.rows[0]["lr"]
+    assert moved[None] > 1e-3 and moved[1e-6] < 1.1e-6 + 1e-3 * moved[None]
+
+
+def test_weights_decay_as_the_plan_says(scenes, tmp_path):
+    plan = replace(PLAN, weight_decay=0.25)
+    groups = trainer(scenes, tmp_path, plan=plan).updater.optimizer.param_groups
+    assert {group["weight_decay"] for group in groups} == {0.25, 0.0}
+
+
+def test_a_forward_pass_has_the_number_format_of_the_plan(scenes, tmp_path):
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        model, formats = tiny_network(), set()
+        plan = replace(PLAN, epochs=1, precision=precision)
+        own = trainer(scenes, tmp_path / precision, model=model, plan=plan, **ONE_STEP)
+        hook = model.vit.blocks[0].mlp.fc1.register_forward_hook
+        hook(lambda _module, _inputs, output, formats=formats: formats.add(output.dtype))
+        own.run()
+        found[precision] = formats
+    assert found == {"float32": {torch.float32}, "bfloat16": {torch.bfloat16}}
