@@ -17,7 +17,8 @@ class DeepLabSettings(Section):
     """What is learned from: label maps; or the ground truth of the training images, as the upper
     bound. Every figure says which."""
     labels: str | None = None
-    """Another `labels.h5` of the training images. `null`: the run's own pseudo labels."""
+    """Another `labels.h5` of the training images, also of another run, as `train.label_maps`.
+    `null`: the run's own pseudo labels."""
     depth: Literal[18, 50, 101] = 101
     """Layers of the ResNet."""
     width: Count = 64

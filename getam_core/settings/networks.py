@@ -26,8 +26,8 @@ class StemSettings(Section):
     """Whether to keep the later layers, dilated, at the same stride. For timm's ResNets and the
     like."""
     mean: tuple[float, float, float] = IMAGENET_MEAN
-    """Mean of each channel, in the network's channel order, for images in 0..1. It is
-    subtracted."""
+    """Mean of each channel, in the network's channel order, for images in 0..1. It is subtracted.
+    Many ViTs were trained with 0.5 as mean and standard deviation."""
     std: tuple[Positive, Positive, Positive] = IMAGENET_STD
     """Standard deviation of each channel, for images in 0..1. The image is divided by it."""
     bgr: bool = False
@@ -44,7 +44,8 @@ class ModelSettings(Section):
     """The network: a transformer, a CNN, or a transformer on a CNN; and a DPT decoder.
 
     The transformer is a timm `VisionTransformer` with a [class] token. DPT: Ranftl et al. 2021,
-    Section 3. A CNN alone is `name: null`, `weights: null` and a `stem`.
+    Section 3. A CNN alone is `name: null`, `weights: null` and a `stem`;
+    `options`, `taps` and `head` keep their defaults then.
     """
 
     name: str | None = "vit_base_patch16_384"

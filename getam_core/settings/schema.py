@@ -7,8 +7,14 @@ from typing import Any
 
 from getam_core.settings.sections import Settings
 
-NUMBER = r"^[-+]?[0-9._]+([eE][-+]?[0-9]+)?$"
-TRUTH = "^([yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF|[tT]rue|TRUE|[fF]alse|FALSE)$"
+NUMBER = {
+    "pattern": r"^[-+]?[0-9._]+([eE][-+]?[0-9]+)?$",
+    "patternErrorMessage": "Expected a number.",  # a keyword of editors
+}
+TRUTH = {
+    "pattern": "^([yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF|[tT]rue|TRUE|[fF]alse|FALSE)$",
+    "patternErrorMessage": "Expected true or false.",
+}
 BASE = {
     "type": "string",
     "description": "Name of another run: what this file does not say is taken from `BASE.yaml`.",
@@ -45,9 +51,9 @@ def _forms(node: dict[str, Any]) -> dict[str, Any]:
     if "enum" in node or "const" in node:
         node.pop("type", None)
     elif node.get("type") in ("integer", "number"):
-        node |= {"type": [node["type"], "string"], "pattern": NUMBER}
+        node |= {"type": [node["type"], "string"]} | NUMBER
     elif node.get("type") == "boolean":
-        node |= {"type": ["boolean", "string"], "pattern": TRUTH}
+        node |= {"type": ["boolean", "string"]} | TRUTH
     if "prefixItems" in node:
         node["items"] = node.pop("prefixItems")
     if "$ref" in node:

@@ -53,7 +53,8 @@ class TrainSettings(Section):
     precision: Literal["float32", "bfloat16", "float16", "auto"] = "float32"
     """Number format of the forward pass. `auto`: bfloat16 where the hardware multiplies it (GPUs
     from Ampere on, CPUs with AMX), float16 on older GPUs, float32 elsewhere. Parameters, losses and
-    maps stay float32. float16 scales the loss and skips steps whose gradients overflow."""
+    maps stay float32. float16 scales the loss and skips steps whose gradients overflow. GPUs
+    without bfloat16 refuse it, and CPUs without it are slow."""
     compile: bool = False
     """Whether to use `torch.compile` for the CNN, the decoder and the blocks' MLPs; attention,
     which maps are made of, is not compiled. Needs a compiler, and minutes at the start."""
