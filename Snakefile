@@ -37,6 +37,7 @@ include: "rules/retrain.smk"
 include: "rules/evaluate.smk"
 include: "rules/submission.smk"
 include: "rules/ablation.smk"
+include: "rules/review.smk"
 include: "rules/report.smk"
 
 

@@ -19,6 +19,7 @@ WITHOUT_TORCH = (
     "merge_shards",
     "overview",
     "prepare_data",
+    "review",
     "report",
 )
 
@@ -53,7 +54,7 @@ FLOORS = (
     ("training",),
     ("saliency", "deeplab"),
     ("evaluation", "report"),
-    ("explain",),
+    ("explain", "review"),
 )
 
 

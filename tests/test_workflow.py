@@ -28,6 +28,7 @@ BEFORE_EVALUATION = [
     "results/tiny/predictions/val.h5",
     "results/tiny/predictions/png",
     "results/tiny/overview.png",
+    "results/tiny/review.csv",
 ]
 
 

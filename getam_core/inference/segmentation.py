@@ -17,14 +17,16 @@ class Segmentation:
 
     probabilities: Tensor  # (C + 1, H, W) float32, the background first, on the network's device
     scores: np.ndarray | None = None  # (C,) float32 class logits, of networks that have them
+    flip_agreement: float | None = None  # 0..1, of its label maps and those of its mirror image
 
     def label_map(self) -> np.ndarray:
         """Return the likeliest classes, (H, W) uint8, 0..C."""
         return self.probabilities.argmax(dim=0).to(torch.uint8).cpu().numpy()
 
     def attributes(self) -> dict[str, np.ndarray]:
-        """Return what a store keeps beside the label map."""
-        return {} if self.scores is None else {"scores": self.scores}
+        """Return what a store keeps beside the label map, float32."""
+        known = {"scores": self.scores, "flip_agreement": self.flip_agreement}
+        return {name: np.asarray(v, np.float32) for name, v in known.items() if v is not None}
 
 
 # (H, W, 3) uint8 RGB -> its segmentation at that size

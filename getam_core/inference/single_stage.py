@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from getam_core.agreement import agreement
 from getam_core.data.geometry import resize_to_stride
 from getam_core.data.tensors import to_tensor
 from getam_core.inference.segmentation import Segmentation
@@ -36,16 +37,29 @@ class SingleStage:
     def __call__(self, image: np.ndarray) -> Segmentation:
         """Segment one image, (H, W, 3) uint8 RGB; scores are means over sizes and flips too."""
         passes = [self._one_size(image, size) for size in self.sizes]
-        scores, logits = (torch.stack(values).mean(dim=0) for values in zip(*passes, strict=True))
-        return Segmentation(logits.softmax(dim=0), scores.cpu().numpy())
+        scores, logits, same = zip(*passes, strict=True)
+        mean_scores, mean_logits = (torch.stack(values).mean(dim=0) for values in (scores, logits))
+        flip_agreement = float(np.mean(same)) if self.flip else None
+        return Segmentation(mean_logits.softmax(dim=0), mean_scores.cpu().numpy(), flip_agreement)
 
-    def _one_size(self, image: np.ndarray, size: int | None) -> tuple[Tensor, Tensor]:
-        """Return class logits (C,) and segmentation logits (C + 1, H, W) at the image's size."""
+    def _one_size(self, image: np.ndarray, size: int | None) -> tuple[Tensor, Tensor, float]:
+        """Segment at one size.
+
+        Returns
+        -------
+        scores : (C,) Tensor
+            Class logits.
+        logits : (C + 1, H, W) Tensor
+            Of the segmentation, at the image's size.
+        same : float
+            `agreement` of the label maps of the image and its mirror image; 1 without a flip.
+        """
         device = next(self.network.parameters()).device
         resized = to_tensor(resize_to_stride(image, size, self.network.stride)).to(device)
         views = torch.stack([resized, resized.flip(-1)]) if self.flip else resized[None]
         scores, logits = self.network.classify_and_segment(views)
         if self.flip:
             logits = torch.stack([logits[0], logits[1].flip(-1)])
-        logits = logits.float().mean(dim=0, keepdim=True)
-        return scores.float().mean(dim=0), resize_tensor(logits, image.shape[:2])[0]
+        label_maps = logits.argmax(dim=1).cpu().numpy()
+        logits = resize_tensor(logits.float().mean(dim=0, keepdim=True), image.shape[:2])[0]
+        return scores.float().mean(dim=0), logits, agreement(label_maps[0], label_maps[-1])

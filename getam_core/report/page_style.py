@@ -32,19 +32,32 @@ a:hover { text-decoration: underline; }
   margin: .5rem 0 1rem; }
 .scroll.figure { padding: .75rem; }
 .scroll img { display: block; height: auto; margin: 0 auto; max-width: 100%;
-  min-width: min(34rem, var(--width)); }
-.scroll img.picture { min-width: min(48rem, var(--width)); }
+  min-width: min(34rem, .7 * var(--width)); }
+.scroll img.picture { min-width: min(48rem, .65 * var(--width)); }
+@media (max-width: 40rem) { td.text { min-width: 20rem; } }
 table { border-collapse: collapse; width: 100%; font-size: .9rem;
   font-variant-numeric: tabular-nums; }
 th, td { padding: .45rem .75rem; text-align: left; border-top: 1px solid var(--line);
   vertical-align: top; }
-th { font-weight: 600; color: var(--muted); background: var(--card); border-top: 0; }
+th { font-weight: 600; white-space: nowrap; color: var(--muted); background: var(--card);
+  border-top: 0; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 td.bar { background: linear-gradient(to right, var(--bar) calc(var(--value) * 1%), transparent
   0); }
 td.name { white-space: nowrap; }
 td.bar { min-width: 6rem; }
 td.text { min-width: 12rem; color: var(--muted); }
+.suspect { background: var(--card); border: 1px solid var(--line); border-radius: .6rem;
+  padding: .8rem 1rem; margin: .75rem 0; }
+.suspect h3 { font-size: 1rem; margin: 0; overflow-wrap: anywhere; }
+.suspect p { margin: .1rem 0 .6rem; }
+.panels { display: grid; grid-template-columns: repeat(3, minmax(0, 20rem)); gap: .5rem; }
+.panels figure { margin: 0; }
+.panels img { display: block; width: 100%; height: auto; border-radius: .3rem; }
+figcaption, .legend { color: var(--muted); font-size: .85rem; }
+.suspect .legend { display: flex; flex-wrap: wrap; gap: .1rem 1rem; margin: .4rem 0 0; }
+.chip::before { content: ""; display: inline-block; width: .7em; height: .7em;
+  margin-right: .4em; border-radius: .15em; background: var(--colour); }
 details { margin: .5rem 0; }
 summary { cursor: pointer; color: var(--accent); }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: .6rem;
