@@ -8,8 +8,9 @@ import textwrap
 import pytest
 import yaml
 
-from getam_core.settings import load_settings
+from getam_core.settings import Settings, load_settings
 from tests.conftest import REPOSITORY
+from tests.settings_keys import leaves
 
 CONFIG = REPOSITORY / "config"
 OTHERS = {"results", "data", "shared"}  # folders that are not part of the repository
@@ -18,6 +19,14 @@ PAGES = [
     for page in sorted(REPOSITORY.rglob("*.md"))
     if not any(part in OTHERS or part[0] == "." for part in page.relative_to(REPOSITORY).parts)
 ]
+
+# Decisions tell what was; settings.md names keys within their section.
+PAST = ("decisions.md", "CHANGELOG.md", "settings.md")
+OF_TODAY = [page for page in PAGES if page.name not in PAST]
+FILES = (  # of a run, whose names begin like a section
+    "saliency.h5", "saliency.json", "saliency.pt", "maps.h5", "train.pt", "train.aside1.pt",
+    "train.best.pt", "submission.json", "submission.tar.gz", "data.yaml",
+)  # fmt: skip
 
 
 def name(page):
@@ -66,6 +75,15 @@ def test_overrides_that_a_page_shows_hold(page, line):
 def test_examples_are_found():
     assert len(RUNS) >= 6 and len(LINES) >= 25
     assert {"README.md", "docs/guides/runs.md"} <= {page for page, _ in LINES}
+
+
+@pytest.mark.parametrize("page", OF_TODAY, ids=name)
+def test_keys_that_a_page_names_exist(page):
+    named = re.findall(r"`([a-z]\w*(?:\.\w+)+)(: [^`]*)?`", page.read_text(encoding="utf-8"))
+    sections = set(Settings.model_fields)
+    keys = {key for key, value in named if key.split(".")[0] in sections and "unknown" not in value}
+    known = [*leaves(Settings), *FILES]
+    assert not [key for key in keys if not any(f"{k}.".startswith(f"{key}.") for k in known)]
 
 
 def text_of(page):

@@ -86,10 +86,10 @@ class AfaSettings(Section):
     radius: Count = 8
     """Rows and columns within which two patches have an affinity, patches."""
     scales: Annotated[tuple[Positive, ...], Distinct, Field(min_length=1)] = (1.0, 0.5, 1.5)
-    """Factors on the crop whose maps are summed for `maps.method: afa`. Every method's maps are
-    propagated by the affinity of the largest one."""
+    """Factors on the crop whose maps are summed for `train.maps.method: afa`. Every method's maps
+    are propagated by the affinity of the largest one."""
     flip: bool = True
-    """Whether the larger map of two mirror images counts, for `maps.method: afa`."""
+    """Whether the larger map of two mirror images counts, for `train.maps.method: afa`."""
     losses: AfaLossWeights = AfaLossWeights()
 
     @model_validator(mode="after")
