@@ -1,7 +1,5 @@
 """The export of maps: single blocks beside their sum, and classes where an image has no label."""
 
-from argparse import Namespace
-
 import cv2
 import numpy as np
 import pytest
@@ -11,14 +9,12 @@ from torch.nn import functional as F
 from getam_core.activation import getam, getam_blocks
 from getam_core.classes import SCENE_CLASSES
 from getam_core.data import Entry, of_split
-from getam_core.data.index import write_index
 from getam_core.inference.maps import export_maps
 from getam_core.networks import build_network
 from getam_core.scenes import write_scenes
 from getam_core.settings import Settings
 from getam_core.stores import StoreWriter, open_store, read_maps
 from tests.voc_kit import entries_of
-from workflow_scripts import export_maps as stage
 from workflow_scripts.export_maps import method_of, predicts
 
 SMALL = {"patch_size": 8, "embed_dim": 16, "depth": 3, "num_heads": 2}
@@ -109,29 +105,6 @@ def test_maps_have_the_grid_of_the_size_and_the_first_scale(views, grid, network
     entries = [Entry("a", tmp_path / "a.png", "train", SCENE_CLASSES[:2])]
     store = exported(tmp_path / "m.h5", network, entries, brightness, **views)
     assert read_maps(store, "a").maps.shape == (2, *grid)
-
-
-def contents_in_the_header(folder, monkeypatch, content):
-    """Return the header of a part of maps, made by a checkpoint of this content."""
-    (folder / "checkpoint.pt").write_bytes(content)
-    write_index(folder / "index.csv", [Entry("a", folder / "a.png", "train", ("dog",))])
-    headers = []
-    for name in ("load_network", "read_supervision"):
-        monkeypatch.setattr(stage, name, lambda _path: "classes")
-    monkeypatch.setattr(stage, "write_in_parts", lambda *given, **_: headers.append(given[3]))
-    files = {name: folder / name for name in ("out", "state")}
-    files |= {"index": folder / "index.csv", "checkpoint": folder / "checkpoint.pt"}
-    asked = {"settings": "{}", "method": "getam", "split": "train", "shard": 0, "shard_size": 1}
-    stage.main(Namespace(**files, **asked, device="cpu", threads=1))
-    return headers[0]
-
-
-def test_parts_of_maps_belong_to_the_contents_of_their_checkpoint(tmp_path, monkeypatch):
-    one, other, again = (
-        contents_in_the_header(tmp_path, monkeypatch, content) for content in (b"1", b"2", b"1")
-    )
-    assert one == again
-    assert {key for key in one if one[key] != other[key]} == {"checkpoint"}
 
 
 def test_predicted_classes_are_those_of_positive_logits(network, entries, tmp_path):

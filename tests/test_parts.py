@@ -5,14 +5,17 @@ import os
 import resource
 import signal
 import time
+from argparse import Namespace
 
 import h5py
 import numpy as np
 import pytest
 
+from getam_core.data import Entry, write_index
 from getam_core.errors import InputError
 from getam_core.file_access import FileAccessError
 from getam_core.stores import StoreWriter, merge_stores, open_store, verify, write_in_parts
+from workflow_scripts import export_maps, make_saliency
 
 CLASSES = ("circle", "square")
 IDS = [f"image_{i:03d}" for i in range(23)]
@@ -160,3 +163,29 @@ def test_a_full_disk_leaves_no_file_under_the_final_name(tmp_path, images):
         assert code == 0 and verify(tmp_path / "labels.h5") == []
     else:
         assert code == 7 and list(tmp_path.iterdir()) == []
+
+
+def header_of(stage, folder, patch):
+    """Return the header that a stage gives its parts; networks are not loaded."""
+    headers = []
+    for name in ("load_network", "read_supervision", "load_saliency", "build_saliency_network"):
+        patch.setattr(stage, name, lambda *_, **__: "classes", raising=False)
+    patch.setattr(stage, "write_in_parts", lambda *given, **_: headers.append(given[3]))
+    files = {name: folder / name for name in ("checkpoint", "network", "index", "out", "state")}
+    asked = {"settings": "{}", "method": "getam", "split": "train", "shard": 0, "shard_size": 1}
+    stage.main(Namespace(**files, **asked, device="cpu", threads=1))
+    return headers[0]
+
+
+@pytest.mark.parametrize(
+    ("stage", "network"), [(export_maps, "checkpoint"), (make_saliency, "network")]
+)
+def test_parts_belong_to_the_contents_of_the_network_s_file(stage, network, tmp_path, monkeypatch):
+    write_index(tmp_path / "index", [Entry("a", tmp_path / "a.png", "train", ("dog",))])
+    headers = []
+    for content in (b"1", b"2", b"1"):
+        (tmp_path / network).write_bytes(content)
+        headers.append(header_of(stage, tmp_path, monkeypatch))
+    one, other, again = headers
+    assert one == again
+    assert {key for key in one if one[key] != other[key]} == {network}

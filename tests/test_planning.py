@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from argparse import Namespace
 
 import pytest
 from snakemake.exceptions import WorkflowError
@@ -25,6 +26,7 @@ from getam_core.settings.planning import (
     shard_count,
     training_gpus,
 )
+from workflow_scripts.command import shard_of
 from workflow_scripts.runs import images_of, make_library_importable, settings_reader
 
 CNN = {"model": {"name": None, "weights": None, "stem": {"name": "resnet18"}}}
@@ -137,6 +139,14 @@ def test_a_data_set_is_made_or_found_in_its_own_root_first():
 @pytest.mark.parametrize(("images", "shards"), [(0, 0), (1, 1), (5, 1), (6, 2), (11, 3)])
 def test_every_image_is_in_a_shard_and_none_is_empty(images, shards):
     assert shard_count(images, 5) == shards
+
+
+def test_shards_hold_every_image_once_and_in_order():
+    images = list("abcde")
+    shards = [shard_of(images, Namespace(shard=n, shard_size=2)) for n in range(3)]
+    assert shards == [["a", "b"], ["c", "d"], ["e"]]
+    with pytest.raises(InputError, match="shard 3: the split has 5 images"):
+        shard_of(images, Namespace(shard=3, shard_size=2))
 
 
 @pytest.mark.parametrize("device", ["auto", "cuda"])

@@ -191,15 +191,18 @@ def beginnings(key, table):
 
 
 @pytest.fixture(scope="module")
-def called(repository):
+def loaded(repository):
     with stages(repository) as loaded:
+        yield loaded
 
-        def called(stage, settings):
-            rule, _, variant = stage.partition(":")
-            wildcards = {VARIANTS[rule]: variant} if variant else {}
-            return loaded.called(rule, settings, **wildcards)
 
-        yield called
+@pytest.fixture(scope="module")
+def called(loaded):
+    def called(stage, settings):
+        rule, _, variant = stage.partition(":")
+        return loaded.called(rule, settings, **{VARIANTS[rule]: variant} if variant else {})
+
+    return called
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -224,3 +227,11 @@ def test_the_tables_name_no_key_that_is_gone():
 def test_a_stage_that_a_key_is_not_for_is_called_with_the_same(called):
     before, after = changed(BASE, "predict.flip")
     assert called("predict_deeplab", before) == called("predict_deeplab", after)
+
+
+@pytest.mark.parametrize(
+    ("making", "merging"), [("export_maps", "merge_maps"), ("make_saliency", "merge_saliency")]
+)
+def test_shards_which_are_gone_once_merged_are_made_again_by_the_merging(making, merging, loaded):
+    params = (loaded.expanded(rule, Settings(), shard="0")["params"] for rule in (making, merging))
+    assert len({each["settings"] for each in params}) == 1

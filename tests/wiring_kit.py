@@ -145,7 +145,7 @@ class Stages:
 
         `command` is the stage's command but for the settings, `gpu` the GPUs that it asks for.
         """
-        words, gpu = self._planned(rule, settings, WILDCARDS | wildcards)
+        words, gpu = self._planned(rule, settings, wildcards)
         module = next(word for word in words if word.startswith("workflow_scripts."))
         main, parser = self.main_of(module)
         arguments = parser.parse_args(words[words.index(module) + 1 :])
@@ -161,23 +161,27 @@ class Stages:
 
     def _planned(self, name: str, settings: Settings, wildcards: dict) -> tuple[list[str], int]:
         """Return the words of a rule's command, and how many GPUs it asks for."""
+        parts = self.expanded(name, settings, **wildcards)
+        words = shlex.split(filled(self.workflow.get_rule(name).shellcmd, **parts))
+        return words, parts["resources"].get("gpu", 0)
+
+    def expanded(self, name: str, settings: Settings, **wildcards: str) -> dict[str, Any]:
+        """Return what stands for `{input}`, `{params}` and the like in a rule's command."""
         self.workflow.globals["run_settings"] = lambda run: settings
-        rule, wildcards = self.workflow.get_rule(name), Wildcards(fromdict=wildcards)
-        files, outputs = rule.expand_input(wildcards)[0], rule.expand_output(wildcards)[0]
-        resources = rule.expand_resources(wildcards, files, 1)
+        rule = self.workflow.get_rule(name)
+        values = Wildcards(fromdict=WILDCARDS | wildcards)
+        files, outputs = rule.expand_input(values)[0], rule.expand_output(values)[0]
+        resources = rule.expand_resources(values, files, 1)
         job = SimpleNamespace(resources=resources)
-        params = rule.expand_params(wildcards, files, outputs, job)[0]
-        shell = filled(
-            rule.shellcmd,
-            wildcards=wildcards,
-            input=files,
-            output=outputs,
-            params=params,
-            resources=resources,
-            threads=resources["_cores"],
-            log=rule.expand_log(wildcards),
-        )
-        return shlex.split(shell), resources.get("gpu", 0)
+        return {
+            "wildcards": values,
+            "input": files,
+            "output": outputs,
+            "resources": resources,
+            "params": rule.expand_params(values, files, outputs, job)[0],
+            "threads": resources["_cores"],
+            "log": rule.expand_log(values),
+        }
 
 
 @contextmanager
