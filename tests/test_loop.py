@@ -1,6 +1,7 @@
 """What the loop makes of its plan: rates, modes, the gradient's norm, decay and number format."""
 
 from dataclasses import replace
+from itertools import chain
 from types import SimpleNamespace
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_forward_pass_has_the_number_format_of_the_plan(scenes, tmp_path):
 
 def test_the_order_of_the_images_is_of_the_seed_and_the_epoch():
     orders = [Order(seed, 4).batches(50, epoch) for seed in (0, 1) for epoch in (0, 1)]
-    assert all(sorted(sum(batches, [])) == list(range(50)) for batches in orders)
+    assert all(sorted(chain(*batches)) == list(range(50)) for batches in orders)
     assert len({str(batches) for batches in orders}) == 4
     assert orders[3] == Order(1, 4).batches(50, 1)
 
