@@ -1,7 +1,7 @@
 """What the loop makes of its plan: rates, modes, the gradient's norm, decay and number format."""
 
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, count
 from types import SimpleNamespace
 
 import pytest
@@ -83,3 +83,26 @@ def test_the_order_of_the_images_is_of_the_seed_and_the_epoch():
 def test_a_last_batch_is_left_out_where_it_is_smaller_than_others(images, steps, full):
     assert Order(0, 4).steps(images) == steps
     assert Order(0, 4, drop_last=True).steps(images) == full
+
+
+@pytest.mark.parametrize(
+    ("epochs", "second_half", "every", "validated"),
+    [(3, 2, 10, [2, 3]), (4, 4, 3, [3, 4]), (3, 1, 2, [1, 2, 3])],
+)
+def test_validation_is_due_every_so_often_and_at_the_end_of_each_half(
+    scenes, tmp_path, epochs, second_half, every, validated
+):
+    plan = replace(PLAN, epochs=epochs, second_half=second_half, validate_every=every)
+    rows = trainer(scenes, tmp_path, plan=plan, images=8, validate=lambda network: 50.0).run()
+    assert [row["epoch"] for row in rows if row["val_class_map"] is not None] == validated
+
+
+def test_a_state_is_saved_after_so_many_minutes(scenes, tmp_path, monkeypatch):
+    seconds, saved = count(0, 30), []
+    clock = SimpleNamespace(monotonic=lambda: next(seconds))
+    monkeypatch.setattr("getam_core.training.loop.time", clock)
+    plan = replace(PLAN, epochs=1, checkpoint_minutes=1.0)
+    own = trainer(scenes, tmp_path, plan=plan, **ONE_STEP | {"images": 32})
+    own._save = lambda **_: saved.append((own.epoch, own.step))
+    own.run()
+    assert saved == [(0, 3), (0, 4), (1, 0)]  # then before validation, and after the epoch
