@@ -161,6 +161,22 @@ def test_given_labels_are_those_of_the_second_half_alone(both):
     assert (values[2] > 0) == both and not values[3:].any()  # neither background nor saliency
 
 
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_dense_energy_is_of_valid_pixels_and_left_out_where_it_weighs_nothing(weight):
+    seen = []
+
+    def energy(images, segmentation, valid):
+        seen.append(valid)
+        return segmentation.new_ones(len(images))
+
+    weights = WEIGHTS | {"dense_energy": weight}
+    objective = Getam(network_of("vit").double(), Labelling({}, LABELS), weights, energy=energy)
+    loss, values = objective(batch(), BOTH)
+    assert len(seen) == (weight > 0) and all(torch.equal(one, batch().valid) for one in seen)
+    assert values[-1] == (weight > 0)  # the mean over images
+    torch.testing.assert_close(loss.detach(), values[1:-1].sum() + weight * values[-1])
+
+
 class Watched:
     """A backend of torch.compile that notes which parameters its graphs compute with."""
 
