@@ -1,12 +1,14 @@
 """The state of a training run on disk: written whole, resumed only by the settings that made it."""
 
 import logging
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from getam_core.errors import InputError
+from getam_core.file_access import FileAccessError, refusal
 from getam_core.files import atomic_path
 
 log = logging.getLogger(__name__)
@@ -18,54 +20,101 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
         torch.save(content, file)  # by name it would store the name: same content, other bytes
 
 
+class DamagedError(InputError):
+    """The bytes of a file are not those of a checkpoint."""
+
+
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read what `save_checkpoint` wrote, on the CPU and without pickle's code execution."""
+    """Read what `save_checkpoint` wrote, on the CPU and without pickle's code execution.
+
+    Raises
+    ------
+    DamagedError
+        It was read, and is none.
+    InputError
+        There is none, or the machine could not read it, whatever it is.
+    """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such checkpoint; run the training stage first") from None
+    except (OSError, MemoryError) as error:
+        raise _unread(path, error) from None
     except Exception as error:  # torch raises many kinds for a file that is not its own
-        raise InputError(
+        if "allocate memory" in str(error):  # torch's MemoryError is a RuntimeError
+            raise _unread(path, error) from None
+        raise DamagedError(
             f"{path}: not a readable checkpoint ({type(error).__name__}); delete it and train again"
         ) from None
 
 
-def load_resumable(path: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the state at `path` if the same settings made it.
+def _unread(path: Path, error: Exception) -> InputError:
+    """Return the line for what the machine cannot read now; the file is left as it is."""
+    if refused := refusal(path, error, "could not be read"):
+        return refused
+    return FileAccessError(
+        f"{path}: could not be read ({type(error).__name__}: {error}); it is left as it is: see to"
+        " the disk or the memory, and run the command again"
+    )
 
-    State of other settings is renamed beside it, never deleted, and a message names the keys that
-    differ; training then starts afresh. Returns None when there is nothing to resume.
+
+def load_resumable(
+    path: Path, settings: dict[str, Any], needed: Collection[str] = ()
+) -> dict[str, Any] | None:
+    """Return the state at `path` if the same settings made it, with the keys that are needed.
+
+    State of other settings, of another program and damaged state is renamed beside it, never
+    deleted, and a message says why; training then starts afresh. Returns None when there is nothing
+    to resume.
+
+    Raises
+    ------
+    InputError
+        The machine could not read the file, which stays where it is.
     """
-    if not path.exists():
-        return None
     try:
+        if not path.exists():
+            return None
         state = load_checkpoint(path)
-    except InputError as error:
+    except DamagedError as error:
         _set_aside(path, str(error))
         return None
-    differing = differing_keys(state["settings"], settings)
-    if differing:
-        _set_aside(path, f"it was made by other settings: {', '.join(differing)}")
+    except OSError as error:
+        raise _unread(path, error) from None
+    reason = _mismatch(state, settings, needed)
+    if reason:
+        _set_aside(path, reason)
         return None
     return state
 
 
-def load_same(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
+def load_same(path: Path, settings: dict[str, Any], needed: Collection[str] = ()) -> dict[str, Any]:
     """Return the state at `path`, which the same settings must have made.
 
     Raises
     ------
     InputError
-        There is none, it is damaged, or the keys that it names differ.
+        There is none, it cannot be read, it is none, or the keys that it names differ.
     """
     state = load_checkpoint(path)
-    differing = differing_keys(state.get("settings"), settings)
-    if differing:
+    reason = _mismatch(state, settings, needed)
+    if reason:
         raise InputError(
-            f"{path}: not resumed, it was made by other settings: {', '.join(differing)}; set them"
-            " as they were, or leave out train.resume_from"
+            f"{path}: not resumed, {reason}; set the keys as they were, name another state, or"
+            " leave out train.resume_from"
         )
     return state
+
+
+def _mismatch(state: Any, settings: dict[str, Any], needed: Collection[str]) -> str | None:
+    """Return why a training of these settings cannot go on from a state; None where it can."""
+    if not isinstance(state, dict):
+        return f"it is no state of a training, but a {type(state).__name__}"
+    absent = sorted({"settings", *needed} - state.keys())
+    if absent:
+        return f"it is no state of this training, or one of another version: no {', '.join(absent)}"
+    differing = differing_keys(state["settings"], settings)
+    return f"it was made by other settings: {', '.join(differing)}" if differing else None
 
 
 def differing_keys(old: Any, new: Any, prefix: str = "") -> list[str]:

@@ -39,6 +39,16 @@ def option_of(name):
     return option
 
 
+def anew(rule: str):
+    """A resource: whether the command line forces a training, which then takes nothing finished."""
+
+    def select(wildcards):
+        asked = workflow.dag_settings
+        return "--anew " if asked.forceall or rule in asked.forcerun else ""
+
+    return select
+
+
 def device(wildcards) -> str:
     """A resource: what the run's stages compute on."""
     return run_settings(wildcards.run).device
@@ -47,3 +57,13 @@ def device(wildcards) -> str:
 def gpus(wildcards) -> int:
     """A resource: GPUs of a stage that computes."""
     return planning.gpus(run_settings(wildcards.run))
+
+
+def training_gpus(wildcards) -> int:
+    """A resource: GPUs of a training."""
+    return planning.training_gpus(run_settings(wildcards.run))
+
+
+def training_launcher(wildcards) -> str:
+    """A resource: what starts a training's processes."""
+    return planning.launcher(planning.training_gpus(run_settings(wildcards.run)))

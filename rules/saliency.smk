@@ -20,16 +20,20 @@ rule train_saliency:
         "../envs/getam.yaml"
     threads: 8
     resources:
-        gpu=gpus,
+        gpu=training_gpus,
         device=device,
+        launcher=training_launcher,
+        saving=saving_settings("saliency"),
+        anew=anew("train_saliency"),
     params:
         settings=stage_settings("seed", "saliency"),
         state="results/{run}/state/saliency.pt",
+        events="results/{run}/saliency/tensorboard",
     shell:
-        "python -m workflow_scripts.train_saliency --images {input.images:q}"
-        " --settings {params.settings:q} --state {params.state} --threads {threads}"
-        " --device {resources.device} --scores {output.scores}"
-        " --out {output.network} --log {log}"
+        "python -m {resources.launcher}workflow_scripts.train_saliency --images {input.images:q}"
+        " --settings {params.settings:q} --saving {resources.saving:q} {resources.anew}--state {params.state}"
+        " --events {params.events} --threads {threads} --device {resources.device}"
+        " --scores {output.scores} --out {output.network} --log {log}"
 
 
 rule make_saliency:

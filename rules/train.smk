@@ -25,6 +25,7 @@ rule train:
         device=device,
         launcher=training_launcher,
         saving=saving_settings("train"),
+        anew=anew("train"),
     params:
         settings=stage_settings("seed", "data", "model", "train"),
         saliency=option_of("saliency"),
@@ -34,7 +35,7 @@ rule train:
     shell:
         "python -m {resources.launcher}workflow_scripts.train --index {input.index} {params.saliency}"
         " {params.labels:q}"
-        " --settings {params.settings:q} --saving {resources.saving:q} --state {params.state}"
+        " --settings {params.settings:q} --saving {resources.saving:q} {resources.anew}--state {params.state}"
         " --events {params.events} --threads {threads} --device {resources.device}"
         " --metrics {output.metrics} --out {output.checkpoint} --log {log}"
 
@@ -58,12 +59,13 @@ rule train_classifier:
         device=device,
         launcher=training_launcher,
         saving=saving_settings("train"),
+        anew=anew("train_classifier"),
     params:
         settings=stage_settings("seed", "data", "model", "train", "classifiers"),
         state="results/{run}/state/train_{classifier}.pt",
         events="results/{run}/classifiers/{classifier}/tensorboard",
     shell:
         "python -m {resources.launcher}workflow_scripts.train --classifier {wildcards.classifier}"
-        " --index {input.index} --settings {params.settings:q} --saving {resources.saving:q}"
+        " --index {input.index} --settings {params.settings:q} --saving {resources.saving:q} {resources.anew}"
         " --state {params.state} --events {params.events} --threads {threads} --device {resources.device}"
         " --metrics {output.metrics} --out {output.checkpoint} --log {log}"

@@ -1,9 +1,17 @@
 """Files of networks and of resume states."""
 
+import errno
+
 import pytest
 import torch
 
-from getam_core.checkpoint import differing_keys, load_checkpoint, load_resumable, save_checkpoint
+from getam_core.checkpoint import (
+    differing_keys,
+    load_checkpoint,
+    load_resumable,
+    load_same,
+    save_checkpoint,
+)
 from getam_core.classes import SCENE_CLASSES
 from getam_core.errors import InputError
 from getam_core.networks import load_network, save_network
@@ -47,6 +55,38 @@ class TestCheckpoint:
         assert load_resumable(path, {}) is None
         assert path.with_name("s.aside1.pt").read_bytes() == b"half a file"
         assert "set aside" in caplog.text
+
+    @pytest.mark.parametrize(
+        ("error", "said"),
+        [
+            (OSError(errno.ESTALE, "stale"), r"Stale file handle\).*mounted"),
+            (PermissionError(errno.EACCES, "denied"), r"Permission denied\).*ask the owner"),
+            (OSError(5000, "of another kind"), "of another kind.*run the command again"),
+            (MemoryError(), "MemoryError.*memory, and run the command again"),
+            (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "can't allocate memory"),
+        ],
+    )
+    def test_what_the_machine_cannot_read_now_stays_where_it_is(
+        self, tmp_path, monkeypatch, error, said
+    ):
+        def fail(*_, **__):
+            raise error
+
+        save_checkpoint(tmp_path / "s.pt", {"settings": {}})
+        monkeypatch.setattr(torch, "load", fail)
+        with pytest.raises(InputError, match=rf"s\.pt: could not be read \(.*{said}"):
+            load_resumable(tmp_path / "s.pt", {})
+        assert [path.name for path in tmp_path.iterdir()] == ["s.pt"]
+
+    @pytest.mark.parametrize("content", [{"model": {}}, [1, 2], {"settings": {}}])
+    def test_a_state_of_something_else_is_set_aside_and_refused_by_name(
+        self, tmp_path, caplog, content
+    ):
+        save_checkpoint(tmp_path / "s.pt", content)
+        with pytest.raises(InputError, match=r"not resumed, it is no state of .*resume_from"):
+            load_same(tmp_path / "s.pt", {}, {"epoch"})
+        assert load_resumable(tmp_path / "s.pt", {}, {"epoch"}) is None
+        assert "it is no state of" in caplog.text and (tmp_path / "s.aside1.pt").exists()
 
     def test_a_second_state_that_is_set_aside_keeps_the_first(self, tmp_path):
         for seed in (1, 2):

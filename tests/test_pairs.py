@@ -69,7 +69,9 @@ def test_a_mask_of_another_size_is_named_and_one_of_0_and_1_is_understood(tmp_pa
 
 def test_crops_keep_image_and_mask_together_and_repeat_by_seed_and_epoch(pairs):
     def crop(epoch):
-        return PairCrops(pairs, size=40, scale_range=(48, 80), seed=3, epoch=epoch)[2]
+        crops = PairCrops(pairs, size=40, scale_range=(48, 80), seed=3)
+        crops.set_epoch(epoch)
+        return crops[2]
 
     image, target, valid = crop(0)
     assert image.shape == (3, 40, 40)

@@ -1,5 +1,6 @@
 """Saliency: its data set, loss, scores, training that resumes, and the two providers."""
 
+import signal
 from dataclasses import replace
 from itertools import pairwise
 
@@ -7,10 +8,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
+from getam_core.checkpoint import load_checkpoint
 from getam_core.data import Entry
-from getam_core.errors import InputError
+from getam_core.errors import InputError, Interrupted
 from getam_core.networks.stem import Normalise, Stem
 from getam_core.saliency import (
     SaliencyNetwork,
@@ -24,7 +27,8 @@ from getam_core.saliency import (
     structure_loss,
     train_saliency,
 )
-from getam_core.saliency.training import _rate
+from getam_core.saliency.pairs import PairCrops
+from getam_core.signals import STOPS
 from getam_core.stores import StoreWriter, open_store
 from tests.salient import write_pairs
 
@@ -76,9 +80,16 @@ PLAN = SaliencyPlan(
 )
 
 
-def train(pairs, network, folder, out="network.pt", **changes):
-    plan = replace(PLAN, **changes)
-    return train_saliency(pairs, network, plan, out=folder / out, state=folder / "state.pt")
+def train(pairs, network, folder, precision="float32", **changes):
+    return train_saliency(
+        pairs,
+        network,
+        replace(PLAN, **changes),
+        out=folder / "network.pt",
+        state=folder / "state.pt",
+        events=folder / "events",
+        precision=precision,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -166,10 +177,12 @@ def test_network_gives_a_logit_a_pixel_and_every_parameter_learns():
 
 
 def test_learning_rate_warms_up_and_ends_at_zero():
-    rates = [_rate(i / 100) for i in range(101)]
-    assert rates[0] < 0.2 < 0.9 < max(rates) <= 1
-    assert rates.index(max(rates)) <= 5
-    assert rates[100] == 0
+    schedule = PLAN.of_loop("float32", 10.0).rates(50)  # 100 steps
+    rates = [schedule.rate("decoder", step) / PLAN.learning_rate for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[3] == pytest.approx((3 / 5 + 0.1) * (1 - 3 / 100) ** 0.9)
+    assert rates.index(max(rates)) == 5
+    assert rates[99] < 0.02
     assert all(a > b for a, b in pairwise(rates[5:]))
 
 
@@ -178,7 +191,6 @@ def test_it_learns_to_see_bright_discs(pairs, tmp_path):
     assert score["images"] == 4
     assert score["mae"] < 0.1
     assert score["max_f"] > 0.9
-    assert not (tmp_path / "state.pt").exists()
 
 
 def test_the_file_gives_the_network_back_and_refuses_another(pairs, tmp_path):
@@ -194,39 +206,80 @@ def test_the_file_gives_the_network_back_and_refuses_another(pairs, tmp_path):
         load_saliency(tmp_path / "network.pt", new_network(width=8))
 
 
-class StopError(Exception):
-    """Stands for any interruption."""
+def stop_at(monkeypatch, item, number=signal.SIGTERM):
+    """Send this process a signal when the n-th crop is asked for."""
+    read, asked = PairCrops.__getitem__, iter(range(1, 10_000))
+
+    def reading(self, index):
+        if next(asked) == item:
+            signal.raise_signal(number)
+        return read(self, index)
+
+    monkeypatch.setattr(PairCrops, "__getitem__", reading)
 
 
-def interrupt_after(monkeypatch, epochs):
-    """Let training stop when `epochs` epochs are saved and another begins."""
-    from getam_core.saliency import training
-
-    whole = training._train_epoch
-
-    def until(*args):
-        if args[4] == epochs:
-            raise StopError
-        whole(*args)
-
-    monkeypatch.setattr(training, "_train_epoch", until)
-
-
-def test_an_interrupted_training_ends_with_the_same_network(pairs, tmp_path, monkeypatch):
+@pytest.mark.parametrize("number", STOPS, ids=lambda number: number.name)
+def test_a_stopped_training_ends_with_the_same_network(pairs, tmp_path, monkeypatch, number):
     straight, resumed = new_network(), new_network()
-    train(pairs, straight, tmp_path, epochs=3, out="straight.pt")
-    with monkeypatch.context() as patch, pytest.raises(StopError):
-        interrupt_after(patch, 1)
+    train(pairs, straight, tmp_path / "straight", epochs=3)
+    with monkeypatch.context() as patch, pytest.raises(Interrupted, match="same command goes on"):
+        stop_at(patch, 17, number)  # in the second of three steps of the second epoch
         train(pairs, new_network(), tmp_path, epochs=3)
+    state = load_checkpoint(tmp_path / "state.pt")
+    assert (state["epoch"], state["step"]) == (1, 2)
     assert not (tmp_path / "network.pt").exists()
     train(pairs, resumed, tmp_path, epochs=3)
     for a, b in zip(straight.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(a, b)
 
 
+def test_random_layers_go_on_where_they_stopped(pairs, tmp_path, monkeypatch):
+    networks = [new_network() for _ in range(2)]
+    for network in networks:
+        network.encoder.trunk.stages[0].append(nn.Dropout(0.5))
+    torch.manual_seed(7)
+    train(pairs, networks[0], tmp_path / "straight")
+    torch.manual_seed(7)
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        stop_at(patch, 6)
+        train(pairs, networks[1], tmp_path)
+    torch.manual_seed(8)
+    train(pairs, networks[1], tmp_path)
+    states = [network.state_dict() for network in networks]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_half_precision_learns_the_same(pairs, tmp_path):
+    formats = ("float32", "bfloat16")
+    scores = [train(pairs, new_network(), tmp_path / name, precision=name) for name in formats]
+    assert scores[1]["mae"] == pytest.approx(scores[0]["mae"], rel=0.1)
+
+
+def test_the_loss_is_in_tensorboard_after_every_epoch(pairs, tmp_path):
+    train(pairs, new_network(), tmp_path)
+    log = EventAccumulator(str(tmp_path / "events")).Reload()
+    assert [event.step for event in log.Scalars("loss")] == [3, 6]
+
+
+def test_parts_of_a_batch_have_the_loss_of_the_batch():
+    """Whatever processes do of it, an idle one too: losses are averaged over the processes."""
+    torch.manual_seed(0)
+    logits, target = torch.randn(3, 24, 24), torch.rand(3, 24, 24).round()
+    valid = torch.ones(3, 24, 24, dtype=torch.bool)
+
+    def count(_own):
+        return torch.tensor(3) / 3  # images of all, over the processes
+
+    own = [(slice(0, 2), True), (slice(2, 3), True), (slice(0, 1), False)]
+    losses = [
+        structure_loss(logits[part], target[part], valid[part] & busy, count) for part, busy in own
+    ]
+    assert sum(losses).item() / 3 == pytest.approx(structure_loss(logits, target, valid).item())
+
+
 def test_state_of_other_settings_is_set_aside(pairs, tmp_path, monkeypatch, caplog):
-    with monkeypatch.context() as patch, pytest.raises(StopError):
-        interrupt_after(patch, 1)
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        stop_at(patch, 14)
         train(pairs, new_network(), tmp_path)
     train(pairs, new_network(), tmp_path, learning_rate=1e-3)
     assert "learning_rate" in caplog.text

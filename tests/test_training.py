@@ -1,4 +1,5 @@
 import logging
+import os
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -17,7 +18,8 @@ from getam_core.networks import random_or_coupled
 from getam_core.training import Batch, Labelling, double_backward_step, write_metrics
 from getam_core.training.optimisation import number_format
 from tests.networks import random_images, tiny_network
-from tests.training_kit import CPU, LOSSES, PLAN, WEIGHTS, trainer
+from tests.training_kit import CPU, LOSSES, PLAN, WEIGHTS, same_but_for_speed, trainer
+from workflow_scripts.train import use_deterministic_algorithms
 
 
 def batch(dtype=torch.float32):
@@ -177,3 +179,14 @@ def test_metrics_leave_empty_what_was_not_measured(tmp_path):
     header, line = (tmp_path / "metrics.csv").read_text().splitlines()
     assert header == "epoch,phase,loss,val_class_map"
     assert line == "1,both,0.123457,"
+
+
+def test_deterministic_algorithms_can_train_and_give_the_same_rows(scenes, undisturbed, tmp_path):
+    try:
+        use_deterministic_algorithms()
+        assert torch.are_deterministic_algorithms_enabled()
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] in (":4096:8", ":16:8")
+        rows = trainer(scenes, tmp_path).run()
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert same_but_for_speed(rows) == same_but_for_speed(undisturbed[0])

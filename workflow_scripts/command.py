@@ -7,11 +7,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from getam_core.errors import InputError, Interrupted
 from getam_core.files import digest
+from getam_core.once import Finished, alone
 from getam_core.settings import Settings
 from getam_core.signals import heeded
 
@@ -50,9 +52,12 @@ def shard_of(listed: Sequence[Any], arguments: argparse.Namespace) -> Sequence[A
 
 
 def add_saving(arguments_parser: argparse.ArgumentParser) -> None:
-    """Add `--saving`, for stages that save states: keys that are no part of what they make."""
+    """Add `--saving` and `--anew`, for stages that save states: no part of what they make."""
     arguments_parser.add_argument(
         "--saving", default="{}", help="the keys of the sections that say when states are saved"
+    )
+    arguments_parser.add_argument(
+        "--anew", action="store_true", help="do not take what has finished before"
     )
 
 
@@ -72,6 +77,21 @@ def identity(arguments: argparse.Namespace, *inputs: str) -> dict[str, Any]:
     settings = settings_of(arguments).select(*json.loads(arguments.settings))
     paths = {name: path for name in inputs if (path := getattr(arguments, name)) is not None}
     return json.loads(settings) | {"inputs": {name: digest(path) for name, path in paths.items()}}
+
+
+def only_copy(arguments: argparse.Namespace) -> AbstractContextManager[None]:
+    """Refuse a second copy of a running stage; the lock lies beside its state."""
+    first = rank() == 0  # of several processes of one stage
+    return alone(arguments.state.with_suffix(".lock")) if first else nullcontext()
+
+
+def finished(arguments: argparse.Namespace, identity: Any, *outputs: str) -> Finished:
+    """Return where a stage keeps what it finished: beside its state, by the outputs' arguments."""
+    folder = arguments.state.with_suffix(".finished")
+    kept = Finished(folder, identity, *(getattr(arguments, name) for name in outputs))
+    if arguments.anew and rank() == 0:
+        kept.drop()
+    return kept
 
 
 def run(

@@ -9,6 +9,7 @@ import torch
 
 from getam_core.data import class_names, read_index
 from getam_core.data.label_maps import check_supervision
+from getam_core.once import stamp
 from getam_core.settings import Settings
 from getam_core.stores import open_store
 from getam_core.training import Processes, joined
@@ -19,7 +20,10 @@ from workflow_scripts import command
 def main(arguments: argparse.Namespace) -> None:
     if arguments.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # mmengine takes any GPU that it can see
-    with joined(command.torch_device(arguments)) as (processes, device):
+    with (
+        command.only_copy(arguments),
+        joined(command.torch_device(arguments)) as (processes, device),
+    ):
         retrain(arguments, processes, device)
 
 
@@ -28,7 +32,13 @@ def retrain(arguments: argparse.Namespace, processes: Processes, device: torch.d
     from getam_core import deeplab  # after the device: see above
 
     settings = command.settings_of(arguments)
-    classes = class_names(settings.data.classes, read_index(arguments.index))
+    identity = command.identity(arguments, "index", "labels")
+    entries = read_index(arguments.index)
+    images = {"images": stamp(entry.image for entry in entries)}
+    finished = command.finished(arguments, identity | images, "metrics", "out")
+    if processes.first_says(finished.restore):
+        return
+    classes = class_names(settings.data.classes, entries)
     check_supervision(arguments.labels, settings.deeplab.supervision, "deeplab.supervision")
     torch.manual_seed(settings.seed)
     built_by = network_of(settings, len(classes))
@@ -57,7 +67,7 @@ def retrain(arguments: argparse.Namespace, processes: Processes, device: torch.d
         labels=arguments.labels,
         classes=classes,
         state=arguments.state,
-        settings=command.identity(arguments, "index", "labels"),
+        settings=identity,
         events=arguments.events,
         device=device,
         workers=arguments.threads if device.type == "cuda" else 0,
@@ -72,6 +82,7 @@ def retrain(arguments: argparse.Namespace, processes: Processes, device: torch.d
             settings=json.loads(arguments.settings),
             labels=open_store(arguments.labels, "labels").settings,
         )
+        finished.keep()
         arguments.state.unlink(missing_ok=True)
 
 

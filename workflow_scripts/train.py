@@ -1,6 +1,7 @@
 """Train the network by GETAM's double backward or by AFA; or one that classifies only."""
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from getam_core.data.training_set import TrainingSet
 from getam_core.errors import InputError
 from getam_core.inference.class_map import class_map
 from getam_core.networks import BUILDERS, compile_parts, save_network
+from getam_core.once import stamp
 from getam_core.report import worth_showing
 from getam_core.report.progress import TrainingPicture
 from getam_core.settings import CLASSIFIERS, Settings
@@ -26,12 +28,22 @@ PICTURED = 4  # training images in TensorBoard
 
 
 def main(arguments: argparse.Namespace) -> None:
-    with joined(command.torch_device(arguments)) as (processes, device):
+    with (
+        command.only_copy(arguments),
+        joined(command.torch_device(arguments)) as (processes, device),
+    ):
+        identity = command.identity(arguments, "index", "saliency", "labels")
+        images = {"images": stamp(entry.image for entry in read_index(arguments.index))}
+        start = {"resume_from": command.settings_of(arguments).train.resume_from}
+        finished = command.finished(arguments, identity | images | start, "metrics", "out")
+        if processes.first_says(finished.restore):
+            return
         trainer, write = prepare(arguments, processes, device)
         rows = trainer.run()
         if processes.is_first:
             write_metrics(arguments.metrics, rows)
             write(trainer.network)
+            finished.keep()
             trainer.states.remove()
 
 
@@ -43,6 +55,8 @@ def prepare(
     entries = read_index(arguments.index)
     classes = class_names(settings.data.classes, entries)
     train = settings.train
+    if train.deterministic:
+        use_deterministic_algorithms()
     torch.manual_seed(settings.seed)
     kind, built_by = network_of(arguments.classifier, settings, len(classes))
     network = BUILDERS[kind](**built_by)
@@ -86,6 +100,13 @@ def prepare(
         save_network(arguments.out, network, built_by, classes, kind, supervision)
 
     return trainer, write
+
+
+def use_deterministic_algorithms() -> None:
+    """Let GPUs give the same numbers every time, slower; what cannot is an error of torch."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # before the first product
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
 
 
 def check_labels(arguments: argparse.Namespace, supervision: str) -> None:

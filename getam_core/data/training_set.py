@@ -78,7 +78,8 @@ class TrainingSet(Dataset):
         )
         self._saliency = None if saliency is None else _open_saliency(saliency, self.entries)
         self._labels = None if labels is None else open_label_maps(labels, self.entries, classes)
-        # In shared memory: workers that outlive an epoch hold a copy of this object.
+        # In shared memory: persistent workers hold a copy of this object. Those of the loop are
+        # forked anew for every epoch.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
     def set_epoch(self, epoch: int) -> None:

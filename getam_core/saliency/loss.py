@@ -3,8 +3,10 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from getam_core.training.losses import Count, alone
 
-def structure_loss(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+
+def structure_loss(logits: Tensor, target: Tensor, valid: Tensor, count: Count = alone) -> Tensor:
     """Sum of weighted BCE and weighted IoU loss (F3Net; Wei et al. 2020, Eq. 3 to 8).
 
     A pixel counts 1 + 5 |mean of the target around it - target|: most at the object's edge, so
@@ -18,11 +20,13 @@ def structure_loss(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
         0 or 1.
     valid : (B, H, W) bool Tensor
         Pixels that count; the padding of small images does not.
+    count : Count
+        Of the images; see `training.losses.Count`.
 
     Returns
     -------
     scalar Tensor
-        Mean over the images.
+        Mean over the images that have a valid pixel.
     """
     around = _mean_around(target[:, None], 2 * (logits.shape[-2] // 24) + 3)[:, 0]
     weight = (1 + 5 * (around - target).abs()) * valid
@@ -32,7 +36,7 @@ def structure_loss(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     either = ((probability + target) * weight).sum((1, 2)) - both
     # A crop without a valid pixel has weight 0 everywhere and adds nothing.
     bce = (weight * entropy).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1)
-    return (bce + 1 - (both + 1) / (either + 1)).mean()
+    return (bce + 1 - (both + 1) / (either + 1)).sum() / count(valid.flatten(1).any(1).sum())
 
 
 def _mean_around(planes: Tensor, side: int) -> Tensor:

@@ -35,6 +35,11 @@ class SaliencyNetwork(nn.Module):
         """Sides of the images must be multiples of this many pixels."""
         return self.encoder.stride
 
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Return the parameters by what their learning rates belong to."""
+        parts = {"encoder": self.encoder, "decoder": self.decoder}
+        return {name: list(part.parameters()) for name, part in parts.items()}
+
     def forward(self, images: Tensor) -> Tensor:
         """Return saliency logits, (B, H, W), of images (B, 3, H, W), RGB 0..1."""
         # Channels last: the same numbers, and convolutions on a CPU a fifth faster.

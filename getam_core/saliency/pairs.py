@@ -125,10 +125,13 @@ class PairCrops(Dataset):
         size: int,
         scale_range: tuple[int, int],
         seed: int,
-        epoch: int,
     ):
         self.pairs, self.size, self.scale_range = list(pairs), size, scale_range
-        self.seed, self.epoch = seed, epoch
+        self.seed, self.epoch = seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the random numbers; call it before an epoch's loader is iterated."""
+        self.epoch = epoch
 
     def __len__(self) -> int:
         return len(self.pairs)

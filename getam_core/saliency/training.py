@@ -1,26 +1,26 @@
-"""Training of the saliency network on images and class-agnostic masks."""
+"""Training of the saliency network on images and class-agnostic masks, by the loop of them all."""
 
 import logging
-import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
+from torch import Tensor, nn
 
-from getam_core.checkpoint import load_resumable, save_checkpoint
+from getam_core.checkpoint import save_checkpoint
 from getam_core.data import resize, resize_to_stride
-from getam_core.data.loader import image_loader
 from getam_core.data.tensors import to_tensor
 from getam_core.errors import InputError
 from getam_core.saliency.loss import structure_loss
 from getam_core.saliency.network import SaliencyNetwork, predict_saliency
 from getam_core.saliency.pairs import Pair, PairCrops, read_pair
 from getam_core.saliency.scores import SaliencyScore
+from getam_core.training import Plan, Processes, States, Trainer
+from getam_core.training.losses import Count, alone
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +69,67 @@ class SaliencyPlan:
         values["parameters"] = sum(p.numel() for p in network.parameters())
         return values
 
+    def of_loop(self, precision: str, checkpoint_minutes: float) -> Plan:
+        """Return the plan of the loop: AdamW, poly, full batches."""
+        rate = self.learning_rate
+        return Plan(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            optimizer="adamw",
+            learning_rate={"encoder": rate * self.encoder_rate, "decoder": rate},
+            second_half=self.epochs,
+            second_half_scale={},
+            schedule="ramped_poly",
+            warmup=WARMUP,
+            weight_decay=WEIGHT_DECAY,
+            decay_vectors=True,
+            precision=precision,
+            drop_last=True,
+            shuffle=shuffled,
+            seed=self.seed,
+            reseed=False,
+            checkpoint_minutes=checkpoint_minutes,
+            remedy="lower saliency.learning_rate",
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What training sees of B pairs, all on the device."""
+
+    images: Tensor  # (B, 3, H, W) RGB 0..1
+    target: Tensor  # (B, H, W) float, 0 or 1
+    valid: Tensor  # (B, H, W) bool, False in padding
+
+
+class SaliencyObjective(nn.Module):
+    """The structure loss of a batch, as the loop wants it (`training.Objective`)."""
+
+    terms = ()  # it is one loss
+
+    def __init__(self, network: SaliencyNetwork, count: Count = alone):
+        super().__init__()
+        self.network, self.count = network, count
+
+    def phase(self, epochs: float) -> str:
+        """Return the only phase."""
+        return "saliency"
+
+    def leaves_out(self, phase: str) -> bool:
+        """Whether parameters have no part in the loss: an encoder may go on behind its maps."""
+        return True
+
+    def batch(self, samples: Sequence[Tensor], device: torch.device, *, idle: bool) -> Batch:
+        """Put samples of `PairCrops` on a device; of an idle part no pixel counts."""
+        images, target, valid = (tensor.to(device, non_blocking=True) for tensor in samples)
+        return Batch(images, target, torch.zeros_like(valid) if idle else valid)
+
+    def forward(self, batch: Batch, phase: str) -> tuple[Tensor, Tensor]:
+        """Return the loss with its graph, and, detached, in a vector of one."""
+        logits = self.network(batch.images).float()
+        loss = structure_loss(logits, batch.target, batch.valid, self.count)
+        return loss, loss.detach()[None]
+
 
 def train_saliency(
     pairs: Sequence[Pair],
@@ -77,54 +138,55 @@ def train_saliency(
     *,
     out: Path,
     state: Path,
+    events: Path | None = None,
+    precision: str = "float32",
+    checkpoint_minutes: float = 10.0,
     workers: int = 0,
     device: torch.device | str = "cpu",
+    processes: Processes | None = None,
     identity: Mapping[str, Any] | None = None,
-) -> dict[str, float]:
+) -> dict[str, float] | None:
     """Train, measure on held-out pairs, and write the network.
 
     Parameters
     ----------
-    pairs : sequence of (Path, Path)
-        Image and mask, from `find_pairs`.
-    network : SaliencyNetwork
-        Trained in place; on the CPU and in eval mode afterwards.
-    plan : SaliencyPlan
-    out : Path
-        Written when training is complete: `model`, `settings`, `held_out` (torch file of plain
+    pairs : image and mask, (Path, Path) each, from `find_pairs`.
+    network : trained in place; on the CPU and in eval mode afterwards.
+    out : written when training is complete: `model`, `settings`, `held_out` (torch file of plain
         values).
-    state : Path
-        Rewritten every epoch; an interrupted training resumes from it if its settings agree, and
-        it is removed at the end.
-    workers : int
-        Processes that read images; 0 reads in this one.
-    device : torch.device or str
-    identity : mapping, optional
-        What else a saved state must agree with: the settings that the encoder was built by.
+    state : an interrupted training resumes from it if its settings agree.
+    events : folder of the TensorBoard events.
+    precision, checkpoint_minutes : see `training.Plan`.
+    workers : processes that read images; 0 reads in this one.
+    processes : those that train together.
+    identity : what else a saved state must agree with: the settings of the encoder.
 
     Returns
     -------
     dict
-        `mae`, `max_f`, `s_measure`, `threshold`, `images` of the held-out pairs (`SaliencyScore`).
+        `mae`, `max_f`, `s_measure`, `threshold`, `images` of the held-out pairs (`SaliencyScore`);
+        None in all processes but the first.
     """
+    processes = processes or Processes()
     training, testing = _split(pairs, plan.held_out, plan.seed)
-    network.to(device)
-    optimizer = _optimizer(network, plan.learning_rate, plan.encoder_rate)
     settings = plan.settings(network, training) | {"identity": dict(identity or {})}
-    first = _resume(state, settings, network, optimizer)
-    steps = _steps(len(training), plan.batch_size)
-    total, initial = plan.epochs * steps, first * steps
-    with tqdm(total=total, initial=initial, desc="saliency network", unit="step") as bar:
-        for epoch in range(first, plan.epochs):
-            _train_epoch(network, optimizer, training, plan, epoch, workers, bar)
-            model, moments = network.state_dict(), optimizer.state_dict()
-            saved = {"epoch": epoch + 1, "model": model, "optimizer": moments}
-            save_checkpoint(state, saved | {"settings": settings})
+    trainer = Trainer(
+        SaliencyObjective(network, processes.count),
+        PairCrops(training, size=plan.size, scale_range=plan.scale_range, seed=plan.seed),
+        plan.of_loop(precision, checkpoint_minutes),
+        states=States(state, settings),
+        events=events,
+        device=torch.device(device),
+        workers=workers,
+        processes=processes,
+    )
+    trainer.run()
+    if not processes.is_first:
+        return None
     score = measure(network, testing, plan.size)
     log.info(SCORES, score)
     content = {"model": network.cpu().state_dict(), "settings": settings, "held_out": score}
     save_checkpoint(out, content)
-    state.unlink(missing_ok=True)
     return score
 
 
@@ -140,6 +202,11 @@ def measure(network: SaliencyNetwork, pairs: Sequence[Pair], size: int) -> dict[
     return score.compute()
 
 
+def shuffled(images: int, seed: int, epoch: int) -> list[int]:
+    """Return the indices of the pairs in the order of an epoch."""
+    return np.random.default_rng([seed, epoch]).permutation(images).tolist()
+
+
 def _split(pairs: Sequence[Pair], held_out: float, seed: int) -> tuple[list[Pair], list[Pair]]:
     count = max(1, round(held_out * len(pairs)))
     if count >= len(pairs):
@@ -147,79 +214,3 @@ def _split(pairs: Sequence[Pair], held_out: float, seed: int) -> tuple[list[Pair
     order = np.random.default_rng(seed).permutation(len(pairs))
     chosen = [pairs[i] for i in order]
     return chosen[count:], chosen[:count]
-
-
-def _optimizer(network: SaliencyNetwork, rate: float, encoder_rate: float) -> torch.optim.Optimizer:
-    groups = [(network.encoder, rate * encoder_rate), (network.decoder, rate)]
-    return torch.optim.AdamW(
-        [{"params": list(m.parameters()), "lr": lr, "highest": lr} for m, lr in groups],
-        weight_decay=WEIGHT_DECAY,
-    )
-
-
-def _resume(
-    state: Path,
-    settings: dict[str, Any],
-    network: SaliencyNetwork,
-    optimizer: torch.optim.Optimizer,
-) -> int:
-    """Load the state of an interrupted training; returns the first epoch that is left."""
-    saved = load_resumable(state, settings)
-    if saved is None:
-        return 0
-    network.load_state_dict(saved["model"])
-    optimizer.load_state_dict(saved["optimizer"])
-    log.info("%s: training goes on after epoch %d", state, saved["epoch"])
-    return saved["epoch"]
-
-
-def _steps(images: int, batch_size: int) -> int:
-    """Return full batches an epoch; a set smaller than a batch is one batch."""
-    return max(1, images // batch_size)
-
-
-def _train_epoch(
-    network: SaliencyNetwork,
-    optimizer: torch.optim.Optimizer,
-    pairs: Sequence[Pair],
-    plan: SaliencyPlan,
-    epoch: int,
-    workers: int,
-    bar: tqdm,
-) -> None:
-    network.train()
-    steps = _steps(len(pairs), plan.batch_size)
-    device = next(network.parameters()).device
-    for step, batch in enumerate(_batches(pairs, plan, epoch, workers)):
-        images, target, valid = (tensor.to(device) for tensor in batch)
-        share = _rate((epoch * steps + step) / (plan.epochs * steps))
-        for group in optimizer.param_groups:
-            group["lr"] = group["highest"] * share
-        loss = structure_loss(network(images), target, valid)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
-        bar.update()
-
-
-def _rate(progress: float) -> float:
-    """Share of the highest learning rate at `progress` 0..1: a linear rise, then poly 0.9."""
-    return min(1.0, progress / WARMUP + 0.1) * math.pow(1 - progress, 0.9)
-
-
-def _batches(pairs: Sequence[Pair], plan: SaliencyPlan, epoch: int, workers: int) -> Iterator:
-    crops = PairCrops(
-        pairs, size=plan.size, scale_range=plan.scale_range, seed=plan.seed, epoch=epoch
-    )
-    order = np.random.default_rng([plan.seed, epoch]).permutation(len(pairs))
-    return iter(
-        image_loader(
-            crops,
-            batch_size=plan.batch_size,
-            sampler=order.tolist(),
-            drop_last=len(pairs) >= plan.batch_size,
-            num_workers=workers,
-            generator=torch.Generator(),  # its own: the global one belongs to the network
-        )
-    )

@@ -45,3 +45,8 @@ class SaliencySettings(Section):
     """Factor on the learning rate for the encoder; 1 for one with random weights."""
     held_out: float = Field(0.1, gt=0, lt=1)
     """Share of the images that the network is measured on instead of trained on."""
+    precision: Literal["float32", "bfloat16", "float16", "auto"] = "float32"
+    """Number format of the forward pass in training, as `train.precision`."""
+    checkpoint_minutes: Positive = 10.0
+    """Minutes between saves of the training state. It is also saved after every epoch and when
+    training is stopped."""

@@ -23,6 +23,7 @@ from getam_core.settings.training import TrainSettings
 SWEEPS = ("alpha", "gamma", "refinement", "completion")
 # When states of a training are saved, and from which it starts; not what is trained.
 SAVING = {
+    "saliency": {"checkpoint_minutes"},
     "train": {"checkpoint_minutes", "keep_last", "keep_best", "resume_from"},
     "deeplab": {"checkpoint_minutes"},
 }

@@ -5,7 +5,7 @@ processes (`Processes.count`), so that the number of processes changes neither l
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -69,6 +69,10 @@ class Processes:
         total = values.clone()
         dist.all_reduce(total)
         return total
+
+    def first_says(self, question: Callable[[], bool]) -> bool:
+        """Return what the first process answers; the others do not look."""
+        return self.gather(question() if self.is_first else None)[0]
 
     def gather(self, value: Any) -> list[Any]:
         """Return the values of all processes, by rank."""

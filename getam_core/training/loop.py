@@ -198,15 +198,16 @@ class Trainer:
             "loss": loss,
             **{f"loss_{name}": x for name, x in zip(self.objective.terms, terms, strict=True)},
             "images_per_second": images_per_second,
-            "val_class_map": self._validated(),
         }
+        if self.validate is not None:
+            row["val_class_map"] = self._validated()
         log.info(", ".join(f"{key} {shown(value)}" for key, value in row.items()))
         return row
 
     def _validated(self) -> float | None:
         """Return class mAP in the first process, where it is due; the epoch's steps are saved."""
         last = self.epoch + 1 in (self.plan.second_half, self.plan.epochs)
-        if self.validate is None or not (last or (self.epoch + 1) % self.plan.validate_every == 0):
+        if not (last or (self.epoch + 1) % self.plan.validate_every == 0):
             return None
         self._save()
         if not self.processes.is_first:

@@ -6,7 +6,7 @@ The state of torch's random numbers is part of each.
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from torch import Tensor
 from getam_core.checkpoint import load_resumable, load_same, save_checkpoint
 from getam_core.errors import InputError
 from getam_core.training.distributed import Processes
+
+NEEDED = {"model", "optimizer", "scaler", "epoch", "step", "rows", "sums", "rng"}  # by the loop
 
 
 class States:
@@ -43,8 +45,10 @@ class States:
         self.path, self.settings, self.resume_from = path, settings, resume_from
         self.keep_last, self.keep_best = keep_last, keep_best
 
-    def load(self, *, set_aside: bool = True) -> dict[str, Any] | None:
-        """Return the state to go on from, or None.
+    def load(
+        self, needed: Collection[str] = (), *, set_aside: bool = True
+    ) -> dict[str, Any] | None:
+        """Return the state to go on from, with the keys that are needed; or None.
 
         `set_aside` is for one process of several: the others read when it has.
 
@@ -53,11 +57,11 @@ class States:
         InputError
             `resume_from` is missing, damaged, or of other settings.
         """
-        state = load_resumable(self.path, self.settings) if set_aside else None
+        state = load_resumable(self.path, self.settings, needed) if set_aside else None
         if not set_aside and self.path.exists():
-            state = load_same(self.path, self.settings)
+            state = load_same(self.path, self.settings, needed)
         if state is None and self.resume_from is not None:
-            return load_same(self.resume_from, self.settings)
+            return load_same(self.resume_from, self.settings, needed)
         return state
 
     def save(self, content: dict[str, Any]) -> None:
@@ -108,14 +112,14 @@ def load_state(states: States, processes: Processes) -> dict[str, Any] | None:
     state, problem = None, None
     if processes.is_first:  # it sets aside what is of other settings
         try:
-            state = states.load()
+            state = states.load(NEEDED)
         except InputError as error:
             problem = error
     problem = processes.gather(problem)[0]
     if problem is not None:
         raise problem
     if not processes.is_first:
-        state = states.load(set_aside=False)
+        state = states.load(NEEDED, set_aside=False)
     places = processes.gather((0, 0) if state is None else (state["epoch"], state["step"]))
     if len(set(places)) > 1:
         raise InputError(

@@ -1,13 +1,3 @@
-def training_gpus(wildcards) -> int:
-    """A resource: GPUs of a training."""
-    return planning.training_gpus(run_settings(wildcards.run))
-
-
-def training_launcher(wildcards) -> str:
-    """A resource: what starts a training's processes."""
-    return planning.launcher(planning.training_gpus(run_settings(wildcards.run)))
-
-
 def training_saliency(wildcards):
     """Saliency, if the labels of training use it."""
     used = run_settings(wildcards.run).train.uses_saliency

@@ -1,0 +1,117 @@
+"""A long stage is done once: by one process at a time, and not again when it has finished.
+
+Snakemake deletes the outputs of a job that it lost sight of, such as one that went on when
+Snakemake was killed. What the stage finished therefore has a second name, outside of its outputs.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import shutil
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import getam_core
+from getam_core.errors import InputError
+from getam_core.files import write_json
+
+log = logging.getLogger(__name__)
+IDENTITY = "identity.json"
+
+
+class Finished:
+    """What a finished stage made, kept in `folder` until one of another identity finishes there.
+
+    The files are hard links: they need no space as long as the outputs stand. Where a file system
+    has none, they are copies.
+
+    Parameters
+    ----------
+    identity : plain values; what other settings or inputs, or another version, made is not taken.
+    outputs : the files of the stage.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any], *outputs: Path):
+        self.folder, self.outputs = folder, outputs
+        self.identity = json.loads(json.dumps({**identity, "version": getam_core.__version__}))
+
+    def restore(self) -> bool:
+        """Put the outputs back where this stage has finished; return whether it has."""
+        if self._found() != self.identity:
+            return False
+        for output in self.outputs:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            _link(self._kept(output), output)
+            os.utime(output)  # made now, as far as other stages are concerned
+        log.info("finished before: outputs are as kept in %s; delete it to start anew", self.folder)
+        return True
+
+    def keep(self) -> None:
+        """Keep the outputs, which are written; what was kept before goes."""
+        self.drop()
+        self.folder.mkdir(parents=True)
+        for output in self.outputs:
+            _link(output, self._kept(output))
+        write_json(self.folder / IDENTITY, self.identity)  # last: without it nothing is kept
+
+    def drop(self) -> None:
+        """Forget what has finished."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _found(self) -> Any:
+        try:
+            found = json.loads((self.folder / IDENTITY).read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        return found if all(self._kept(output).exists() for output in self.outputs) else None
+
+    def _kept(self, output: Path) -> Path:
+        return self.folder / output.name
+
+
+def stamp(files: Iterable[Path]) -> str:
+    """Return a checksum of names, sizes and times of modification: whether files are as before."""
+    states = ((file, file.stat()) for file in files)
+    lines = [f"{file.name} {state.st_size} {state.st_mtime_ns}" for file, state in states]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _link(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without links
+        shutil.copy2(source, target)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Be the only process that works at what `path` belongs to; the lock ends with the process.
+
+    Raises
+    ------
+    InputError
+        Another one does, on this machine or, where the file system passes locks on, on another.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                file.seek(0)
+                raise InputError(
+                    f"{path}: this stage is running already ({file.read().strip() or 'elsewhere'});"
+                    " wait for its end, or stop it, and run the command again"
+                ) from None
+            log.warning("%s: no lock here (%s); see that this stage runs once", path, error)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        file.flush()
+        yield
