@@ -43,8 +43,9 @@ def anew(rule: str):
     """A resource: whether the command line forces a training, which then takes nothing finished."""
 
     def select(wildcards):
-        asked = workflow.dag_settings
-        return "--anew " if asked.forceall or rule in asked.forcerun else ""
+        asked = workflow.dag_settings  # None while nothing is planned, as by the linter
+        forced = asked is not None and (asked.forceall or rule in asked.forcerun)
+        return "--anew " if forced else ""
 
     return select
 

@@ -56,7 +56,7 @@ def run(tmp_path_factory):
     train.main(
         Namespace(
             settings=settings("data", "model", "train"), saliency=None, labels=None, out=out,
-            classifier=None, state=folder / "state.pt", events=folder / "events",
+            classifier=None, anew=False, state=folder / "state.pt", events=folder / "events",
             metrics=folder / "metrics.csv", **shared,
         )
     )  # fmt: skip

@@ -14,12 +14,11 @@ from torchvision.models.vision_transformer import EncoderBlock
 from getam_core.checkpoint import load_checkpoint
 from getam_core.classes import SCENE_CLASSES
 from getam_core.errors import InputError
-from getam_core.networks import random_or_coupled
+from getam_core.networks import make_deterministic, random_or_coupled
 from getam_core.training import Batch, Labelling, double_backward_step, write_metrics
 from getam_core.training.optimisation import number_format
 from tests.networks import random_images, tiny_network
 from tests.training_kit import CPU, LOSSES, PLAN, WEIGHTS, same_but_for_speed, trainer
-from workflow_scripts.train import use_deterministic_algorithms
 
 
 def batch(dtype=torch.float32):
@@ -183,7 +182,7 @@ def test_metrics_leave_empty_what_was_not_measured(tmp_path):
 
 def test_deterministic_algorithms_can_train_and_give_the_same_rows(scenes, undisturbed, tmp_path):
     try:
-        use_deterministic_algorithms()
+        make_deterministic(True)
         assert torch.are_deterministic_algorithms_enabled()
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] in (":4096:8", ":16:8")
         rows = trainer(scenes, tmp_path).run()

@@ -102,6 +102,8 @@ ARRIVES = {
     "saliency.folder": {"make_saliency": "precomputed_saliency.folder"},
     "saliency.rembg_model": {"make_saliency": "rembg_saliency.model"},
     "saliency.images": {"train_saliency": "find_pairs.folder"},
+    "saliency.precision": {"train_saliency": "train_saliency.precision"},
+    "saliency.checkpoint_minutes": {"train_saliency": "train_saliency.checkpoint_minutes"},
     "saliency.width": dict.fromkeys(ENCODING, "SaliencyNetwork.width"),
     "saliency.size": {
         "train_saliency": "train_saliency.plan",
@@ -127,6 +129,7 @@ ARRIVES = {
     "train.crop_size": {"train": "TrainingSet.size TrainingSet.scale_range Trainer.validate"},
     "train.scale_range": {"train": "TrainingSet.scale_range"},
     "train.compile": {"train": "compile_parts.network"},
+    "train.deterministic": {"train": "make_deterministic.wanted"},
     "train.losses": {"train": "Getam.weights"},
     "train.dense_energy": {"train": "Getam.energy"},
     "train.maps": {"train": LABELLING},

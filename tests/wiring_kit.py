@@ -11,7 +11,7 @@ import sys
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields, is_dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -46,6 +46,8 @@ ANSWERS = {
     "torch_device": lambda **_: CPU,
     "TrainingSet": lambda entries, **_: entries,
     "write_in_parts": lambda write, **_: write("writer", slice(0, 1)),
+    "only_copy": lambda **_: nullcontext(),
+    "finished": lambda **_: SimpleNamespace(restore=lambda: False, keep=lambda: None),
 }
 # They name the run, or the owner of a state: any key changes them, whether it is used or not.
 NAMES_THE_RUN = {"settings", "header", "identity"}
@@ -111,7 +113,12 @@ class Stages:
         workflow.globals["checkpoints"] = MagicMock()
         workflow.globals["images_of"] = lambda index, split: 3
         self._record(deeplab, patch)
-        for function in (command.torch_device, command.identity):
+        for function in (
+            command.torch_device,
+            command.identity,
+            command.only_copy,
+            command.finished,
+        ):
             patch.setattr(command, function.__name__, Recorder(function, self.calls))
         patch.setattr(torch, "manual_seed", Recorder(torch.manual_seed, self.calls))
         self.main_of = cache(self._main_of)

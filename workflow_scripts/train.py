@@ -1,7 +1,6 @@
 """Train the network by GETAM's double backward or by AFA; or one that classifies only."""
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from getam_core.data.label_maps import check_supervision
 from getam_core.data.training_set import TrainingSet
 from getam_core.errors import InputError
 from getam_core.inference.class_map import class_map
-from getam_core.networks import BUILDERS, compile_parts, save_network
+from getam_core.networks import BUILDERS, compile_parts, make_deterministic, save_network
 from getam_core.once import stamp
 from getam_core.report import worth_showing
 from getam_core.report.progress import TrainingPicture
@@ -55,8 +54,7 @@ def prepare(
     entries = read_index(arguments.index)
     classes = class_names(settings.data.classes, entries)
     train = settings.train
-    if train.deterministic:
-        use_deterministic_algorithms()
+    make_deterministic(train.deterministic)
     torch.manual_seed(settings.seed)
     kind, built_by = network_of(arguments.classifier, settings, len(classes))
     network = BUILDERS[kind](**built_by)
@@ -100,13 +98,6 @@ def prepare(
         save_network(arguments.out, network, built_by, classes, kind, supervision)
 
     return trainer, write
-
-
-def use_deterministic_algorithms() -> None:
-    """Let GPUs give the same numbers every time, slower; what cannot is an error of torch."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # before the first product
-    torch.use_deterministic_algorithms(True)
-    torch.backends.cudnn.benchmark = False
 
 
 def check_labels(arguments: argparse.Namespace, supervision: str) -> None:

@@ -26,7 +26,7 @@ from getam_core.networks.cnn import (
 from getam_core.networks.compilation import compile_parts
 from getam_core.networks.dpt import DPT, FusionDecoder
 from getam_core.networks.network import SegmentationTransformer
-from getam_core.networks.randomness import random_or_coupled
+from getam_core.networks.randomness import make_deterministic, random_or_coupled
 from getam_core.networks.stem import Stem, build_stem
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "build_vit",
     "compile_parts",
     "load_network",
+    "make_deterministic",
     "random_or_coupled",
     "read_classes",
     "read_supervision",

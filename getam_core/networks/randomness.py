@@ -1,5 +1,8 @@
-"""Whether two forward passes of a network in training differ, or mix the images of a batch."""
+"""Whether two passes of a network differ: by its random layers, or by how a GPU adds up."""
 
+import os
+
+import torch
 from torch import nn
 
 # What random layers of torch, torchvision and timm call the probability of leaving something out.
@@ -16,3 +19,15 @@ def _is_random_or_coupled(module: nn.Module) -> bool:
         return True
     chances = [getattr(module, name, None) for name in CHANCES]
     return any(type(chance) in (int, float) and 0 < chance <= 1 for chance in chances)
+
+
+def make_deterministic(wanted: bool) -> None:
+    """Let GPUs compute the same numbers every time, slower, or let them be as they are.
+
+    An operation without such a form then ends with torch's error. Call it before the first
+    operation on a GPU.
+    """
+    if wanted:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False

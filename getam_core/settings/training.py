@@ -60,8 +60,8 @@ class TrainSettings(Section):
     which maps are made of, is not compiled. Needs a compiler, and minutes at the start."""
     deterministic: bool = False
     """Whether a GPU computes the same numbers every time, which is slower
-    (`torch.use_deterministic_algorithms`). An operation without such a form ends with torch's error,
-    which names it. A CPU does not need it."""
+    (`torch.use_deterministic_algorithms`). An operation without such a form ends with an error of
+    torch that names it. A CPU does not need it."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """Optimizer. SGD has momentum 0.9."""
     learning_rate: GroupRates = GroupRates(stem=0.04, backbone=0.04, heads=0.04)
