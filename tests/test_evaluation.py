@@ -27,6 +27,7 @@ from getam_core.evaluation import (
     seed_entry,
     write_mask_index,
 )
+from getam_core.inference.class_map import class_map
 from getam_core.inference.predictions import predict_split
 from getam_core.inference.single_stage import SingleStage
 from getam_core.refine import crf_label_map
@@ -253,6 +254,41 @@ def test_flip_is_undone_before_the_mean(photograph):
     both = segment(Brightness(), photograph, sizes=(None,), flip=True)
     np.testing.assert_allclose(plain.probabilities, both.probabilities, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(plain.scores, both.scores, rtol=1e-5, atol=1e-6)
+
+
+class LeftHalf(Brightness):
+    """Scores of the left half, so that the mirror image has others."""
+
+    def classify_and_segment(self, images):
+        left = images[..., : images.shape[-1] // 2]
+        return super().classify_and_segment(left)[0], super().classify_and_segment(images)[1]
+
+
+def test_a_flip_is_a_mean_with_the_mirror_image(photograph):
+    plain, mirrored = (
+        segment(LeftHalf(), np.ascontiguousarray(image), flip=False).scores
+        for image in (photograph, photograph[:, ::-1])
+    )
+    both = segment(LeftHalf(), photograph, flip=True).scores
+    assert abs(plain - mirrored).max() > 1e-2
+    np.testing.assert_allclose(both, (plain + mirrored) / 2, rtol=1e-5, atol=1e-6)
+
+
+def test_a_network_segments_in_evaluation_mode(photograph):
+    network = Brightness().train()
+    segment(network, photograph)
+    assert not network.training
+
+
+def test_class_map_is_of_images_of_the_size_asked_for(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((16, 24, 3), np.uint8))
+    entries, seen = [Entry("a", tmp_path / "a.png", "val", ("square",))], []
+    network = Brightness()
+    network.forward = lambda images: seen.append(images.shape) or images.mean((2, 3))[:, :2]
+    options = {"entries": entries, "classes": CLASSES, "device": torch.device("cpu")}
+    assert class_map(network, size=48, **options) == 100
+    assert class_map(network, size=None, **options) == 100
+    assert [tuple(shape[2:]) for shape in seen] == [(32, 48), (16, 24)]
 
 
 def test_an_image_of_any_size_is_segmented_at_its_own_size(photograph):

@@ -107,6 +107,17 @@ def test_maps_have_the_grid_of_the_size_and_the_first_scale(views, grid, network
     assert read_maps(store, "a").maps.shape == (2, *grid)
 
 
+def test_maps_are_made_in_evaluation_mode(network, entries, tmp_path):
+    modes = []
+
+    def method(network, images, targets):
+        modes.append(network.training)
+        return brightness(network, images, targets)
+
+    exported(tmp_path / "m.h5", network.train(), entries, method)
+    assert set(modes) == {False}
+
+
 def test_predicted_classes_are_those_of_positive_logits(network, entries, tmp_path):
     unlabelled = [Entry(e.image_id, e.image, e.split, ()) for e in entries]
     store = exported(tmp_path / "m.h5", network, unlabelled, getam, flip=False, predicted=True)
