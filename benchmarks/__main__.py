@@ -5,15 +5,14 @@ All on the CPU; with `--device cuda` the table `step`, with the paper's setting,
 
 import argparse
 import os
-import platform
 from collections.abc import Sequence
 from datetime import date
 from functools import partial
-from pathlib import Path
 
 import torch
 
 from benchmarks import affinity, labels, loader, maps, step
+from getam_core.provenance import core_count, cpu_name
 
 TABLES = {
     "maps": maps.print_table,
@@ -26,16 +25,10 @@ TABLES = {
 
 def hardware(device: torch.device) -> str:
     """Say what the figures depend on, in one line."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next(line.split(": ")[1] for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        cpu = platform.processor() or platform.machine()
-    ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     gpu = f"{torch.cuda.get_device_name(device)}, " if device.type == "cuda" else ""
     return (
-        f"{gpu}{cpu}, {ours} of {os.cpu_count()} cores, threads: {torch.get_num_threads()},"
-        f" torch {torch.__version__}, {date.today()}"
+        f"{gpu}{cpu_name()}, {core_count()} of {os.cpu_count()} cores,"
+        f" threads: {torch.get_num_threads()}, torch {torch.__version__}, {date.today()}"
     )
 
 

@@ -76,6 +76,8 @@ rule evaluate_pseudo_labels:
         labels="results/{run}/pseudo_labels/labels.h5",
     output:
         entry="results/{run}/evaluation/pseudo_labels.json",
+        images="results/{run}/evaluation/images_pseudo_labels.csv",
+        confusion="results/{run}/evaluation/confusion_pseudo_labels.csv",
     log:
         "results/{run}/logs/evaluate_pseudo_labels.log",
     conda:
@@ -84,7 +86,8 @@ rule evaluate_pseudo_labels:
         method=own_method,
     shell:
         "python -m workflow_scripts.evaluate_labels --split train --method {params.method}"
-        " --index {input.index} --masks {input.masks} --labels {input.labels} --out {output.entry} --log {log}"
+        " --index {input.index} --masks {input.masks} --labels {input.labels}"
+        " --images {output.images} --confusion {output.confusion} --out {output.entry} --log {log}"
 
 
 rule evaluate_segmentation:
@@ -94,6 +97,8 @@ rule evaluate_segmentation:
         labels="results/{run}/predictions/{split}.h5",
     output:
         entry="results/{run}/evaluation/segmentation_{split}.json",
+        images="results/{run}/evaluation/images_segmentation_{split}.csv",
+        confusion="results/{run}/evaluation/confusion_segmentation_{split}.csv",
     log:
         "results/{run}/logs/evaluate_segmentation_{split}.log",
     conda:
@@ -103,7 +108,8 @@ rule evaluate_segmentation:
     shell:
         "python -m workflow_scripts.evaluate_labels --split {wildcards.split}"
         " --method {params.method} --index {input.index} --masks {input.masks}"
-        " --labels {input.labels} --out {output.entry} --log {log}"
+        " --labels {input.labels} --images {output.images} --confusion {output.confusion}"
+        " --out {output.entry} --log {log}"
 
 
 rule merge_entries:

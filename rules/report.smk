@@ -14,6 +14,8 @@ rule report:
         saliency=label_saliency,
         labels="results/{run}/pseudo_labels/labels.h5",
         predictions=shown_predictions,
+        mious=scores_of_images,
+        confusion=shown_confusion,
     output:
         report="results/{run}/report.html",
         picture="results/{run}/picture.png",
@@ -25,11 +27,13 @@ rule report:
         settings=stage_settings(*Settings.model_fields),
         saliency=option_of("saliency"),
         predictions=option_of("predictions"),
+        benchmarks="results/{run}/benchmarks",
     shell:
         "python -m workflow_scripts.report --run {wildcards.run} --index {input.index}"
         " --miou {input.miou} --metrics {input.metrics} --masks {input.masks}"
         " --maps {input.maps} {params.saliency} --labels {input.labels}"
-        " {params.predictions} --settings {params.settings:q}"
+        " {params.predictions} --mious {input.mious} --confusion {input.confusion}"
+        " --benchmarks {params.benchmarks} --settings {params.settings:q}"
         " --picture {output.picture} --out {output.report} --log {log}"
 
 

@@ -89,6 +89,8 @@ rule evaluate_deeplab:
         predictions="results/{run}/deeplabv2/{split}",
     output:
         entry="results/{run}/evaluation/deeplabv2_{split}{crf}.json",
+        images="results/{run}/evaluation/images_deeplabv2_{split}{crf}.csv",
+        confusion="results/{run}/evaluation/confusion_deeplabv2_{split}{crf}.csv",
     log:
         "results/{run}/logs/evaluate_deeplab_{split}{crf}.log",
     conda:
@@ -96,7 +98,7 @@ rule evaluate_deeplab:
     shell:
         "python -m workflow_scripts.evaluate_labels --split {wildcards.split} --index {input.index}"
         " --masks {input.masks} --labels {input.predictions}/predictions{wildcards.crf}.h5"
-        " --out {output.entry} --log {log}"
+        " --images {output.images} --confusion {output.confusion} --out {output.entry} --log {log}"
 
 
 rule merge_deeplab_entries:

@@ -25,12 +25,15 @@ from getam_core.evaluation import (
     read_mask,
     read_mask_index,
     seed_entry,
+    write_confusion,
     write_mask_index,
+    write_mious,
 )
 from getam_core.inference.class_map import class_map
 from getam_core.inference.predictions import predict_split
 from getam_core.inference.single_stage import SingleStage
 from getam_core.refine import crf_label_map
+from getam_core.report import read_confusion, read_mious
 from getam_core.stores import StoreWriter, open_store
 
 CLASSES = ("circle", "square")
@@ -122,10 +125,23 @@ def test_label_maps_are_counted_over_the_masks_given(voc):
     root, entries = voc
     prediction = np.array([[0, 255, 1], [2, 1, 0]], np.uint8)
     store = labels_of(root, {"x": prediction, "y": MASK, "unmasked": MASK})
-    matrix = evaluate_label_maps(store, find_masks(root, entries), 3)
+    matrix, mious = evaluate_label_maps(store, find_masks(root, entries), 3)
     # Background 4/4, circle 1 hit of 2 and one false alarm, square 3 of 4; one unknown of 10.
     np.testing.assert_allclose(matrix.iou(), [1, 1 / 3, 3 / 4])
     assert matrix.images == 2 and matrix.coverage() == 0.9
+    # Of x alone: background 2/2, circle 0 of 1 and one false alarm, square 1 of 2.
+    assert mious == {"x": pytest.approx(0.5), "y": 1.0}
+
+
+def test_mious_and_confusion_are_written_for_the_report(tmp_path):
+    matrix = ConfusionMatrix(3)
+    matrix.update(np.array([[0, 255, 1], [2, 1, 0]], np.uint8), MASK)
+    write_confusion(tmp_path / "confusion.csv", matrix, CLASSES)
+    names, counts = read_confusion(tmp_path / "confusion.csv")
+    assert names == ["background", *CLASSES]
+    np.testing.assert_array_equal(counts, matrix.counts)
+    write_mious(tmp_path / "images.csv", {"x": 0.5, "nothing but 255": float("nan")})
+    assert read_mious(tmp_path / "images.csv") == {"x": 50.0}
 
 
 def test_label_maps_that_do_not_fit_are_named(voc):

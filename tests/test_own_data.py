@@ -45,7 +45,7 @@ class Stages:
         self.settings = load_settings(folder / "tiny.yaml").model_dump_json()
 
     def __call__(self, stage, *, files, **others):
-        common = {"settings": self.settings, "threads": 1, "device": "cpu"}
+        common = {"settings": self.settings, "threads": 1, "device": "cpu", "anew": False}
         paths = {name: self.folder / file for name, file in files.items()}
         module = importlib.import_module(f"workflow_scripts.{stage}")
         module.main(argparse.Namespace(**common, **paths, **others))
@@ -75,12 +75,14 @@ def test_folders_of_pictures_become_labels_figures_and_a_report_whatever_their_n
         masks = index | {"root": "pictures", "out": f"masks_{split}.csv"}
         stage("check_masks", files=masks, split=split)
         scored = index | {"masks": f"masks_{split}.csv", "labels": store, "out": f"{split}.json"}
+        scored |= {"images": f"images_{split}.csv", "confusion": "confusion.csv"}
         stage("evaluate_labels", files=scored, split=split, method="getam")
         assert open_store(tmp_path / store).classes == tuple(classes)
     state = {"state": "deeplab.pt", "events": "events", "metrics": "retrained.csv"}
     stage("retrain_deeplab", files=made | state | {"labels": "labels.h5", "out": "deeplab"})
     stage("predict_deeplab", files=index | {"checkpoint": "deeplab", "out": "."}, split="val")
     retrained = masks | {"labels": "predictions.h5", "masks": "masks_val.csv", "out": "last.json"}
+    retrained |= {"images": "last.csv", "confusion": "confusion.csv"}
     stage("evaluate_labels", files=retrained, split="val", method="getam")
     entries = [tmp_path / f"{name}.json" for name in ("train", "val", "last")]
     stage("merge_entries", files=index | {"out": "miou.json"}, run="tiny", entries=entries)
@@ -97,7 +99,9 @@ def test_folders_of_pictures_become_labels_figures_and_a_report_whatever_their_n
     stage("overview", files=seen | {"out": "overview.png"}, **shown)
     seen |= {"miou": "miou.json", "metrics": "metrics.csv", "picture": "picture.png"}
     masks = [tmp_path / f"masks_{split}.csv" for split in ("train", "val")]
-    stage("report", files=seen | {"out": "report.html"}, run="tiny", masks=masks, **shown)
+    seen |= {"confusion": "confusion.csv", "benchmarks": "benchmarks", "out": "report.html"}
+    shown |= {"mious": [tmp_path / f"images_{split}.csv" for split in ("train", "val")]}
+    stage("report", files=seen, run="tiny", masks=masks, **shown)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert all(f'<td class="name">{escape(name)}</td>' in page for name in classes)
 

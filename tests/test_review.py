@@ -69,9 +69,13 @@ LEFT_CAT = np.repeat(np.array([[1, 1, 0, 0]], np.uint8), 4, axis=0)
 LEFT_DOG = 2 * LEFT_CAT
 
 
-@pytest.fixture
-def run(tmp_path):
+@pytest.fixture(name="run")
+def made_run(tmp_path):
     """Entries, and the stores of a run of four images: one is labelled dog, and is a cat."""
+    return write_run(tmp_path)
+
+
+def write_run(tmp_path):
     entries = []
     for image_id, classes in LABELLED.items():
         Image.new("RGB", (4, 4)).save(tmp_path / f"{image_id}.png")
@@ -99,8 +103,8 @@ def test_the_image_whose_label_the_network_contradicts_comes_first(run):
     assert first.entry.image_id == "swapped"
     assert first.denied == Verdict("dog", -3.0, 0.0) and first.found == Verdict("cat", 3.0, 0.5)
     assert (first.label_agreement, first.flip_agreement) == (0, 0.75)
-    assert "denies dog (5 % sure, 0 % of the image)" in first.reason
-    assert "cat is no label, and is found (95 % sure, 50 % of the image)" in first.reason
+    assert "labelled dog, which the network denies (5 % sure, 0 % of the image)" in first.reason
+    assert "not labelled cat, which the network finds (95 % sure, 50 % of" in first.reason
     assert "pseudo label and prediction agree on 0 %" in first.reason
     assert {row.reason for row in rows[1:]} == {"nothing stands out"}
 
@@ -163,12 +167,18 @@ def test_the_page_shows_what_there_is_and_needs_no_other_file(run, tmp_path, pre
     assert "1. swapped" in text and "The first 2 of 4" in text and rows[0].reason in text
 
 
-def test_names_are_text_on_the_page(run, tmp_path):
+def reviewed(folder, run, classes=CLASSES):
+    """The review of the four images, which `run` holds, with other names for their classes."""
     entries, maps, labels, predictions = run
-    rows = rank(entries, gather(entries, maps, labels, predictions), ODD_NAMES[:3])
+    rows = rank(entries, gather(entries, maps, labels, predictions), classes)
     shown = suspects(rows, labels, predictions)
-    write_review(tmp_path / "review.html", "<i>", shown, ODD_NAMES[:3], len(rows))
-    assert Page((tmp_path / "review.html").read_text(encoding="utf-8")).open == []
+    write_review(folder / "review.html", "<i>", shown, classes, len(rows))
+    return folder / "review.html"
+
+
+def test_names_are_text_on_the_page(run, tmp_path):
+    page = reviewed(tmp_path, run, ODD_NAMES[:3])
+    assert Page(page.read_text(encoding="utf-8")).open == []
 
 
 def test_suspicion_is_the_loss_to_which_disagreement_adds():

@@ -14,6 +14,8 @@ from getam_core.evaluation import (
     mean_average_precision,
     read_mask_index,
     retrained_entry,
+    write_confusion,
+    write_mious,
 )
 from getam_core.files import write_json
 from getam_core.stores import Store, open_store
@@ -24,10 +26,12 @@ def main(arguments: argparse.Namespace) -> None:
     store = open_store(arguments.labels)
     entries = of_split(read_index(arguments.index), arguments.split)
     masks = masks_of(entries, read_mask_index(arguments.masks))
-    matrix = evaluate_label_maps(store, masks, len(store.classes) + 1)
+    matrix, mious = evaluate_label_maps(store, masks, len(store.classes) + 1)
     entry = described(store, arguments.split, arguments.method, matrix)
     if store.kind == "predictions" and "scores" in store.attributes(entries[0].image_id):
         entry |= class_map(store, entries)
+    write_mious(arguments.images, mious)
+    write_confusion(arguments.confusion, matrix, store.classes)
     write_json(arguments.out, entry)
 
 
@@ -51,7 +55,13 @@ def class_map(store: Store, entries: list[Entry]) -> dict[str, float]:
 
 if __name__ == "__main__":
     arguments_parser = command.parser(
-        __doc__, index="index.csv", masks="masks.csv", labels="labels.h5", out="entry, JSON"
+        __doc__,
+        index="index.csv",
+        masks="masks.csv",
+        labels="labels.h5",
+        images="mIoU of every image, CSV",
+        confusion="confusion matrix, CSV",
+        out="entry, JSON",
     )
     arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
     arguments_parser.add_argument("--method", default="getam", help="whose maps labelled them")

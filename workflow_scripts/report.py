@@ -3,26 +3,38 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from getam_core.data import Entry, of_split, read_index
 from getam_core.evaluation import read_mask, read_mask_index
 from getam_core.files import atomic_path, read_json
+from getam_core.provenance import provenance
 from getam_core.report import (
     class_bars,
+    confusion_figure,
+    cost_table,
+    extremes,
     gallery,
     hero,
+    origin_table,
+    read_confusion,
+    read_costs,
     read_metrics,
+    read_mious,
     seed_curves,
     training_curves,
+    with_mious,
     worth_showing,
     write_report,
 )
 from workflow_scripts import command
-from workflow_scripts.examples import training_examples, validation_examples
+from workflow_scripts.examples import MaskOf, training_examples, validation_examples
 
 TRAINING, VALIDATION, HERO = 8, 8, 4
+EXTREMES = 2  # best, median and worst images, of each so many
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -40,6 +52,8 @@ def main(arguments: argparse.Namespace) -> None:
     figures = {
         "Training images": gallery(training),
         **({"Validation images": gallery(validation)} if validation else {}),
+        **ranked(arguments, entries, mask_of),
+        "Confusion": confusion_figure(*read_confusion(arguments.confusion)),
         "Seeds": seed_curves(miou["entries"]),
         "Classes": class_bars(miou["entries"]),
         "Training": training_curves(metrics),
@@ -47,7 +61,35 @@ def main(arguments: argparse.Namespace) -> None:
     with atomic_path(arguments.picture) as temporary:
         hero(training[:HERO]).savefig(temporary, dpi=110)
     settings = json.loads(arguments.settings)
-    write_report(arguments.out, arguments.run, miou, figures, metrics, settings)
+    tables = {
+        "Costs": cost_table(read_costs(arguments.benchmarks.glob("*.tsv"))),
+        "Origin": origin_table(trained_by(arguments.metrics), provenance(), settings),
+    }
+    write_report(arguments.out, arguments.run, miou, figures, metrics, settings, tables=tables)
+
+
+def ranked(
+    arguments: argparse.Namespace, entries: list[Entry], mask_of: MaskOf
+) -> dict[str, Figure]:
+    """Galleries of the best, median and worst images: of pseudo labels, of predictions."""
+    by_id = {entry.image_id: entry for entry in entries}
+    figures = {}
+    titles = {
+        "Pseudo labels by mIoU": training_examples,
+        "Predictions by mIoU": validation_examples,
+    }
+    for (title, examples), path in zip(titles.items(), arguments.mious, strict=False):
+        mious = read_mious(path)
+        chosen = extremes(mious, EXTREMES)
+        shown = examples(arguments, [by_id[image_id] for image_id in chosen], mask_of)
+        figures[title] = gallery(with_mious(shown, chosen, mious))
+    return figures
+
+
+def trained_by(metrics: Path) -> dict[str, Any] | None:
+    """The provenance that the training left beside its metrics, if it did."""
+    path = metrics.with_name("provenance.json")
+    return read_json(path) if path.exists() else None
 
 
 if __name__ == "__main__":
@@ -57,6 +99,8 @@ if __name__ == "__main__":
         miou="miou.json",
         metrics="metrics.csv",
         labels="labels.h5",
+        confusion="confusion matrix, CSV",
+        benchmarks="folder of Snakemake's benchmark files",
         picture="picture, PNG",
         out="report.html",
     )
@@ -65,4 +109,7 @@ if __name__ == "__main__":
     arguments_parser.add_argument("--maps", type=Path, nargs="+", required=True)
     arguments_parser.add_argument("--saliency", type=Path)
     arguments_parser.add_argument("--predictions", type=Path, help="predictions/val.h5, if any")
+    arguments_parser.add_argument(
+        "--mious", type=Path, nargs="+", required=True, help="of each image: train, and val if any"
+    )
     command.run(main, arguments_parser)

@@ -13,9 +13,11 @@ from getam_core.data import Entry, class_names, of_split, read_index
 from getam_core.data.label_maps import check_supervision
 from getam_core.data.training_set import TrainingSet
 from getam_core.errors import InputError
+from getam_core.files import write_json
 from getam_core.inference.class_map import class_map
 from getam_core.networks import BUILDERS, compile_parts, make_deterministic, save_network
 from getam_core.once import stamp
+from getam_core.provenance import provenance
 from getam_core.report import worth_showing
 from getam_core.report.progress import TrainingPicture
 from getam_core.settings import CLASSIFIERS, Settings
@@ -41,6 +43,8 @@ def main(arguments: argparse.Namespace) -> None:
         rows = trainer.run()
         if processes.is_first:
             write_metrics(arguments.metrics, rows)
+            gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+            write_json(arguments.metrics.with_name("provenance.json"), provenance(gpu))
             write(trainer.network)
             finished.keep()
             trainer.states.remove()

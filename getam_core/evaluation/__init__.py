@@ -18,7 +18,7 @@ from getam_core.evaluation.entries import (
     retrained_entry,
     seed_entry,
 )
-from getam_core.evaluation.label_maps import evaluate_label_maps
+from getam_core.evaluation.label_maps import evaluate_label_maps, write_confusion, write_mious
 from getam_core.evaluation.mask_labels import voc_mask_labels
 from getam_core.evaluation.mask_values import translated_masks
 from getam_core.evaluation.masks import (
@@ -56,6 +56,8 @@ __all__ = [
     "seed_entry",
     "translated_masks",
     "voc_mask_labels",
+    "write_confusion",
     "write_mask_index",
+    "write_mious",
     "write_submission",
 ]

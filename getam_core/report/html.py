@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from getam_core.report.page import caption_html, figure_html, table_html, write_page
 from getam_core.report.pictures import METHOD_TITLES
-from getam_core.report.tables import WHAT, class_table, entry_table
+from getam_core.report.tables import WHAT, Table, class_table, entry_table
 
 # What each kind of entry is, in one line under its number.
 MEANING = {
@@ -31,6 +31,7 @@ def write_report(
     metrics: Sequence[Mapping[str, Any]],
     settings: Mapping[str, Any],
     *,
+    tables: Mapping[str, Table] | None = None,
     written: datetime | None = None,
 ) -> None:
     """Write the report of a run.
@@ -49,6 +50,8 @@ def write_report(
         Rows of train/metrics.csv; may be empty.
     settings : mapping
         The run's settings, of plain builtins.
+    tables : mapping of str to Table, optional
+        Section title to table, below the figures.
     written : datetime, optional
         The time in the head; now when left out.
     """
@@ -57,6 +60,7 @@ def write_report(
     sections = {"Numbers": _numbers(entries)} if entries else {}
     for title, figure in figures.items():
         sections[title] = figure_html(title, figure)
+    sections |= {title: table_html(table) for title, table in (tables or {}).items()}
     sections["Settings"] = _settings(settings)
     head = _head(run, miou, metrics, written) + _cards(entries, metrics)
     write_page(out, run, head, sections)

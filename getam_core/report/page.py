@@ -46,6 +46,7 @@ def write_page(out: Path | str, title: str, head: str, sections: Mapping[str, st
 
 def _page(title: str, head: str, sections: Mapping[str, str]) -> str:
     links = "".join(f'<a href="#{_anchor(t)}">{escape(t)}</a>' for t in sections)
+    links = f"<nav>{links}</nav>\n" if len(sections) > 1 else ""
     body = "".join(
         f'<section id="{_anchor(heading)}"><h2>{escape(heading)}</h2>{content}</section>\n'
         for heading, content in sections.items()
@@ -54,7 +55,7 @@ def _page(title: str, head: str, sections: Mapping[str, str]) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<title>GETAM: {escape(title)}</title><link rel="icon" href="data:,">\n'
-        f"<style>{CSS}</style></head>\n<body><main>\n{head}<nav>{links}</nav>\n{body}"
+        f"<style>{CSS}</style></head>\n<body><main>\n{head}{links}{body}"
         f"<footer>getam-core {escape(__version__)}. Method: Sun et al., GETAM, 2021.</footer>\n"
         "</main></body></html>\n"
     )

@@ -14,7 +14,8 @@ body { margin: 0; background: var(--ground); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial,
   sans-serif; }
 main { max-width: 68rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
-h1 { font-size: 2rem; line-height: 1.2; margin: 0; letter-spacing: -.01em; }
+h1 { font-size: 2rem; line-height: 1.2; margin: 0; letter-spacing: -.01em;
+  overflow-wrap: anywhere; }
 h2 { font-size: 1.25rem; margin: 3rem 0 .25rem; }
 p { margin: .25rem 0 1rem; max-width: 46rem; }
 .lead, .caption, footer { color: var(--muted); }
@@ -48,8 +49,8 @@ td.name { white-space: nowrap; }
 td.bar { min-width: 6rem; }
 td.text { min-width: 12rem; color: var(--muted); }
 .suspect { background: var(--card); border: 1px solid var(--line); border-radius: .6rem;
-  padding: .8rem 1rem; margin: .75rem 0; }
-.suspect h3 { font-size: 1rem; margin: 0; overflow-wrap: anywhere; }
+  padding: .8rem 1rem; margin: .75rem 0; overflow-wrap: anywhere; }
+.suspect h3 { font-size: 1rem; margin: 0; }
 .suspect p { margin: .1rem 0 .6rem; }
 .panels { display: grid; grid-template-columns: repeat(3, minmax(0, 20rem)); gap: .5rem; }
 .panels figure { margin: 0; }

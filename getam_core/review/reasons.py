@@ -24,9 +24,9 @@ def reason(
     """
     said = []
     if denied is not None and denied.probability < SURE:
-        said.append(f"the network denies {denied.name} ({_sure(denied)})")
+        said.append(f"labelled {denied.name}, which the network denies ({_sure(denied)})")
     if found is not None and found.probability >= SURE:
-        said.append(f"{found.name} is no label, and is found ({_sure(found)})")
+        said.append(f"not labelled {found.name}, which the network finds ({_sure(found)})")
     if label_agreement is not None and label_agreement < SAME:
         said.append(f"pseudo label and prediction agree on {_percent(label_agreement)}")
     if flip_agreement is not None and flip_agreement < SAME:
