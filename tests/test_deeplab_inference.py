@@ -64,11 +64,11 @@ class _Module:
 
 def test_probabilities_sum_to_one_and_follow_a_mirrored_image(network):
     image = scene(1)[0]
-    segmenter = DeepLab(network, scales=(0.75, 1.25))
-    one = segmenter(image).probabilities
+    predictor = DeepLab(network, scales=(0.75, 1.25))
+    one = predictor(image).probabilities
     assert one.shape == (3, *image.shape[:2])
     torch.testing.assert_close(one.sum(dim=0), torch.ones(image.shape[:2]))
-    other = segmenter(np.ascontiguousarray(image[:, ::-1])).probabilities
+    other = predictor(np.ascontiguousarray(image[:, ::-1])).probabilities
     torch.testing.assert_close(other.flip(-1), one, atol=1e-5, rtol=1e-4)
 
 
@@ -80,15 +80,15 @@ def test_sides_end_on_a_feature(side, expected):
 def test_predictions_are_written_with_crf_and_without(network, tmp_path):
     index, _ = write_labelled(tmp_path)
     entries = of_split(read_index(index), "train")[:3]
-    segmenter = DeepLab(network, flip=False)
+    predictor = DeepLab(network, flip=False)
     for workers in (1, 2):
         paths = [tmp_path / f"{name}{workers}.h5" for name in ("plain", "crf")]
         writers = [StoreWriter(path, "predictions", CLASSES, {}) for path in paths]
         with writers[0] as plain, writers[1] as crf:
-            predict_split(segmenter, entries, plain, crf, workers=workers)
+            predict_split(predictor, entries, plain, crf, workers=workers)
     for i, entry in enumerate(entries):
         image = scene(i)[0]
-        probabilities = segmenter(image).probabilities.numpy()
+        probabilities = predictor(image).probabilities.numpy()
         expected = {"plain": probabilities, "crf": dense_crf(image, probabilities)}
         for name, values in expected.items():
             for workers in (1, 2):

@@ -338,9 +338,9 @@ def test_a_split_is_the_same_with_the_crf_in_processes(photograph, tmp_path):
     for i in range(3):
         cv2.imwrite(str(tmp_path / f"{i}.png"), np.roll(photograph, 8 * i, axis=1))
         entries.append(Entry(str(i), tmp_path / f"{i}.png", "val", ()))
-    segmenter = SingleStage(Brightness(), flip=False)
+    predictor = SingleStage(Brightness(), flip=False)
     for workers in (1, 2):
         path = tmp_path / f"{workers}.h5"
         with StoreWriter(path, "predictions", ("a", "b"), {}) as writer:
-            predict_split(segmenter, entries, None, writer, workers=workers)
+            predict_split(predictor, entries, None, writer, workers=workers)
     assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "2.h5").read_bytes()

@@ -17,13 +17,15 @@ from getam_core.evaluation.coco_masks import render
 from getam_core.extras import needs
 from getam_core.refine import dense_crf
 from getam_core.saliency import rembg_saliency
+from getam_core.segment.onnx_file import export_onnx
 from getam_core.stores.coco import region
 from getam_core.training.metrics import EventLog
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys
-optional = "ftfy mmcv mmengine mmseg onnx onnxruntime pycocotools pydensecrf regex rembg scipy"
-sys.modules |= dict.fromkeys([*optional.split(), "snakemake", "tensorboard", "yapf"])
+optional = "ftfy mmcv mmengine mmseg onnx onnxruntime onnxscript pycocotools pydensecrf regex"
+optional += " rembg scipy snakemake tensorboard yapf"
+sys.modules |= dict.fromkeys(optional.split())
 import getam_core
 for module in pkgutil.walk_packages(getam_core.__path__, "getam_core."):
     if not module.name.startswith("getam_core.deeplab"):
@@ -38,6 +40,10 @@ CASES: dict[str, tuple[str, Callable[[Path], object]]] = {  # the module hidden,
     "crf": (
         "pydensecrf.densecrf",
         lambda _: dense_crf(np.zeros((4, 4, 3), np.uint8), np.full((2, 4, 4), 0.5)),
+    ),
+    "onnx": (
+        "onnxruntime",
+        lambda folder: export_onnx(folder / "checkpoint.pt", folder / "n.onnx"),
     ),
     "rembg": ("rembg", lambda _: rembg_saliency("u2net")),
     "sbd": ("scipy.io", lambda folder: read_mask(folder / "2008_000008.mat")),
@@ -76,7 +82,7 @@ def test_every_extra_that_a_message_names_can_be_installed(repository):
     sources = (path.read_text() for path in (repository / "getam_core").rglob("*.py"))
     named = {extra for text in sources for extra in re.findall(r'with needs\("(\w+)"', text)}
     assert named <= project["optional-dependencies"].keys()
-    assert {"coco", "crf", "deeplab", "rembg", "sbd", "workflow"} <= named
+    assert {"coco", "crf", "deeplab", "onnx", "rembg", "sbd", "workflow"} <= named
 
 
 def test_packages_that_are_there_are_imported():

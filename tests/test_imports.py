@@ -54,7 +54,7 @@ FLOORS = (
     ("training",),
     ("saliency", "deeplab"),
     ("evaluation", "report"),
-    ("explain", "review"),
+    ("explain", "review", "segment"),
 )
 
 

@@ -18,12 +18,12 @@ def main(arguments: argparse.Namespace) -> None:
     device = command.torch_device(arguments)
     predict = settings.predict
     network = load_network(arguments.checkpoint).to(device)
-    segmenter = SingleStage(network, sizes=predict.sizes, flip=predict.flip)
+    predictor = SingleStage(network, sizes=predict.sizes, flip=predict.flip)
     header = json.loads(arguments.settings)
     with StoreWriter(arguments.out, "predictions", classes, header) as writer:
         plain, smoothed = (None, writer) if predict.crf else (writer, None)
         options = {"recipe": predict.crf_recipe, "workers": arguments.threads}
-        predict_split(segmenter, entries, plain, smoothed, **options)
+        predict_split(predictor, entries, plain, smoothed, **options)
 
 
 if __name__ == "__main__":

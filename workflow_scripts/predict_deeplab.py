@@ -16,7 +16,7 @@ def main(arguments: argparse.Namespace) -> None:
     entries = of_split(read_index(arguments.index), arguments.split)
     device = command.torch_device(arguments)
     trained = load_deeplab(arguments.checkpoint)
-    segmenter = DeepLab(trained.network.to(device), scales=test.scales, flip=test.flip)
+    predictor = DeepLab(trained.network.to(device), scales=test.scales, flip=test.flip)
 
     def writer(name: str, crf: bool) -> StoreWriter:
         header = {
@@ -28,7 +28,7 @@ def main(arguments: argparse.Namespace) -> None:
 
     with_crf = writer("predictions_crf.h5", crf=True) if test.crf else nullcontext()
     with writer("predictions.h5", crf=False) as plain, with_crf as smoothed:
-        predict_split(segmenter, entries, plain, smoothed, workers=arguments.threads)
+        predict_split(predictor, entries, plain, smoothed, workers=arguments.threads)
 
 
 if __name__ == "__main__":

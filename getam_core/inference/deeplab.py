@@ -7,14 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from getam_core.data.geometry import resize
-from getam_core.inference.segmentation import Segmentation
-from getam_core.resizing import resize_tensor
+from getam_core.inference.prediction import Predictor, ViewPrediction
 
 STRIDE = 8  # of DeepLabv2's features, in pixels
 
 
-class DeepLab:
-    """A segmenter by a retrained DeepLabv2.
+class DeepLab(Predictor):
+    """A predictor by a retrained DeepLabv2.
 
     Parameters
     ----------
@@ -26,26 +25,33 @@ class DeepLab:
         Also segment the image mirrored left to right.
     """
 
+    step, extra = STRIDE, 1
+
     def __init__(self, network: nn.Module, *, scales: Sequence[float] = (1.0,), flip: bool = True):
         self.network, self.scales, self.flip = network.eval(), scales, flip
 
-    @torch.no_grad()
-    def __call__(self, image: np.ndarray) -> Segmentation:
-        """Segment one image, (H, W, 3) uint8 RGB; its probabilities sum to 1."""
-        views = [self._one_scale(image, scale) for scale in self.scales]
-        return Segmentation(torch.stack(views).mean(dim=0))
+    def views(self, image: np.ndarray) -> list[np.ndarray]:
+        """Return the image at every scale."""
+        sides = [[aligned(scale * side) for side in image.shape[:2]] for scale in self.scales]
+        return [resize(image, *pair) for pair in sides]
 
-    def _one_scale(self, image: np.ndarray, scale: float) -> Tensor:
-        """Return probabilities at the image's size, the mean with those of the mirrored image."""
-        height, width = (aligned(scale * side) for side in image.shape[:2])
-        pixels = torch.from_numpy(resize(image, height, width)).permute(2, 0, 1)
+    def segment(self, view: np.ndarray) -> ViewPrediction:
+        """Return logits alone; with the mirrored image F is 2."""
+        pixels = torch.from_numpy(view).permute(2, 0, 1)
         inputs = [pixels, pixels.flip(-1)] if self.flip else [pixels]
         normalised = self.network.data_preprocessor({"inputs": inputs}, False)["inputs"]
-        logits = self.network.encode_decode(normalised, [{"img_shape": (height, width)}]).float()
+        meta = [{"img_shape": view.shape[:2]}]
+        logits = self.network.encode_decode(normalised, meta).float()
         if self.flip:
             logits = torch.stack([logits[0], logits[1].flip(-1)])
-        # Back as the image came, whose resizing keeps the corners of the picture, not of the pixels
-        return resize_tensor(logits, image.shape[:2]).softmax(dim=1).mean(dim=0)
+        return ViewPrediction(logits)
+
+    def merge(self, logits: Sequence[Tensor]) -> Tensor:
+        """Return the mean of all probabilities."""
+        # Logits come resized as the image was, whose resizing keeps the corners of the picture,
+        # not those of the pixels.
+        views = [of_view.softmax(dim=1).mean(dim=0) for of_view in logits]
+        return torch.stack(views).mean(dim=0)
 
 
 def aligned(side: float) -> int:

@@ -1,4 +1,4 @@
-"""The label maps of a split, predicted by a segmenter, into stores."""
+"""The label maps of a split, predicted by a network, into stores."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -8,14 +8,14 @@ import numpy as np
 from tqdm import tqdm
 
 from getam_core.data import Entry, read_image
-from getam_core.inference.segmentation import Segmentation, Segmenter
+from getam_core.inference.prediction import Prediction, Predictor
 from getam_core.processes import parallel_map
 from getam_core.refine import crf_label_map
 from getam_core.stores import StoreWriter
 
 
 def predict_split(
-    segmenter: Segmenter,
+    predictor: Predictor,
     entries: Sequence[Entry],
     plain: StoreWriter | None,
     smoothed: StoreWriter | None,
@@ -36,16 +36,16 @@ def predict_split(
     workers : int
         Processes for the CRF, while the network goes on with the next images; 1 stays in this one.
     """
-    segmented = _segmented(segmenter, entries, plain)
+    predicted = _predicted(predictor, entries, plain)
     if smoothed is None:
-        deque(segmented, maxlen=0)  # to its end
+        deque(predicted, maxlen=0)  # to its end
         return
     scores: deque[dict[str, np.ndarray]] = deque()  # of the images that are with the CRF
 
     def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for image, segmentation in segmented:
-            scores.append(segmentation.attributes())
-            yield image, segmentation.probabilities.cpu().numpy()
+        for image, prediction in predicted:
+            scores.append(prediction.attributes())
+            yield image, prediction.probabilities.cpu().numpy()
 
     names = [entry.image_id for entry in entries]
     smooth = partial(crf_label_map, recipe=recipe)
@@ -54,13 +54,13 @@ def predict_split(
         smoothed.write(entry.image_id, labels, **scores.popleft())
 
 
-def _segmented(
-    segmenter: Segmenter, entries: Sequence[Entry], plain: StoreWriter | None
-) -> Iterator[tuple[np.ndarray, Segmentation]]:
-    """Segment the images one after another, and write what needs no CRF."""
+def _predicted(
+    predictor: Predictor, entries: Sequence[Entry], plain: StoreWriter | None
+) -> Iterator[tuple[np.ndarray, Prediction]]:
+    """Predict the images one after another, and write what needs no CRF."""
     for entry in tqdm(entries, "predict", unit="image"):
         image = read_image(entry.image)
-        segmentation = segmenter(image)
+        prediction = predictor(image)
         if plain is not None:
-            plain.write(entry.image_id, segmentation.label_map(), **segmentation.attributes())
-        yield image, segmentation
+            plain.write(entry.image_id, prediction.label_map(), **prediction.attributes())
+        yield image, prediction

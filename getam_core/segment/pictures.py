@@ -1,0 +1,129 @@
+"""Pictures to segment: found by folders, patterns and names, and read."""
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from getam_core.data.check import image_problem
+from getam_core.data.images import SUFFIXES, read_image
+from getam_core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, and what its results are called."""
+
+    path: Path  # as it was given or found
+    name: str  # a path below the folder of the results, without suffix
+
+
+def find_pictures(arguments: Iterable[str | Path], results: Path) -> list[Picture]:
+    """Return the pictures that files, folders and patterns name, each once.
+
+    A folder has its pictures at any depth, by suffix; hidden ones, and what lies in `results`, are
+    left out.
+
+    Raises
+    ------
+    InputError
+        A name is no file, or a folder or pattern has no picture.
+    """
+    found: dict[str, Path] = {}
+    roots = []
+    for argument in arguments:
+        root, paths = _listed(str(argument), results)
+        roots.append(root)
+        for path in paths:
+            found.setdefault(_absolute(path), path)
+    names = _names(list(found), os.path.commonpath(roots))
+    return [Picture(path, name) for path, name in zip(found.values(), names, strict=True)]
+
+
+def _listed(argument: str, results: Path) -> tuple[str, list[Path]]:
+    """Return the folder that names are counted from, absolute, and the pictures."""
+    path = Path(argument)
+    if path.is_dir():
+        paths = sorted(_pictures_below(path, results))
+        if not paths:
+            raise InputError(f"{path}: no picture in it ({', '.join(SUFFIXES)})")
+        return _absolute(path), paths
+    if not path.exists() and glob.has_magic(argument):
+        # Path.glob takes no absolute pattern.
+        matches = sorted(map(Path, glob.glob(argument, recursive=True)))  # noqa: PTH207
+        paths = [match for match in matches if match.is_file()]
+        if not paths:
+            raise InputError(f"{argument}: no file fits this pattern")
+    elif not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    else:
+        paths = [path]
+    return os.path.commonpath([_absolute(path.parent) for path in paths]), paths
+
+
+def _pictures_below(folder: Path, results: Path) -> Iterator[Path]:
+    below = folder.absolute() in results.absolute().parents
+    for path in folder.rglob("*"):
+        inner = path.relative_to(folder).parts
+        hidden = any(part.startswith(".") or part == "__MACOSX" for part in inner)
+        made = below and results.absolute() in path.absolute().parents
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden and not made:
+            yield path
+
+
+def _absolute(path: Path) -> str:
+    """Return a path without `..`; links keep their names."""
+    return os.path.normpath(path.absolute())
+
+
+def _names(paths: Sequence[str], root: str) -> list[str]:
+    """Name pictures by their paths below `root`; suffixes stay where names would be equal."""
+    whole = [Path(path).relative_to(root).as_posix() for path in paths]
+    short = [Path(name).with_suffix("").as_posix() for name in whole]
+    count = Counter(short)
+    names = [a if count[a] == 1 else b for a, b in zip(short, whole, strict=True)]
+    return names if len(set(names)) == len(names) else whole
+
+
+def as_pixels(picture: np.ndarray | Image.Image | Path | str) -> np.ndarray:
+    """Return a picture as (H, W, 3) uint8 RGB, upright.
+
+    Raises
+    ------
+    InputError
+        A file that cannot be read, or has no single meaning in RGB (see `image_problem`); an array
+        of another form.
+    """
+    if isinstance(picture, str | Path):
+        return _read(Path(picture))
+    if isinstance(picture, Image.Image):
+        return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
+        raise InputError(
+            f"an array of {picture.dtype} {picture.shape}: expected (H, W, 3), uint8 RGB, 0..255"
+        )
+    return np.ascontiguousarray(picture)
+
+
+def _read(path: Path) -> np.ndarray:
+    with _any_size():
+        problem = image_problem(path)
+    if problem is not None:
+        raise InputError(f"{path}: {problem}")
+    return read_image(path)
+
+
+@contextmanager
+def _any_size() -> Iterator[None]:
+    """Lift Pillow's limit of 179 million pixels: a person has named the file."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
