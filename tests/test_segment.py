@@ -3,6 +3,8 @@
 import argparse
 import csv
 import json
+import re
+import shutil
 
 import cv2
 import numpy as np
@@ -300,3 +302,15 @@ def test_a_segmentation_is_what_it_says(checkpoint):
     np.testing.assert_allclose(made.probabilities.sum(axis=0), 1, atol=1e-4)
     assert made.labels.dtype == np.uint8 and made.scores.shape == (len(SCENE_CLASSES),)
     assert ((made.scores > 0) & (made.scores < 1)).all()
+
+
+def test_the_lines_of_the_readme_run(checkpoint, repository, tmp_path, monkeypatch, capsys):
+    page = (repository / "README.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"^```python\n([^`]*Segmenter\.load.*?)^```", page, re.M | re.S)
+    (tmp_path / "results/own/train").mkdir(parents=True)
+    shutil.copy(checkpoint, tmp_path / "results/own/train/checkpoint.pt")
+    Image.fromarray(picture(0)).save(tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    exec(lines, {})
+    said = capsys.readouterr().out.splitlines()
+    assert (said[0], said[2]) == ("(40, 56)", "(7, 40, 56)") and "'circle': " in said[1]
