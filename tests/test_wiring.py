@@ -201,9 +201,15 @@ def loaded(repository):
 
 @pytest.fixture(scope="module")
 def called(loaded):
+    known = {}  # most keys are changed from the same settings
+
     def called(stage, settings):
-        rule, _, variant = stage.partition(":")
-        return loaded.called(rule, settings, **{VARIANTS[rule]: variant} if variant else {})
+        key = stage, settings.model_dump_json()
+        if key not in known:
+            rule, _, variant = stage.partition(":")
+            wildcards = {VARIANTS[rule]: variant} if variant else {}
+            known[key] = loaded.called(rule, settings, **wildcards)
+        return known[key]
 
     return called
 
