@@ -1,9 +1,13 @@
 """A CNN as the whole backbone, with the decoder on its own maps."""
 
 import pytest
+import timm
 import torch
+from safetensors.torch import save_file
 
 from getam_core.activation import cnn_cam
+from getam_core.checkpoint import load_checkpoint, save_checkpoint
+from getam_core.classes import IMAGENET_MEAN
 from getam_core.errors import InputError
 from getam_core.networks import (
     SegmentationCNN,
@@ -73,6 +77,34 @@ def test_the_decoder_may_begin_at_a_coarser_map_and_a_checkpoint_knows(tmp_path)
     images = random_images(1, 3, 64, 64)
     again = load_network(tmp_path / "n.pt").classify_and_segment(images)
     assert torch.equal(again[1], network.classify_and_segment(images)[1])
+
+
+@torch.no_grad()
+def test_a_checkpoint_normalises_as_its_network_was_trained(tmp_path):
+    save_file(timm.create_model("test_resnet").state_dict(), tmp_path / "w.safetensors")
+    stem = {"name": "test_resnet", "weights": tmp_path / "w.safetensors"}
+    built_by = {"stem": stem, "num_classes": 3}
+    network, images = build_classifier(**built_by).eval(), random_images(1, 3, 64, 64)
+    save_network(tmp_path / "n.pt", network, built_by, ["a", "b", "c"], "cnn")
+    assert torch.equal(load_network(tmp_path / "n.pt")(images), network(images))
+    content = load_checkpoint(tmp_path / "n.pt")
+    assert content["built_by"]["stem"] == {
+        "name": "test_resnet", "weights": None, "mean": (0.5,) * 3, "std": (0.5,) * 3,
+    }  # fmt: skip
+
+
+@torch.no_grad()
+def test_a_checkpoint_that_says_no_mean_was_trained_with_imagenet_s(tmp_path):
+    built_by = {"stem": STEM, "num_classes": 3}
+    network, images = build_classifier(**built_by).eval(), random_images(1, 3, 64, 64)
+    save_network(tmp_path / "n.pt", network, built_by, ["a", "b", "c"], "cnn")
+    content = load_checkpoint(tmp_path / "n.pt")
+    stem = content["built_by"]["stem"]
+    content["built_by"]["stem"] = {k: stem[k] for k in stem if k not in ("mean", "std")}
+    save_checkpoint(tmp_path / "old.pt", content)
+    again = load_network(tmp_path / "old.pt")
+    assert torch.allclose(again.stem.normalise.mean.flatten(), torch.tensor(IMAGENET_MEAN))
+    assert torch.equal(again(images), network(images))
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from getam_core.data import Entry, read_image, write_index
 from getam_core.errors import InputError
+from getam_core.networks import build_stem
 from getam_core.saliency import (
     SaliencyNetwork,
     build_encoder,
@@ -238,6 +239,37 @@ def test_an_encoder_takes_the_weights_of_a_file(tmp_path):
     encoder = build_encoder("test_vit", weights=tmp_path / "weights.safetensors")
     first = next(p for p in encoder.parameters() if p.ndim == 4)
     assert torch.equal(first, model.patch_embed.proj.weight)
+
+
+@pytest.mark.parametrize(
+    ("weights", "given", "mean", "std"),
+    [
+        ("file", {}, [0.5] * 3, [0.5] * 3),  # test_vit's, in timm's configuration
+        ("file", {"mean": (0.1, 0.2, 0.3)}, [0.1, 0.2, 0.3], [0.5] * 3),
+        (None, {}, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "build"), [("test_vit", build_encoder), ("test_resnet", build_stem)]
+)
+def test_images_are_normalised_as_for_the_weights(tmp_path, name, build, weights, given, mean, std):
+    path = tmp_path / "weights.safetensors"
+    save_file(timm.create_model(name).state_dict(), path)
+    normalise = build(name, weights=weights and path, **given).normalise
+    torch.testing.assert_close(normalise.mean.flatten(), torch.tensor(mean))
+    torch.testing.assert_close(normalise.std.flatten(), torch.tensor(std))
+
+
+def test_a_trained_saliency_network_normalises_as_in_training(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_file(timm.create_model("test_vit").state_dict(), path)
+    encoder = {"name": "test_vit", "weights": str(path)}
+    settings = Settings.model_validate({"saliency": {"encoder": encoder}})
+    trained, loaded = (
+        build_saliency_network(settings, initial_weights=given).encoder.normalise
+        for given in (True, False)
+    )
+    assert torch.equal(trained.mean, loaded.mean) and torch.equal(trained.std, loaded.std)
 
 
 def test_a_vit_s_maps_are_its_own_where_strides_agree():

@@ -10,9 +10,11 @@ import torchvision
 from safetensors.torch import save_file
 from torch import nn
 
+from getam_core.classes import IMAGENET_MEAN, IMAGENET_STD
 from getam_core.errors import InputError
 from getam_core.networks import build_stem
 from getam_core.networks.library import from_hub
+from getam_core.networks.normalisation import resolve_normalisation
 from getam_core.networks.stem import Normalise
 from tests.networks import ODD, SMALL, SQUEEZENET, network_of, random_images, vit
 
@@ -64,6 +66,12 @@ def test_normalisation_follows_caffe_order_and_units():
     caffe = image[0].numpy()[::-1] * 255 - np.array([104, 117, 123]).reshape(3, 1, 1)
     got = Normalise(mean, std, bgr=True)(image)[0].numpy()
     np.testing.assert_allclose(got, caffe, atol=1e-3)
+
+
+def test_torchvision_says_how_its_weights_were_trained():
+    mean, std = resolve_normalisation("efficientnet_v2_l", "torchvision", "hub")
+    assert mean == std == (0.5, 0.5, 0.5)
+    assert resolve_normalisation("vgg16", "torchvision", "hub") == (IMAGENET_MEAN, IMAGENET_STD)
 
 
 def test_feature_scale_is_one_factor_or_one_a_map():

@@ -10,6 +10,7 @@ from getam_core.checkpoint import load_checkpoint, save_checkpoint
 from getam_core.errors import InputError
 from getam_core.networks.building import build_network
 from getam_core.networks.cnn import build_classifier
+from getam_core.networks.normalisation import resolved
 
 BUILDERS = {"transformer": build_network, "cnn": build_classifier}
 
@@ -25,11 +26,12 @@ def save_network(
     """Write `checkpoint.pt`: {"model", "kind", "built_by", "classes", "supervision"}.
 
     `built_by` are the arguments of the builder in `BUILDERS`; sources of initial weights are left
-    out, since the parameters replace them. `supervision` is what it was trained on.
+    out, since the parameters replace them; the normalisation that goes with them is written out.
+    `supervision` is what it was trained on.
     """
     arguments = dict(built_by)
     if arguments["stem"] is not None:
-        arguments["stem"] = {**arguments["stem"], "weights": None}
+        arguments["stem"] = resolved(arguments["stem"]) | {"weights": None}
     if "weights" in arguments:
         arguments["weights"] = None
     content = {"kind": kind, "built_by": arguments, "classes": list(classes)}

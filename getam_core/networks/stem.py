@@ -16,7 +16,6 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from getam_core.classes import IMAGENET_MEAN, IMAGENET_STD
 from getam_core.errors import InputError, check_name
 from getam_core.networks.library import (
     check_timm_name,
@@ -25,6 +24,7 @@ from getam_core.networks.library import (
     one_line,
     read_weights,
 )
+from getam_core.networks.normalisation import resolve_normalisation
 from getam_core.networks.probe import measure
 
 FINEST = 4  # a decoder gains little from stride 2, which costs as much as all other maps together
@@ -129,8 +129,8 @@ def build_stem(
     weights: Path | str | None = None,
     max_stride: int = 16,
     dilated: bool = False,
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
     bgr: bool = False,
     pad: int = 0,
     feature_scale: float | Sequence[float] = 1.0,
@@ -146,7 +146,8 @@ def build_stem(
     max_stride : the coarsest map; layers beyond it are left out.
     dilated : keep those layers instead, dilated so that they work at `max_stride`, as CAMs of CNNs
         are usually made; timm's ResNets and their like.
-    mean, std, bgr : see `Normalise`. pad, feature_scale : see `Stem`.
+    mean, std, bgr : see `Normalise`; None for those of the weights, see `resolve_normalisation`.
+    pad, feature_scale : see `Stem`.
 
     Returns
     -------
@@ -174,7 +175,7 @@ def build_stem(
     channels, strides = measure(trunk, name, max_stride, pad)
     return Stem(
         trunk,
-        Normalise(mean, std, bgr),
+        Normalise(*resolve_normalisation(name, library, weights, mean, std), bgr),
         channels=channels,
         strides=strides,
         pad=pad,

@@ -11,10 +11,10 @@ import timm
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from getam_core.classes import IMAGENET_MEAN, IMAGENET_STD
 from getam_core.errors import InputError
 from getam_core.networks import Stem, build_stem
 from getam_core.networks.dpt import default_taps
+from getam_core.networks.normalisation import resolve_normalisation
 from getam_core.networks.probe import measure
 from getam_core.networks.stem import Normalise, timm_features
 from getam_core.resizing import resize_tensor
@@ -67,8 +67,8 @@ def build_encoder(
     library: str = "timm",
     weights: Path | str | None = None,
     max_stride: int = 32,
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
     **options: object,
 ) -> Stem:
     """Build an encoder with one map a stride from 4 to `max_stride`, for images of any size.
@@ -96,7 +96,8 @@ def build_encoder(
     wanted = [stride for stride in STRIDES if stride <= max_stride]
     trunk = _window(name, weights, wanted) if window else _plain(name, weights, wanted)
     channels, strides = measure(trunk, name, max_stride, 0)
-    return Stem(trunk, Normalise(mean, std), channels=channels, strides=strides)
+    normalise = Normalise(*resolve_normalisation(name, library, weights, mean, std))
+    return Stem(trunk, normalise, channels=channels, strides=strides)
 
 
 def _models(modules: Sequence[str]) -> set[str]:

@@ -4,7 +4,6 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from getam_core.classes import IMAGENET_MEAN, IMAGENET_STD
 from getam_core.settings.base import Count, Positive, Section
 
 
@@ -25,11 +24,13 @@ class StemSettings(Section):
     dilated: bool = False
     """Whether to keep the later layers, dilated, at the same stride. For timm's ResNets and the
     like."""
-    mean: tuple[float, float, float] = IMAGENET_MEAN
+    mean: tuple[float, float, float] | None = None
     """Mean of each channel, in the network's channel order, for images in 0..1. It is subtracted.
-    Many ViTs were trained with 0.5 as mean and standard deviation."""
-    std: tuple[Positive, Positive, Positive] = IMAGENET_STD
-    """Standard deviation of each channel, for images in 0..1. The image is divided by it."""
+    `null`: what the library says of its weights of this `name`; with random weights ImageNet's,
+    0.485, 0.456, 0.406."""
+    std: tuple[Positive, Positive, Positive] | None = None
+    """Standard deviation of each channel, for images in 0..1. The image is divided by it. `null`: as
+    for `mean`; ImageNet's are 0.229, 0.224, 0.225."""
     bgr: bool = False
     """Whether the network was trained on BGR instead of RGB."""
     pad: int = Field(0, ge=0)

@@ -1,0 +1,45 @@
+"""The mean and deviation by which images are normalised for the weights of a CNN or an encoder."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import timm
+import torchvision
+
+from getam_core.classes import IMAGENET_MEAN, IMAGENET_STD
+
+Triple = Sequence[float]
+
+
+def resolve_normalisation(
+    name: str,
+    library: str = "timm",
+    weights: Path | str | None = None,
+    mean: Triple | None = None,
+    std: Triple | None = None,
+) -> tuple[Triple, Triple]:
+    """Return `mean` and `std`, or, where they are None, those that the weights were trained with.
+
+    timm and torchvision say them with their weights of this name; a file is taken to be of the same
+    kind. Random weights take ImageNet's.
+    """
+    own_mean, own_std = IMAGENET_MEAN, IMAGENET_STD
+    if weights is not None:
+        configuration = _configuration(name, library)
+        own_mean, own_std = tuple(configuration.mean), tuple(configuration.std)
+    return own_mean if mean is None else mean, own_std if std is None else std
+
+
+def _configuration(name: str, library: str) -> Any:
+    if library == "timm":
+        return timm.get_pretrained_cfg(name)
+    return torchvision.models.get_model_weights(name).DEFAULT.transforms()
+
+
+def resolved(stem: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments of `build_stem` that normalise alike when the weights are left out."""
+    keys = ("name", "library", "weights", "mean", "std")
+    given = {key: stem[key] for key in keys if key in stem}
+    mean, std = resolve_normalisation(**given)
+    return {**stem, "mean": tuple(mean), "std": tuple(std)}
