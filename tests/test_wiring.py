@@ -22,7 +22,14 @@ BASE = {
 }
 OWN_FOLDER = {"data": {"layout": "folder"}}
 AFA = {"afa": {"classification_iterations": 4, "propagation_iterations": 8}}
+HALF = {"mean": [0.5] * 3, "std": [0.5] * 3}
 CONTEXTS = {
+    "model.stem.mean": {"model": {"stem": HALF}},
+    "model.stem.std": {"model": {"stem": HALF}},
+    "classifiers.cnn.mean": {"classifiers": {"cnn": HALF}},
+    "classifiers.cnn.std": {"classifiers": {"cnn": HALF}},
+    "saliency.encoder.mean": {"saliency": {"encoder": HALF}},
+    "saliency.encoder.std": {"saliency": {"encoder": HALF}},
     "data.val_share": OWN_FOLDER,
     "data.images": OWN_FOLDER,
     "data.table": OWN_FOLDER,

@@ -40,7 +40,15 @@ ENTRIES.append(Entry("d", Path("d.jpg"), "val", ("dog",)))
 CPU = torch.device("cpu")
 
 # What runs as it is: it only chooses, or says how many processes and which number format there are.
-REAL = {"class_names", "of_split", "evenly", "sweep_variants", "joined", "number_format"}
+REAL = {
+    "resolved",
+    "class_names",
+    "of_split",
+    "evenly",
+    "sweep_variants",
+    "joined",
+    "number_format",
+}
 ANSWERS = {
     "read_index": lambda **_: ENTRIES,
     "torch_device": lambda **_: CPU,

@@ -25,15 +25,18 @@ def resolve_normalisation(
     kind. Random weights take ImageNet's.
     """
     own_mean, own_std = IMAGENET_MEAN, IMAGENET_STD
-    if weights is not None:
-        configuration = _configuration(name, library)
+    configuration = None if weights is None else _configuration(name, library)
+    if configuration is not None:  # of an unknown name there is none; building says so
         own_mean, own_std = tuple(configuration.mean), tuple(configuration.std)
     return own_mean if mean is None else mean, own_std if std is None else std
 
 
 def _configuration(name: str, library: str) -> Any:
+    """Return what the library says of its weights; None where it has no such network."""
     if library == "timm":
         return timm.get_pretrained_cfg(name)
+    if name not in torchvision.models.list_models():
+        return None
     return torchvision.models.get_model_weights(name).DEFAULT.transforms()
 
 

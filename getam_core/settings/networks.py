@@ -29,8 +29,8 @@ class StemSettings(Section):
     `null`: what the library says of its weights of this `name`; with random weights ImageNet's,
     0.485, 0.456, 0.406."""
     std: tuple[Positive, Positive, Positive] | None = None
-    """Standard deviation of each channel, for images in 0..1. The image is divided by it. `null`: as
-    for `mean`; ImageNet's are 0.229, 0.224, 0.225."""
+    """Standard deviation of each channel, for images in 0..1. The image is divided by it. `null`:
+    as for `mean`; ImageNet's are 0.229, 0.224, 0.225."""
     bgr: bool = False
     """Whether the network was trained on BGR instead of RGB."""
     pad: int = Field(0, ge=0)
