@@ -1,10 +1,13 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
 from getam_core.training.optimisation import Schedule, build_optimizer
+from tests.networks import SMALL, network_of
+from tests.training_kit import PLAN
 
 RATES = {"stem": 0.1, "backbone": 1.0, "heads": 2.0}
 
@@ -57,3 +60,47 @@ def test_every_group_gets_its_own_rate_and_vectors_are_not_decayed(kind):
 def test_groups_without_parameters_are_left_out():
     groups = {"stem": [], "backbone": [nn.Parameter(torch.zeros(2, 2))], "heads": []}
     assert [g["name"] for g in build_optimizer(groups, "sgd", 0.1).param_groups] == ["backbone"]
+
+
+def decayed(model):
+    """Names of the parameters that the optimiser of a network decays."""
+    optimizer = replace(PLAN, weight_decay=0.5).optimizer_of(model)
+    groups = [group for group in optimizer.param_groups if group["weight_decay"]]
+    ids = {id(parameter) for group in groups for parameter in group["params"]}
+    return {name for name, parameter in model.named_parameters() if id(parameter) in ids}
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("vit", {}),
+        ("distilled", {}),
+        ("stem", {}),
+        ("vit", {"options": {**SMALL, "reg_tokens": 4}}),
+    ],
+)
+def test_tokens_and_positions_are_not_decayed(kind, changes):
+    model = network_of(kind, **changes)
+    names = {name for name, parameter in model.named_parameters() if parameter.ndim > 1}
+    spared = {name for name in names if name.endswith(("_token", "pos_embed"))}
+    assert {"vit.cls_token", "vit.pos_embed"} <= spared
+    assert decayed(model) == names - spared
+
+
+class Relative(nn.Module):
+    """Attention with a table of relative positions, and a module that names what it spares."""
+
+    def __init__(self):
+        super().__init__()
+        self.relative_position_bias_table = nn.Parameter(torch.zeros(9, 2))
+        self.query, self.scales = nn.Linear(2, 2), nn.Parameter(torch.zeros(2, 2))
+
+    def no_weight_decay(self):
+        return {"scales"}
+
+    def parameter_groups(self):
+        return {"backbone": list(self.parameters())}
+
+
+def test_what_a_module_names_and_tables_of_relative_positions_are_not_decayed():
+    assert decayed(Relative()) == {"query.weight"}

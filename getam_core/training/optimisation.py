@@ -4,7 +4,7 @@
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,11 @@ from torch import Tensor, nn, optim
 from getam_core.errors import InputError
 
 POWERS = {"poly": 0.9, "linear": 1.0}  # of a fall over the whole run
+# What is added to tokens or attention, rather than multiplied with them: in timm, torchvision, MiT.
+EMBEDDINGS = {
+    "cls_token", "class_token", "dist_token", "reg_token", "register_tokens", "pos_embed",
+    "pos_embedding", "position_embeddings", "rel_pos_bias_table", "relative_position_bias_table",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,18 +82,20 @@ def build_optimizer(
     weight_decay: float,
     *,
     decay_vectors: bool = False,
+    spared: Collection[nn.Parameter] = (),
 ) -> optim.Optimizer:
     """Build SGD (momentum 0.9) or AdamW over named groups; rates come from `Schedule.apply`.
 
     The released code shifts its optimiser's arguments by one (momentum 5e-4, no decay); the evident
     intent is built here. Parameters with fewer than two axes (biases, norms) are not decayed,
-    unless `decay_vectors` says so.
+    unless `decay_vectors` says so; `spared` ones never are.
     """
     least = 0 if decay_vectors else 2  # axes of what is decayed
+    never = set(map(id, spared))
     params = [
         {
             "name": name,
-            "params": [p for p in group if (p.ndim >= least) == decayed],
+            "params": [p for p in group if (p.ndim >= least and id(p) not in never) == decayed],
             "weight_decay": decay,
         }
         for name, group in groups.items()
@@ -98,6 +105,25 @@ def build_optimizer(
     if kind == "sgd":
         return optim.SGD(params, lr=0.0, momentum=0.9)
     return optim.AdamW(params, lr=0.0)
+
+
+def embeddings(network: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters that weight decay should leave alone, whatever their axes.
+
+    They are tokens, position embeddings and tables of relative positions: those that a module names
+    itself (timm's `no_weight_decay()`), and those of the names that libraries give them.
+    """
+    own = {
+        f"{place}.{name}".lstrip(".")
+        for place, module in network.named_modules()
+        if hasattr(module, "no_weight_decay")
+        for name in module.no_weight_decay()
+    }
+    return [
+        parameter
+        for name, parameter in network.named_parameters()
+        if name in own or name.rpartition(".")[2] in EMBEDDINGS
+    ]
 
 
 def number_format(precision: str, device: torch.device) -> torch.dtype:

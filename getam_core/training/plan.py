@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn, optim
 
 from getam_core.training.batches import Order, Shuffle, shuffled
-from getam_core.training.optimisation import Schedule, build_optimizer
+from getam_core.training.optimisation import Schedule, build_optimizer, embeddings
 
 
 class Objective(Protocol):
@@ -79,8 +79,13 @@ class Plan:
 
     def optimizer_of(self, network: nn.Module) -> optim.Optimizer:
         """Return the optimiser of a network's parameter groups."""
-        groups, decay = network.parameter_groups(), self.weight_decay
-        return build_optimizer(groups, self.optimizer, decay, decay_vectors=self.decay_vectors)
+        return build_optimizer(
+            network.parameter_groups(),
+            self.optimizer,
+            self.weight_decay,
+            decay_vectors=self.decay_vectors,
+            spared=embeddings(network),
+        )
 
     def rates(self, steps_per_epoch: int) -> Schedule:
         """Return the learning rates of a training with so many steps an epoch."""
