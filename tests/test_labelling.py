@@ -43,6 +43,19 @@ def test_without_refinement_maps_are_resized_as_they_are():
     assert torch.equal(label_image(IMAGE, MAPS, IDS, None, refinement="none"), expected)
 
 
+@pytest.mark.parametrize(
+    "changes", [{"gamma": 2.0}, {"alpha": 0.3}, {"conflicts": False}, {"opening": 5}]
+)
+def test_completion_has_its_numbers(changes):
+    maps = MAPS**4  # low enough for a background
+    resized = torch.nn.functional.interpolate(maps[None], (24, 40), mode="bilinear")[0]
+    salient = None if "gamma" in changes else IMAGE[0] > 0.5
+    usual = {"alpha": 0.5}  # at which both classes claim some pixels
+    labels = label_image(IMAGE, maps, IDS, salient, refinement="none", **usual | changes)
+    assert torch.equal(labels, complete_labels(resized, IDS, salient, **usual | changes))
+    assert not torch.equal(labels, complete_labels(resized, IDS, salient, **usual))
+
+
 @pytest.mark.parametrize("refinement", ["pamr", "par", "crf"])
 @pytest.mark.parametrize("scale", [0.5, 1.0])
 def test_refinement_has_its_iterations_its_scale_and_its_background(refinement, scale):

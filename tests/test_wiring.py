@@ -251,3 +251,12 @@ def test_a_stage_that_a_key_is_not_for_is_called_with_the_same(called):
 def test_shards_which_are_gone_once_merged_are_made_again_by_the_merging(making, merging, loaded):
     params = (loaded.expanded(rule, Settings(), shard="0")["params"] for rule in (making, merging))
     assert len({each["settings"] for each in params}) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "network"),
+    [("getam", "train"), ("ts_cam", "classifiers/ts_cam"), ("cnn_cam", "classifiers/cnn")],
+)
+def test_maps_are_of_the_network_that_serves_the_method(method, network, loaded):
+    files = loaded.expanded("export_maps", Settings(), method=method)["input"]
+    assert list(files) == ["results/r/index.csv", f"results/r/{network}/checkpoint.pt"]
