@@ -158,7 +158,7 @@ ARRIVES = {
         "ablation:alpha": "evaluate_variants.variants",
     },
     "pseudo_labels.saliency": {
-        "pseudo_labels": "export_labels.saliency",
+        "pseudo_labels": "command export_labels.saliency",
         "ablation:gamma": "evaluate_variants.saliency",
     },
     "pseudo_labels.saliency_threshold": {
