@@ -234,6 +234,16 @@ def test_a_key_arrives_at_the_library(key, called):
         assert expected <= differ, f"{key} is lost on the way to {stage}; it changes {differ}"
 
 
+def test_a_checkpoint_tells_whether_its_network_was_trained_to_segment(called):
+    halves = {"epochs": 2, "classification_epochs": 1}
+    both = Settings.model_validate(merged(BASE, {"train": halves}))
+    first = Settings.model_validate(merged(BASE, {"train": halves | {"epochs": 1}}))
+    segments = "save_network.segments"
+    assert called("train", both)[segments] == [True]
+    assert called("train", first)[segments] == [False]
+    assert called("train_classifier:ts_cam", both)[segments] == [False]
+
+
 def test_the_tables_name_no_key_that_is_gone():
     used = {name for key in KEYS for name in beginnings(key, ARRIVES)[-1:]}
     assert set(ARRIVES) - used == set()

@@ -99,7 +99,10 @@ def prepare(
 
     def write(network: nn.Module) -> None:
         supervision = "classes" if arguments.classifier else train.supervision
-        save_network(arguments.out, network, built_by, classes, kind, supervision)
+        segments = arguments.classifier is None and train.segments
+        save_network(
+            arguments.out, network, built_by, classes, kind, supervision, segments=segments
+        )
 
     return trainer, write
 

@@ -22,12 +22,14 @@ def save_network(
     classes: Sequence[str],
     kind: str = "transformer",
     supervision: str = "classes",
+    *,
+    segments: bool = True,
 ) -> None:
-    """Write `checkpoint.pt`: {"model", "kind", "built_by", "classes", "supervision"}.
+    """Write `checkpoint.pt`: model, kind, built_by, classes, supervision, segments.
 
     `built_by` are the arguments of the builder in `BUILDERS`; sources of initial weights are left
     out, since the parameters replace them; the normalisation that goes with them is written out.
-    `supervision` is what it was trained on.
+    `supervision` is what it was trained on; `segments` tells whether it was trained to segment.
     """
     arguments = dict(built_by)
     if arguments["stem"] is not None:
@@ -35,7 +37,7 @@ def save_network(
     if "weights" in arguments:
         arguments["weights"] = None
     content = {"kind": kind, "built_by": arguments, "classes": list(classes)}
-    trained = {"model": network.state_dict(), "supervision": supervision}
+    trained = {"model": network.state_dict(), "supervision": supervision, "segments": segments}
     save_checkpoint(path, {**trained, **content})
 
 
