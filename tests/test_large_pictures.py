@@ -99,8 +99,28 @@ def test_rows_of_a_plane_are_those_of_the_logits_resized(size):
     torch.testing.assert_close(torch.cat(rows, dim=-2), resize_tensor(logits, size))
 
 
-def test_a_view_that_fits_is_segmented_whole_however_large_the_picture():
+def test_a_large_picture_whose_views_fit_is_as_the_predictor_makes_it():
     image = noise(300, 400)
+    segmenter = Segmenter(SingleStage(Local(), sizes=(64,)), ("a", "b", "c"), tile=64)
+    made, whole = segmenter(image), segmenter.predictor(image)
+    assert made.probabilities.shape == (4, 300, 400)
+    np.testing.assert_array_equal(made.probabilities, whole.probabilities)
+    np.testing.assert_array_equal(made.labels, whole.label_map())
+
+
+@pytest.mark.parametrize(("crf", "limit"), [(None, "MOST_BYTES"), ("getam", "MOST_BYTES_CRF")])
+def test_probabilities_that_are_too_large_never_exist(crf, limit, monkeypatch):
+    image = noise(30, 40)
+    segmenter = Segmenter(SingleStage(Local(), sizes=(64,)), ("a", "b", "c"), tile=64, crf=crf)
+    monkeypatch.setattr(large, limit, 4 * 4 * 30 * 40)
+    assert segmenter(image).probabilities.shape == (4, 30, 40)
+    monkeypatch.setattr(large, limit, 4 * 4 * 30 * 40 - 1)
+    assert segmenter(image).probabilities is None
+
+
+def test_a_view_that_fits_is_segmented_whole_where_its_probabilities_do_not(monkeypatch):
+    image = noise(300, 400)
+    monkeypatch.setattr(large, "MOST_BYTES", 0)
     segmenter = Segmenter(SingleStage(Local(), sizes=(64,)), ("a", "b", "c"), tile=64)
     made = segmenter(image)
     assert made.probabilities is None
@@ -123,6 +143,21 @@ class Stripes(Predictor):
 
     def merge(self, logits):
         return logits[0][0].softmax(dim=0)
+
+
+def test_a_view_may_have_the_pixel_that_sides_have_beside_the_stride():
+    stripes = Stripes()
+    stripes.extra = 1
+    segmenter = Segmenter(stripes, ("bright",), tile=64)
+    assert segmenter(noise(65, 65)).probabilities is not None
+    assert segmenter(noise(65, 73)).probabilities is None
+
+
+@pytest.mark.parametrize(("step", "tile"), [(8, 1024), (14, 1022), (16, 1024), (24, 1008)])
+def test_the_default_tile_is_a_multiple_of_the_stride(step, tile):
+    stripes = Stripes()
+    stripes.step = step
+    assert Segmenter(stripes, ("bright",)).tile == tile
 
 
 def test_the_crf_works_by_blocks_on_large_pictures():

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import importlib.util
 import json
 import re
 import shutil
@@ -12,15 +13,15 @@ import pytest
 import torch
 from PIL import Image
 
+from getam_core.checkpoint import load_checkpoint, save_checkpoint
 from getam_core.classes import SCENE_CLASSES, palette
 from getam_core.data import Entry
 from getam_core.data.index import write_index
 from getam_core.deeplab import build_deeplab, save_deeplab
 from getam_core.errors import InputError
-from getam_core.networks import save_network
-from getam_core.segment import Segmenter
+from getam_core.networks import load_network, save_network
+from getam_core.segment import Segmenter, results
 from getam_core.segment.__main__ import main
-from getam_core.segment.pictures import find_pictures
 from getam_core.stores import open_store
 from tests import labelled
 from tests.networks import TINY, tiny_network
@@ -108,6 +109,17 @@ def test_masks_are_those_of_the_predict_stage(checkpoint, photos, tmp_path, size
     options = ["--sizes", *sizes, *["--no-flip"] * (not flip)]
     options += [] if crf is None else ["--crf", "--crf-recipe", crf]
     assert segment(photos, checkpoint, tmp_path / "out", *options) == 0
+    assert_equal(masks_of(tmp_path / "out"), expected)
+
+
+@pytest.mark.parametrize("crf", [False, True])
+def test_a_large_picture_is_as_in_the_predict_stage_where_its_view_fits(checkpoint, tmp_path, crf):
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(picture(0, (90, 120))).save(tmp_path / "photos/large.png")
+    settings = {"sizes": [32], "flip": True, "crf": crf, "crf_recipe": "getam"}
+    expected = stage(predict, tmp_path, tmp_path / "photos", checkpoint, {"predict": settings})
+    options = ["--sizes", "32", "--tile", "64", *["--crf"] * crf]
+    assert segment(tmp_path / "photos", checkpoint, tmp_path / "out", *options) == 0
     assert_equal(masks_of(tmp_path / "out"), expected)
 
 
@@ -231,33 +243,87 @@ def test_wrong_input_is_named_before_the_work(
     assert message in capsys.readouterr().err and not (tmp_path / "empty/out").exists()
 
 
-def test_folders_patterns_and_files_name_each_picture_once(tmp_path, monkeypatch):
+def test_a_network_that_never_learned_to_segment_is_refused(checkpoint, tmp_path, capsys):
+    content = load_checkpoint(checkpoint)
+    save_network(tmp_path / "n.pt", load_network(checkpoint), TINY, SCENE_CLASSES, segments=False)
+    command = ["--model", str(tmp_path / "n.pt"), "--export-onnx", str(tmp_path / "n.onnx")]
+    with pytest.raises(InputError, match=r"classify only.*of a run that segments"):
+        Segmenter.load(tmp_path / "n.pt", device="cpu")
+    if importlib.util.find_spec("onnxscript") and importlib.util.find_spec("onnxruntime"):
+        assert main(command) == 2 and "classify only" in capsys.readouterr().err
+    del content["segments"]  # as files were before it was kept
+    save_checkpoint(tmp_path / "old.pt", content)
+    assert Segmenter.load(tmp_path / "old.pt", device="cpu").classes == tuple(SCENE_CLASSES)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["a.jpg"],
+        ["-o", "out"],
+        ["a.jpg", "--export-onnx", "n.onnx"],
+        ["-o", "out", "--export-onnx", "n.onnx"],
+    ],
+)
+def test_pictures_and_a_folder_for_their_results_go_together(options, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--model", "none.pt", *options])
+    assert ended.value.code == 2 and "give pictures and -o FOLDER" in capsys.readouterr().err
+
+
+def test_masks_of_other_pictures_are_not_overwritten(checkpoint, tmp_path, monkeypatch, capsys):
+    for i, day in enumerate(("monday", "tuesday")):
+        (tmp_path / day).mkdir()
+        Image.fromarray(picture(i)).save(tmp_path / day / "1.png")
     monkeypatch.chdir(tmp_path)
-    for name in (
-        "a/1.jpg",
-        "a/b/1.JPG",
-        "a/b/2.jpg",
-        "a/b/2.png",
-        "a/.x/3.jpg",
-        "c/1.jpg",
-        "a/n.txt",
-    ):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    results = tmp_path / "a" / "out"
-    (results / "masks").mkdir(parents=True)
-    (results / "masks" / "1.png").touch()
+    out = tmp_path / "out"
+    assert segment("monday", checkpoint, out) == 0
+    before = masks_of(out)["1.png"]
+    assert segment("tuesday", checkpoint, out) == 2
+    said = capsys.readouterr().err
+    assert str(tmp_path / "monday/1.png") in said and "give another folder (-o)" in said
+    np.testing.assert_array_equal(masks_of(out)["1.png"], before)
+    assert segment(tmp_path / "tuesday/../monday", checkpoint, out) == 0  # spelled otherwise
 
-    def names(*arguments):
-        return [p.name for p in find_pictures(arguments, results)]
 
-    assert names("a") == ["1", "b/1", "b/2.jpg", "b/2.png"]  # suffixes where names would be equal
-    assert names("a/1.jpg", "c/1.jpg") == ["a/1", "c/1"]
-    assert names("a/1.jpg", "a/1.jpg", "./a/../a/1.jpg") == ["1"]
-    assert names("a", str(tmp_path / "c")) == ["a/1", "a/b/1", "a/b/2.jpg", "a/b/2.png", "c/1"]
-    assert names("a/**/*.jpg") == ["1", "b/2"]
-    assert names(f"{tmp_path}/?/1.jpg") == ["a/1", "c/1"]
+def test_an_overlay_is_of_the_mask_that_stands(checkpoint, photos, tmp_path):
+    drawing = tmp_path / "out/overlays/0.jpg"
+    assert segment(photos, checkpoint, tmp_path / "out", "--overlay") == 0
+    before = drawing.read_bytes()
+    (photos / "0.png").write_bytes((photos / "1.png").read_bytes())
+    assert segment(photos, checkpoint, tmp_path / "out") == 0
+    assert not drawing.exists()
+    assert segment(photos, checkpoint, tmp_path / "out", "--overlay") == 0
+    assert drawing.read_bytes() != before
+
+
+def test_a_picture_that_no_jpeg_can_hold_has_its_mask(
+    checkpoint, photos, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(results, "JPEG_SIDE", 50)
+    out = tmp_path / "out"
+    assert segment(photos, checkpoint, out, "--overlay") == 0
+    assert sorted(masks_of(out)) == ["0.png", "1.png", "2.png"]
+    assert [path.name for path in (out / "overlays").iterdir()] == ["2.jpg"]
+    assert f"{photos / '0.png'}: no overlay, JPEG ends" in capsys.readouterr().err
+    assert segment(photos, checkpoint, out, "--overlay") == 0
+    assert "0 masks made, 3 stood already" in capsys.readouterr().out
+
+
+def test_the_crf_sends_no_probabilities_back(checkpoint, photos, tmp_path, monkeypatch):
+    segmenter = Segmenter.load(checkpoint, crf="getam", device="cpu")
+    made, write = [], results.Results.write
+
+    def seen(self, picture, digest, pixels, segmentation, *, overlay):
+        made.append(segmentation)
+        return write(self, picture, digest, pixels, segmentation, overlay=overlay)
+
+    monkeypatch.setattr(results.Results, "write", seen)
+    assert segment(photos, checkpoint, tmp_path / "out", "--crf") == 0
+    for i, segmentation in enumerate(made):
+        assert segmentation.probabilities is None and segmentation.scores is not None
+        np.testing.assert_array_equal(segmentation.labels, segmenter(photos / f"{i}.png").labels)
 
 
 def test_pictures_of_one_name_in_two_folders_have_two_masks(checkpoint, tmp_path):

@@ -15,6 +15,7 @@ from getam_core.errors import InputError, raise_problems
 BITS_OF_PNG = 24  # where the header of a PNG says how many bits a channel has
 BITS_OF_TIFF = 258
 WIDE_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+TOO_DEEP = "more than 8 bits a channel; save it with 8, scaled as you want it seen"
 ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
 
 
@@ -58,7 +59,7 @@ def image_problem(path: Path) -> str | None:
         if path.stat().st_size == 0:
             return "empty file; copy it again"
         with Image.open(path) as image:
-            problem = _form_problem(path, image)
+            problem = _mode_problem(image) or _depth_problem(path, image)
             # Drafted at an eighth of its size a JPEG is still parsed to its end, in a third of the
             # time; Pillow tells a truncated file, which not every OpenCV does.
             image.draft("RGB", (1, 1))
@@ -77,12 +78,19 @@ def image_problem(path: Path) -> str | None:
         return f"cannot be decoded ({error})"
 
 
-def _form_problem(path: Path, image: Image.Image) -> str | None:
+def colour_problem(image: Image.Image) -> str | None:
+    """Say why a PIL image has no single meaning in RGB: None, or one line."""
+    return _mode_problem(image) or _transparency_problem(image)
+
+
+def _mode_problem(image: Image.Image) -> str | None:
     if image.mode == "CMYK":
         return "CMYK colours; save it as RGB"
-    if image.mode in WIDE_MODES or _bits(path, image) > 8:
-        return "more than 8 bits a channel; save it with 8, scaled as you want it seen"
-    return None
+    return TOO_DEEP if image.mode in WIDE_MODES else None
+
+
+def _depth_problem(path: Path, image: Image.Image) -> str | None:
+    return TOO_DEEP if _bits(path, image) > 8 else None
 
 
 def _bits(path: Path, image: Image.Image) -> int:

@@ -26,13 +26,19 @@ def read_image(path: Path | str) -> np.ndarray:
     Raises
     ------
     InputError
-        When the file is missing or no image.
+        When the file is missing, no image, or of more pixels than OpenCV decodes (2^30).
     """
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+    except cv2.error as error:  # it refuses large sizes before it decodes
+        raise InputError(
+            f"{path}: OpenCV cannot decode it ({error.err or error}); it takes at most 2^30 pixels"
+            " and 2^20 a side: make it smaller, or cut it"
+        ) from None
     if image is None:
         raise InputError(f"{path}: not an image that can be decoded")
     return image

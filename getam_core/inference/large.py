@@ -20,6 +20,9 @@ from getam_core.inference.tiles import blended_bands
 from getam_core.refine import crf_label_map
 from getam_core.resizing import resize_tensor
 
+TILE = 1024  # pixels; the most that the network sees at a time, unless another is asked for
+MOST_BYTES = 2**30  # of an image's probabilities: 12.8 megapixels of 21 channels
+MOST_BYTES_CRF = 2**29  # less: several images wait for the CRF at a time
 STRIP = 2**19  # pixels of the image whose probabilities are in memory at a time
 CRF_SIDE, CRF_MARGIN = 512, 96  # pixels: the CRF sees a block and what is around it
 
@@ -81,9 +84,22 @@ class Plane:
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-2)
 
 
-def fits(views: Sequence[np.ndarray], size: tuple[int, int], tile: int) -> bool:
-    """Whether an image of `size` (H, W) and its views are small enough for one pass."""
-    return max(*size, *(side for view in views for side in view.shape[:2])) <= tile
+def fits(
+    predictor: Predictor, views: Sequence[np.ndarray], tile: int, probabilities: int, crf: bool
+) -> bool:
+    """Whether an image is small enough for one pass.
+
+    No side of a view may be above a tile's, and its (C + 1, H, W) float32 probabilities, of that
+    many bytes, must be within `MOST_BYTES`, or `MOST_BYTES_CRF`.
+    """
+    longest = max(side for view in views for side in view.shape[:2])
+    most = MOST_BYTES_CRF if crf else MOST_BYTES
+    return longest <= tile + predictor.extra and probabilities <= most
+
+
+def default_tile(predictor: Predictor) -> int:
+    """Return the largest multiple of the network's stride up to `TILE`."""
+    return TILE // predictor.step * predictor.step
 
 
 def check_tile(predictor: Predictor, tile: int) -> None:
@@ -91,7 +107,7 @@ def check_tile(predictor: Predictor, tile: int) -> None:
     if tile < 8 * predictor.step or tile % predictor.step:
         raise InputError(
             f"tile {tile}: expected a multiple of {predictor.step}, the network's stride, and at"
-            f" least {8 * predictor.step}; the default is a multiple of most"
+            f" least {8 * predictor.step}; the default is {default_tile(predictor)}"
         )
 
 

@@ -14,12 +14,13 @@ import torch
 from getam_core.errors import InputError
 from getam_core.file_access import refusal
 from getam_core.files import digest
+from getam_core.inference.large import TILE
 from getam_core.refine.crf import RECIPES
 from getam_core.segment.folder import Outcome, segment_folder
 from getam_core.segment.onnx_file import export_onnx
 from getam_core.segment.pictures import find_pictures
 from getam_core.segment.results import Results
-from getam_core.segment.segmenter import TILE, Segmenter
+from getam_core.segment.segmenter import Segmenter
 
 WRONG_PICTURES, WRONG_INPUT = 1, 2
 
@@ -28,7 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Segment, or export; return 0, 1 if a picture could not be read, 2 for wrong input."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.export_onnx is None and not (options.pictures and options.out):
+    one_of_two = bool(options.pictures) != (options.out is not None)
+    if one_of_two or not (options.pictures or options.export_onnx):
         parser.error("give pictures and -o FOLDER, or --export-onnx FILE")
     try:
         return _run(options)
@@ -123,8 +125,9 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--no-flip", action="store_true", help="do not average over the mirrored picture")
     add(
-        "--tile", type=_count, default=TILE, metavar="PX",
-        help=f"larger pictures are segmented by overlapping tiles of this side ({TILE})",
+        "--tile", type=_count, metavar="PX",
+        help=f"larger pictures are segmented by overlapping tiles of this side ({TILE}, rounded"
+        " down to the network's stride)",
     )  # fmt: skip
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--threads", type=_count, metavar="N", help="on the CPU, also for the CRF (all)")

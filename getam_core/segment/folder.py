@@ -3,7 +3,7 @@
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from getam_core.file_access import reading_file
 from getam_core.files import digest
 from getam_core.processes import parallel_map
 from getam_core.segment.pictures import Picture, as_pixels
-from getam_core.segment.results import Results
+from getam_core.segment.results import Results, drawable
 from getam_core.segment.segmenter import Segmentation, Segmenter, smoothed
 
 
@@ -48,7 +48,13 @@ def segment_folder(
         Also draw the labels over the pictures.
     workers : int
         Processes for the CRF, while the network goes on with the next pictures.
+
+    Raises
+    ------
+    InputError
+        A mask of another picture stands where one of these is to be written.
     """
+    results.check_owners(pictures)
     outcome = Outcome()
     waiting: deque[tuple[Picture, str, np.ndarray]] = deque()  # those that are with the CRF
     try:
@@ -56,16 +62,24 @@ def segment_folder(
         if segmenter.crf is None:
             made = (segmentation for _, segmentation in pairs)
         else:
-            made = parallel_map(partial(smoothed, recipe=segmenter.crf), pairs, workers)
+            made = parallel_map(partial(_smoothed_labels, recipe=segmenter.crf), pairs, workers)
         for segmentation in made:
             picture, of_file, pixels = waiting.popleft()
-            row = results.write(picture.name, of_file, pixels, segmentation, overlay=overlay)
+            row = results.write(picture, of_file, pixels, segmentation, overlay=overlay)
             outcome.rows[picture.path] = row
             outcome.made += 1
+            if overlay and not drawable(row["size"]):
+                said = "no overlay, JPEG ends at 65,500 px a side; its mask is written"
+                tqdm.write(f"{picture.path}: {said}", file=sys.stderr)
     finally:
         done = [p for p in pictures if p.path in outcome.rows]
         results.write_table((str(p.path), p.name, outcome.rows[p.path]) for p in done)
     return outcome
+
+
+def _smoothed_labels(pair: tuple[np.ndarray, Segmentation], recipe: str) -> Segmentation:
+    """Apply the CRF, and send no probabilities back between processes."""
+    return replace(smoothed(pair, recipe), probabilities=None)
 
 
 def _segmented(

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from getam_core.data.check import image_problem
+from getam_core.data.check import colour_problem, image_problem
 from getam_core.data.images import SUFFIXES, read_image
 from getam_core.errors import InputError
+
+WRITTEN = ("masks", "overlays", "segment.csv", "segment.json")  # by this command
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,17 @@ class Picture:
     path: Path  # as it was given or found
     name: str  # a path below the folder of the results, without suffix
 
+    @property
+    def absolute(self) -> str:
+        """The path from the root, without `..`; links keep their names."""
+        return _absolute(self.path)
+
 
 def find_pictures(arguments: Iterable[str | Path], results: Path) -> list[Picture]:
     """Return the pictures that files, folders and patterns name, each once.
 
-    A folder has its pictures at any depth, by suffix; hidden ones, and what lies in `results`, are
-    left out.
+    A folder has its pictures at any depth, by suffix; hidden ones are left out. So is what this
+    command wrote into `results`, however its path is spelled.
 
     Raises
     ------
@@ -37,43 +44,58 @@ def find_pictures(arguments: Iterable[str | Path], results: Path) -> list[Pictur
     """
     found: dict[str, Path] = {}
     roots = []
-    for argument in arguments:
-        root, paths = _listed(str(argument), results)
-        roots.append(root)
+    written = {results.resolve() / part for part in WRITTEN}
+    for argument in map(str, arguments):
+        paths = [path for path in _listed(argument) if written.isdisjoint(_with_parents(path))]
+        if not paths:
+            raise InputError(f"{argument}: {_nothing(argument)}")
+        roots.append(_root(argument, paths))
         for path in paths:
             found.setdefault(_absolute(path), path)
     names = _names(list(found), os.path.commonpath(roots))
     return [Picture(path, name) for path, name in zip(found.values(), names, strict=True)]
 
 
-def _listed(argument: str, results: Path) -> tuple[str, list[Path]]:
-    """Return the folder that names are counted from, absolute, and the pictures."""
+def _listed(argument: str) -> list[Path]:
+    """Return the pictures that an argument names."""
     path = Path(argument)
     if path.is_dir():
-        paths = sorted(_pictures_below(path, results))
-        if not paths:
-            raise InputError(f"{path}: no picture in it ({', '.join(SUFFIXES)})")
-        return _absolute(path), paths
-    if not path.exists() and glob.has_magic(argument):
+        return sorted(_pictures_below(path))
+    if path.exists():
+        return [path]
+    if glob.has_magic(argument):
         # Path.glob takes no absolute pattern.
         matches = sorted(map(Path, glob.glob(argument, recursive=True)))  # noqa: PTH207
-        paths = [match for match in matches if match.is_file()]
-        if not paths:
-            raise InputError(f"{argument}: no file fits this pattern")
-    elif not path.exists():
-        raise InputError(f"{path}: no such file or folder")
-    else:
-        paths = [path]
-    return os.path.commonpath([_absolute(path.parent) for path in paths]), paths
+        return [match for match in matches if match.is_file()]
+    raise InputError(f"{path}: no such file or folder")
 
 
-def _pictures_below(folder: Path, results: Path) -> Iterator[Path]:
-    below = folder.absolute() in results.absolute().parents
+def _with_parents(path: Path) -> tuple[Path, ...]:
+    path = path.resolve()
+    return path, *path.parents
+
+
+def _nothing(argument: str) -> str:
+    """Say what an argument lacks that names no picture."""
+    path = Path(argument)
+    if path.is_dir():
+        return f"no picture in it ({', '.join(SUFFIXES)})"
+    return "a result in the folder of -o" if path.exists() else "no file fits this pattern"
+
+
+def _root(argument: str, paths: Sequence[Path]) -> str:
+    """Return the folder that names are counted from, absolute."""
+    path = Path(argument)
+    if path.is_dir():
+        return _absolute(path)
+    return os.path.commonpath([_absolute(path.parent) for path in paths])
+
+
+def _pictures_below(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         inner = path.relative_to(folder).parts
         hidden = any(part.startswith(".") or part == "__MACOSX" for part in inner)
-        made = below and results.absolute() in path.absolute().parents
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden and not made:
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden:
             yield path
 
 
@@ -97,12 +119,14 @@ def as_pixels(picture: np.ndarray | Image.Image | Path | str) -> np.ndarray:
     Raises
     ------
     InputError
-        A file that cannot be read, or has no single meaning in RGB (see `image_problem`); an array
-        of another form.
+        A file that cannot be read; a file or PIL image that has no single meaning in RGB (see
+        `image_problem`); an array of another form.
     """
     if isinstance(picture, str | Path):
         return _read(Path(picture))
     if isinstance(picture, Image.Image):
+        if problem := colour_problem(picture):
+            raise InputError(f"a PIL image of mode {picture.mode}: {problem}")
         return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
         raise InputError(

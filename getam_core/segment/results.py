@@ -1,6 +1,6 @@
 """What is written of the pictures: masks, overlays, one table, and how they were made.
 
-A mask carries its picture's row of the table and the digest of the picture, as a text in the PNG.
+A mask carries its picture's row of the table, path and digest, as a text in the PNG.
 So a mask that stands is finished, and the table can be made of the masks.
 """
 
@@ -20,10 +20,12 @@ from getam_core.errors import InputError
 from getam_core.files import atomic_path, read_json, write_json
 from getam_core.label_png import index_png
 from getam_core.report.pictures import colour_labels
+from getam_core.segment.pictures import Picture
 from getam_core.segment.segmenter import Segmentation
 
 KEY = "getam_core"  # of the text in a mask
 UTF_8 = {"encoding": "utf-8", "errors": "surrogateescape"}  # names of files need not be UTF-8
+JPEG_SIDE = 65_500  # pixels; the longest side that libjpeg writes
 STRIP = 2**20  # pixels of an overlay that are drawn at a time
 
 
@@ -70,23 +72,47 @@ class Results:
 
     def row(self, name: str, digest: str, *, overlay: bool) -> dict[str, Any] | None:
         """Return the row of a picture whose results stand; None where they have to be made."""
-        if overlay and not self.overlay(name).exists():
-            return None
         found = _text(self.mask(name))
-        return found["row"] if found is not None and found["picture"] == digest else None
+        if found is None or found["picture"] != digest:
+            return None
+        missing = drawable(found["row"]["size"]) and not self.overlay(name).exists()
+        return None if overlay and missing else found["row"]
+
+    def check_owners(self, pictures: Iterable[Picture]) -> None:
+        """Raise `InputError` where a mask of another picture stands under a picture's name."""
+        for picture in pictures:
+            found = _text(self.mask(picture.name))
+            owner = picture.absolute if found is None else found.get("path", picture.absolute)
+            if owner != picture.absolute:
+                raise InputError(
+                    f"{self.mask(picture.name)}: stands already, and is of {owner}, not of"
+                    f" {picture.absolute}; give another folder (-o)"
+                )
 
     def write(
-        self, name: str, digest: str, pixels: np.ndarray, made: Segmentation, *, overlay: bool
+        self,
+        picture: Picture,
+        digest: str,
+        pixels: np.ndarray,
+        made: Segmentation,
+        *,
+        overlay: bool,
     ) -> dict[str, Any]:
-        """Write a picture's results, its mask last, and return its row."""
-        if overlay:
-            with atomic_path(self.overlay(name)) as temporary:
-                Image.fromarray(drawn(pixels, made.labels)).save(temporary, quality=92)
+        """Write a picture's results, and return its row.
+
+        The overlay comes last and an earlier one is deleted first: one that stands is its mask's.
+        """
+        drawing = self.overlay(picture.name)
+        drawing.unlink(missing_ok=True)
         row = _row(made, len(self.classes))
         text = PngInfo()
-        text.add_text(KEY, json.dumps({"picture": digest, "row": row}))
-        with atomic_path(self.mask(name)) as temporary:
+        content = {"path": picture.absolute, "picture": digest, "row": row}
+        text.add_text(KEY, json.dumps(content))
+        with atomic_path(self.mask(picture.name)) as temporary:
             index_png(made.labels).save(temporary, pnginfo=text)
+        if overlay and drawable(row["size"]):
+            with atomic_path(drawing) as temporary:
+                Image.fromarray(drawn(pixels, made.labels)).save(temporary, quality=92)
         return row
 
     def write_table(self, rows: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
@@ -128,6 +154,11 @@ def _text(path: Path) -> dict[str, Any] | None:
         if error.errno is None:  # Pillow's, of a damaged file
             return None
         raise
+
+
+def drawable(size: Sequence[int]) -> bool:
+    """Whether a JPEG can have this size (H, W)."""
+    return max(size) <= JPEG_SIDE
 
 
 def drawn(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:

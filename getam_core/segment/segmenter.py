@@ -15,14 +15,12 @@ from PIL import Image
 from getam_core.checkpoint import load_checkpoint
 from getam_core.errors import InputError, check_name
 from getam_core.inference.deeplab import DeepLab
-from getam_core.inference.large import check_tile, fits, predict_large
+from getam_core.inference.large import check_tile, default_tile, fits, predict_large
 from getam_core.inference.prediction import Prediction, Predictor
 from getam_core.inference.single_stage import SingleStage
 from getam_core.networks.checkpoint import load_network
 from getam_core.refine.crf import RECIPES, dense_crf
 from getam_core.segment.pictures import as_pixels
-
-TILE = 1024  # pixels; the most that the network sees at a time
 
 
 @dataclass(frozen=True)
@@ -44,10 +42,11 @@ class Segmenter:
         Names of the C foreground classes.
     crf : str, optional
         Smooth by a dense CRF: one of `getam_core.refine.crf.RECIPES`, "getam" or "afa".
-    tile : int
-        Pixels. A picture that has no side above it, in no size of the test, is segmented in one
-        pass, as the workflow does it. Another is segmented by tiles of this side, overlapping by
-        an eighth, and has no `probabilities`, which would not fit the memory.
+    tile : int, optional
+        Pixels, a multiple of the network's stride; by default the largest one up to 1024. A picture
+        that has no side above it, in no size of the test, is segmented in one pass, as the workflow
+        does it, unless its probabilities take more than 1 GiB (with a CRF, half of that). Another
+        is segmented by tiles of this side, overlapping by an eighth, and has no `probabilities`.
 
     Attributes
     ----------
@@ -61,9 +60,10 @@ class Segmenter:
         classes: Sequence[str],
         *,
         crf: str | None = None,
-        tile: int = TILE,
+        tile: int | None = None,
         settings: dict[str, Any] | None = None,
     ) -> None:
+        tile = default_tile(predictor) if tile is None else tile
         check_tile(predictor, tile)
         if crf is not None:
             check_name("recipe of the CRF", crf, RECIPES)
@@ -80,7 +80,7 @@ class Segmenter:
         scales: Sequence[float] | None = None,
         flip: bool = True,
         crf: str | None = None,
-        tile: int = TILE,
+        tile: int | None = None,
         device: str = "auto",
     ) -> "Segmenter":
         """Read a run's `train/checkpoint.pt` or `deeplabv2/checkpoint.pt`.
@@ -129,7 +129,8 @@ class Segmenter:
     def before_crf(self, pixels: np.ndarray) -> Segmentation:
         """Segment (H, W, 3) uint8 RGB without the CRF, unless that has to be done by parts."""
         views, size = self.predictor.views(pixels), pixels.shape[:2]
-        if fits(views, size, self.tile):
+        probabilities = (len(self.classes) + 1) * size[0] * size[1] * np.float32().nbytes
+        if fits(self.predictor, views, self.tile, probabilities, self.crf is not None):
             return _whole(self.predictor.from_views(views, size))
         labels, logits = predict_large(self.predictor, views, pixels, tile=self.tile, crf=self.crf)
         return Segmentation(labels, _probabilities(logits), None)
@@ -165,8 +166,11 @@ def _single_stage(
     if scales is not None:
         raise InputError(f"{path}: scales are DeepLabv2's; give this network sizes, in pixels")
     network = load_network(path)
-    if not hasattr(network, "classify_and_segment"):
-        raise InputError(f"{path}: a network that classifies alone; give train/checkpoint.pt")
+    if not content.get("segments", True) or not hasattr(network, "classify_and_segment"):
+        raise InputError(
+            f"{path}: its network was trained to classify only, not to segment; give"
+            " train/checkpoint.pt of a run that segments"
+        )
     sizes = _built_for(content) if sizes is None else tuple(sizes)
     settings = {"sizes": list(sizes), "flip": flip}
     return SingleStage(network.to(device), sizes=sizes, flip=flip), settings
