@@ -60,7 +60,7 @@ def segment_folder(
     try:
         pairs = _segmented(segmenter, pictures, results, outcome, waiting, overlay)
         if segmenter.crf is None:
-            made = (segmentation for _, segmentation in pairs)
+            made: Iterator[Segmentation] = (segmentation for _, segmentation in pairs)
         else:
             made = parallel_map(partial(_smoothed_labels, recipe=segmenter.crf), pairs, workers)
         for segmentation in made:
