@@ -24,6 +24,7 @@ rule ablation:
     params:
         settings=stage_settings("pseudo_labels", "ablation"),
         saliency=option_of("saliency"),
+        ground_truth=stage_settings("data", ground_truth=True),
     shell:
         "python -m workflow_scripts.ablation --run {wildcards.run} --sweep {wildcards.sweep}"
         " --index {input.index} --masks {input.masks} --maps {input.maps} {params.saliency}"

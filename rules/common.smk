@@ -12,11 +12,14 @@ make_library_importable(workflow.basedir)
 run_settings = settings_reader(config)
 
 
-def stage_settings(*sections):
-    """Params: these sections as JSON; a change in them, and nothing else, reruns the stage."""
+def stage_settings(*sections, ground_truth=False):
+    """Params: these sections as JSON; a change in them, and nothing else, reruns the stage.
+
+    `ground_truth`: how masks are found and read counts, too.
+    """
 
     def select(wildcards):
-        return run_settings(wildcards.run).select(*sections)
+        return run_settings(wildcards.run).select(*sections, ground_truth=ground_truth)
 
     return select
 

@@ -46,7 +46,7 @@ checkpoint prepare_data:
         "../envs/getam.yaml"
     threads: 8
     params:
-        settings=stage_settings("data"),
+        settings=listing_settings,
         root=data_folder,
     shell:
         "python -m workflow_scripts.prepare_data --root {params.root:q} --settings {params.settings:q}"

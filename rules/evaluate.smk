@@ -1,4 +1,6 @@
 # Predictions, and the scores of maps, labels and predictions: ground truth is opened from here on.
+# A stage that opens masks has `ground_truth` among its params: when their meaning changes, the list
+# of their files may stay the same.
 
 
 include: "inputs/evaluate.smk"
@@ -45,7 +47,7 @@ rule check_masks:
         "../envs/getam.yaml"
     threads: 8
     params:
-        settings=stage_settings("data"),
+        settings=stage_settings("data", ground_truth=True),
         root=data_folder,
     shell:
         "python -m workflow_scripts.check_masks --split {wildcards.split} --root {params.root:q}"
@@ -64,6 +66,8 @@ rule evaluate_seed:
         "results/{run}/logs/evaluate_seed_{method}.log",
     conda:
         "../envs/getam.yaml"
+    params:
+        ground_truth=stage_settings("data", ground_truth=True),
     shell:
         "python -m workflow_scripts.evaluate_seed --method {wildcards.method} --index {input.index}"
         " --masks {input.masks} --maps {input.maps} --out {output.entry} --log {log}"
@@ -84,6 +88,7 @@ rule evaluate_pseudo_labels:
         "../envs/getam.yaml"
     params:
         method=own_method,
+        ground_truth=stage_settings("data", ground_truth=True),
     shell:
         "python -m workflow_scripts.evaluate_labels --split train --method {params.method}"
         " --index {input.index} --masks {input.masks} --labels {input.labels}"
@@ -105,6 +110,7 @@ rule evaluate_segmentation:
         "../envs/getam.yaml"
     params:
         method=segmentation_method,
+        ground_truth=stage_settings("data", ground_truth=True),
     shell:
         "python -m workflow_scripts.evaluate_labels --split {wildcards.split}"
         " --method {params.method} --index {input.index} --masks {input.masks}"

@@ -24,7 +24,7 @@ rule report:
     conda:
         "../envs/getam.yaml"
     params:
-        settings=stage_settings(*Settings.model_fields),
+        settings=stage_settings(*Settings.model_fields, ground_truth=True),
         saliency=option_of("saliency"),
         predictions=option_of("predictions"),
         benchmarks="results/{run}/benchmarks",

@@ -20,7 +20,7 @@ rule masks_as_labels:
     conda:
         "../envs/getam.yaml"
     params:
-        settings=stage_settings("data"),
+        settings=stage_settings("data", ground_truth=True),
     shell:
         "python -m workflow_scripts.masks_as_labels --index {input.index} --masks {input.masks}"
         " --settings {params.settings:q} --out {output.labels} --log {log}"
@@ -95,6 +95,8 @@ rule evaluate_deeplab:
         "results/{run}/logs/evaluate_deeplab_{split}{crf}.log",
     conda:
         "../envs/getam.yaml"
+    params:
+        ground_truth=stage_settings("data", ground_truth=True),
     shell:
         "python -m workflow_scripts.evaluate_labels --split {wildcards.split} --index {input.index}"
         " --masks {input.masks} --labels {input.predictions}/predictions{wildcards.crf}.h5"

@@ -193,6 +193,14 @@ def test_what_a_stage_depends_on_changes_with_its_own_sections_alone():
     assert Settings.model_validate_json(other.select("pseudo_labels")) == other
 
 
+def test_how_masks_are_read_is_no_part_of_what_other_stages_depend_on():
+    one = Settings()
+    other = Settings.model_validate({"data": {"masks": "truth", "mask_values": {255: "cat"}}})
+    assert one.select("seed", "data", "train") == other.select("seed", "data", "train")
+    handed = Settings.model_validate_json(other.select("data", ground_truth=True)).data
+    assert (handed.masks, handed.mask_values) == ("truth", {"255": "cat"})
+
+
 def test_when_states_are_saved_is_handed_over_apart_and_no_part_of_what_is_trained():
     settings = Settings.model_validate(
         {"train": {"keep_last": 2, "epochs": 30}, "deeplab": {"checkpoint_minutes": 1}}

@@ -244,6 +244,21 @@ def test_a_checkpoint_tells_whether_its_network_was_trained_to_segment(called):
     assert called("train_classifier:ts_cam", both)[segments] == [False]
 
 
+@pytest.mark.parametrize("labels", ["annotations", "masks"])
+def test_the_meaning_of_masks_reruns_what_opens_them_and_no_training(labels, loaded):
+    def reruns(rule, **wildcards):
+        data = {"labels": labels}, {"labels": labels, "mask_values": {255: "cat"}}
+        runs = (Settings.model_validate({"data_root": "data", "data": each}) for each in data)
+        one, other = (list(loaded.expanded(rule, run, **wildcards)["params"]) for run in runs)
+        return one != other
+
+    assert reruns("prepare_data") == (labels == "masks")
+    assert not any(map(reruns, ("train", "make_saliency", "predict", "retrain_deeplab")))
+    opening = ("check_masks", "masks_as_labels", "evaluate_pseudo_labels", "evaluate_deeplab")
+    assert all(map(reruns, (*opening, "evaluate_seed", "evaluate_segmentation", "report")))
+    assert reruns("ablation", sweep="alpha")
+
+
 def test_the_tables_name_no_key_that_is_gone():
     used = {name for key in KEYS for name in beginnings(key, ARRIVES)[-1:]}
     assert set(ARRIVES) - used == set()

@@ -1,7 +1,7 @@
 """A run's settings, whole.
 
 Sections are the stages of the workflow: a stage reruns exactly when its own sections change
-(`Settings.select`), but for the keys of `SAVING`.
+(`Settings.select`), but for the keys of `SAVING`, and, where it opens no masks, of `GROUND_TRUTH`.
 """
 
 import json
@@ -27,6 +27,8 @@ SAVING = {
     "train": {"checkpoint_minutes", "keep_last", "keep_best", "resume_from"},
     "deeplab": {"checkpoint_minutes"},
 }
+# How masks are found and read: for the stages that open them, or use what is read from them.
+GROUND_TRUTH = {"data": {"masks", "mask_values"}}
 
 
 class Settings(Section):
@@ -94,13 +96,17 @@ class Settings(Section):
             )
         return self
 
-    def select(self, *sections: str) -> str:
-        """Return the named sections as JSON with sorted keys: what one stage depends on."""
-        chosen = self.model_dump(mode="json", include=set(sections), exclude=SAVING)
+    def select(self, *sections: str, ground_truth: bool = False) -> str:
+        """Return the named sections as JSON with sorted keys: what one stage depends on.
+
+        Without `ground_truth` how masks are found and read is left out.
+        """
+        left_out = SAVING if ground_truth else SAVING | GROUND_TRUTH
+        chosen = self.model_dump(mode="json", include=set(sections), exclude=left_out)
         return json.dumps(chosen, sort_keys=True)
 
     def saving(self, section: str) -> str:
-        """Return the keys of a section that `select` leaves out, in the same form."""
+        """Return the keys of `SAVING` of a section, in the same form."""
         chosen = self.model_dump(mode="json", include={section: SAVING[section]})
         return json.dumps(chosen, sort_keys=True)
 

@@ -14,6 +14,12 @@ def data_folder(wildcards) -> str:
     return f"results/{wildcards.run}/scenes" if made else planning.found_data(settings)
 
 
+def listing_settings(wildcards) -> str:
+    """Params: what the listing depends on; how masks are read only where they give the labels."""
+    settings = run_settings(wildcards.run)
+    return settings.select("data", ground_truth=settings.data.labels == "masks")
+
+
 def shards_of(wildcards, split: str, size: int) -> range:
     """Numbers of the shards of `size` images that the listed ones of a split fill."""
     index = checkpoints.prepare_data.get(run=wildcards.run).output.index
