@@ -4,6 +4,8 @@ Two tables: masks of two classes (or one) as evaluation takes them, and as `stor
 and maps of saliency.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,12 +13,12 @@ from PIL import Image
 from getam_core.classes import palette
 from getam_core.data import Entry
 from getam_core.errors import InputError
-from getam_core.evaluation import check_masks, read_mask
+from getam_core.evaluation import check_masks, folder_masks, mvtec_masks, read_mask
 from getam_core.saliency.pairs import read_grey
 from getam_core.settings import Settings
 from getam_core.stores import open_store
 from getam_core.stores.__main__ import main
-from tests.forms_kit import class_tree, table
+from tests.forms_kit import class_tree, mask, table
 from tests.own_kit import picture
 from workflow_scripts.data_set import masks_of_data_set
 
@@ -145,6 +147,55 @@ def test_cvat_s_labelmap_says_what_colours_mean(root):
     np.testing.assert_array_equal(masks_of(root, TWO, {}), TRUTH)
 
 
+def test_a_labelmap_of_one_class_needs_no_line_of_the_background(root):
+    image(COLOURS).save(root / "masks" / "a.png")
+    table(root, "cat:128, 0, 64::\nother:1,1,1::\nthird:1,1,1::\n", "labelmap.txt")
+    np.testing.assert_array_equal(masks_of(root, ONE, {}), TRUTH)
+
+
+@pytest.mark.parametrize(
+    ("lines", "refusal"),
+    [
+        ("cat:128,0,64::\ndog:128,0,64::\n", "cat and dog have the same colour '128,0,64'"),
+        ("bird:128,0,64::\ndog:128,0, 64::\n", "bird and dog have the same colour '128,0,64'"),
+        ("background:0,0,0::\nbird:128,0,64::\n", "names none of the classes cat, dog"),
+        ("background:0,0,0::\nBackground:1,1,1::\n", "names none of the classes cat, dog"),
+    ],
+)
+def test_a_labelmap_that_does_not_tell_the_classes_apart_is_refused(root, lines, refusal):
+    image(COLOURS).save(root / "masks" / "a.png")
+    table(root, lines, "labelmap.txt")
+    with pytest.raises(InputError, match=refusal):
+        masks_of(root, TWO, {})
+
+
+@pytest.mark.parametrize("other", ["b", "a_mask"])
+def test_the_file_of_exactly_the_image_s_name_is_its_mask(tmp_path, other):
+    for name in ("a.png", "a_mask.png", "b.png"):
+        mask(tmp_path / "masks" / name, np.uint8(1))
+    entries = [Entry(name, Path(f"{name}.jpg"), "val", ()) for name in ("a", other)]
+    found = folder_masks(tmp_path, entries)
+    assert [path.name for path in found.values()] == ["a.png", f"{other}.png"]
+
+
+def test_the_mask_of_another_image_is_not_taken(tmp_path):
+    mask(tmp_path / "masks" / "a_mask.png", np.uint8(1))
+    entries = [Entry(name, Path(f"{name}.jpg"), "val", ()) for name in ("a", "a_mask")]
+    found = folder_masks(tmp_path, entries)
+    assert [path.name for path in found.values()] == ["a.png", "a_mask.png"]
+
+
+@pytest.mark.parametrize(
+    "names", [("day1_7.png", "day1/7.png"), ("day1_7_mask.png", "day1/7_mask.png")]
+)
+def test_two_masks_for_one_image_are_refused_by_name(tmp_path, names):
+    for name in names:
+        mask(tmp_path / "masks" / name, np.uint8(1))
+    with pytest.raises(InputError) as raised:
+        folder_masks(tmp_path, [Entry("day1_7", Path("day1/7.jpg"), "val", ())])
+    assert all(str(tmp_path / "masks" / name) in str(raised.value) for name in names)
+
+
 @pytest.mark.parametrize("name", ["a.PNG", "a_mask.png"])
 def test_a_mask_may_have_a_suffix_in_capitals_or_the_word_mask(root, name):
     image(TRUTH).save(root / "masks" / name, format="PNG")
@@ -187,6 +238,29 @@ def test_the_masks_of_mvtec_s_tree_have_the_defect_s_class(tmp_path):
         masks_of_data_set(
             settings, tmp_path, "val", entries, classes, out=tmp_path / "out", workers=1
         )
+
+
+def mvtec_with_a_table(root):
+    class_tree(root / "train", "good")
+    class_tree(root / "test", "good", "crack", "cut", count=1)
+    table(root, "image,classes\ntest/cut/cut0.png,crack;cut\n")
+    mask(root / "masks" / "test_cut_cut0.png", TRUTH)
+    return [Entry("test_cut_cut0", root / "test/cut/cut0.png", "val", ("crack", "cut"))]
+
+
+def test_a_table_beside_mvtec_s_tree_has_the_masks_of_a_folder(tmp_path):
+    entries = mvtec_with_a_table(tmp_path)
+    settings = Settings.model_validate({"data": {"layout": "folder"}})
+    found = masks_of_data_set(
+        settings, tmp_path, "val", entries, ("crack", "cut"), out=tmp_path / "out", workers=1
+    )
+    assert found == {"test_cut_cut0": tmp_path / "masks" / "test_cut_cut0.png"}
+
+
+def test_an_image_of_several_defects_is_refused_by_name(tmp_path):
+    entries = mvtec_with_a_table(tmp_path)
+    with pytest.raises(InputError, match="test_cut_cut0: shows crack, cut; expected one"):
+        mvtec_masks(tmp_path, entries, ("crack", "cut"), tmp_path / "out")
 
 
 SALIENT = TRUTH * 200

@@ -13,8 +13,7 @@ from getam_core.data import (
     list_voc,
     voc_folder,
 )
-from getam_core.data.class_folders import image_folder
-from getam_core.data.mvtec import is_mvtec
+from getam_core.data.folder import mvtec_tree
 from getam_core.evaluation import (
     coco_masks,
     find_masks,
@@ -39,7 +38,7 @@ def list_data_set(settings: Settings, root: Path) -> Listing:
             splits,
             val_share=data.val_share,
             vocabulary=vocabulary,
-            places=Places(data.images, data.table, data.columns.model_dump()),
+            places=_places(settings),
         )
     if data.layout == "coco":
         return list_coco(root, splits, data.classes, vocabulary)
@@ -70,10 +69,10 @@ def masks_of_data_set(
     if data.layout == "coco":
         name = {"train": data.train, "val": data.val}[split]
         return coco_masks(root, name, entries, classes, out, workers=workers)
-    base = image_folder(root)
-    if data.layout == "folder" and data.masks is None and is_mvtec(base):
-        return mvtec_masks(base, entries, classes, out)
     if data.layout == "folder":
+        tree = mvtec_tree(root, _places(settings))
+        if tree is not None and data.masks is None:
+            return mvtec_masks(tree, entries, classes, out)
         masks = folder_masks(root, entries, data.masks)
     else:
         masks = find_masks(root, entries, sbd=data.sbd)
@@ -90,3 +89,8 @@ def mask_values(settings: Settings, root: Path, classes: Sequence[str]) -> Value
         places.append(voc_folder(root) / LABELMAP)
     found = next((path for path in places if path.is_file()), None)
     return None if found is None else read_labelmap(found, classes)
+
+
+def _places(settings: Settings) -> Places:
+    data = settings.data
+    return Places(data.images, data.table, data.columns.model_dump())

@@ -85,8 +85,7 @@ def list_folder(
 def _list(listing: Listing, splits: Mapping[str, str], places: Places) -> bool:
     """Fill the listing by the first form that is there; return whether it has splits."""
     folder = listing.folder
-    base = _named(folder, places.images, "images") or image_folder(folder)
-    table = _named(folder, places.table, "table") or _table_of(folder)
+    base, table = _base(folder, places), _table(folder, places)
     if table is not None:
         rows = read_labels(
             table,
@@ -109,6 +108,22 @@ def _list(listing: Listing, splits: Mapping[str, str], places: Places) -> bool:
     return bool(folders)
 
 
+def mvtec_tree(root: Path | str, places: Places) -> Path | None:
+    """Return the folder of MVTec's tree, where `list_folder` lists one: no table is there."""
+    folder = Path(root).expanduser().absolute()
+    base = _base(folder, places)
+    return base if _table(folder, places) is None and is_mvtec(base) else None
+
+
+def _base(folder: Path, places: Places) -> Path:
+    return _named(folder, places.images, "images") or image_folder(folder)
+
+
+def _table(folder: Path, places: Places) -> Path | None:
+    found = (folder / n for n in (LABELS, OF_SPLIT) if (folder / n).exists())
+    return _named(folder, places.table, "table") or next(found, None)
+
+
 def _named(folder: Path, name: str | None, key: str) -> Path | None:
     """Return what the settings name, below the data set or anywhere."""
     if name is None:
@@ -119,10 +134,6 @@ def _named(folder: Path, name: str | None, key: str) -> Path | None:
     if key == "table" and not path.is_file():
         raise InputError(f"data.table: no such file: {path}")
     return path
-
-
-def _table_of(folder: Path) -> Path | None:
-    return next((folder / n for n in (LABELS, OF_SPLIT) if (folder / n).exists()), None)
 
 
 def _list_split_table(listing: Listing, folder: Path, split: str, places: Places) -> None:

@@ -28,7 +28,7 @@ def list_mvtec(listing: Listing, base: Path) -> None:
     Raises
     ------
     InputError
-        `data.train` and `data.val` cannot be followed.
+        The tree has no image.
     """
     for part in ("train", "test"):
         for folder in visible_folders(base / part):

@@ -1,6 +1,7 @@
 """Ground truth: where masks are, what they hold, and whether they fit the images."""
 
 import csv
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ from tqdm import tqdm
 from getam_core.classes import IGNORE
 from getam_core.data.augmented import sbd_masks
 from getam_core.data.index import Entry
-from getam_core.data.names import composed, image_id_of, images_below
+from getam_core.data.names import image_id_of, images_below
 from getam_core.data.voc import voc_folder
 from getam_core.errors import InputError, raise_problems
 from getam_core.extras import needs
@@ -54,19 +55,24 @@ def folder_masks(
     """Name the mask of every entry of somebody's own folder: masks/<image_id>.png.
 
     `masks` names another folder, relative to `root`. A mask may lie deeper, as its image does, and
-    have `_mask` after its name.
+    have `_mask` after its name; a file of exactly the image's name takes precedence.
+
+    Raises
+    ------
+    InputError
+        Several files could be the mask of one image.
     """
     folder = Path(root).expanduser().absolute() / (masks or "masks")
-    there = {composed(i): p for p in images_below(folder) for i in _names(p, folder)}
-    return {
-        entry.image_id: there.get(entry.image_id, folder / f"{entry.image_id}.png")
-        for entry in entries
-    }
-
-
-def _names(path: Path, folder: Path) -> tuple[str, str]:
-    image_id = image_id_of(path.relative_to(folder))
-    return image_id.removesuffix("_mask"), image_id
+    there: defaultdict[str, list[Path]] = defaultdict(list)
+    for path in images_below(folder):
+        there[image_id_of(path.relative_to(folder))].append(path)
+    listed = [entry.image_id for entry in entries]
+    suffixed = {name.removesuffix("_mask"): there[name] for name in there.keys() - set(listed)}
+    found = {i: there.get(i) or suffixed.get(i) or [folder / f"{i}.png"] for i in listed}
+    several = {i: " or ".join(map(str, paths)) for i, paths in found.items() if len(paths) > 1}
+    problems = [f"{i}: its mask could be {paths}; keep one" for i, paths in several.items()]
+    raise_problems(f"the masks in {folder}", problems)
+    return {i: paths[0] for i, paths in found.items()}
 
 
 def read_mask(path: Path) -> np.ndarray:

@@ -31,7 +31,7 @@ def mvtec_masks(
     Raises
     ------
     InputError
-        Every mask that is missing, or no mask.
+        Every mask that is missing, or no mask, and every image of several defects.
     """
     out.mkdir(parents=True, exist_ok=True)
     problems, masks = [], {}
@@ -41,7 +41,10 @@ def mvtec_masks(
             blank = np.full(image_size(entry.image), BACKGROUND, np.uint8)
             write_mask(masks[entry.image_id], blank)
             continue
-        (defect,) = entry.classes
+        defect, *others = entry.classes
+        if others:
+            problems.append(f"{entry.image_id}: shows {', '.join(entry.classes)}; expected one")
+            continue
         path = base / "ground_truth" / defect / f"{entry.image.stem}_mask.png"
         if not path.is_file():
             problems.append(f"{path}: no such mask")

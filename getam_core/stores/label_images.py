@@ -48,15 +48,26 @@ def parse_values(given: Mapping[str | int, str], classes: Sequence[str]) -> Valu
 
 
 def read_labelmap(path: Path, classes: Sequence[str]) -> Values:
-    """Read CVAT's list of colours, lines such as "cat:128,0,0::"; colours of others are unknown."""
-    known = {plain_name(name): name for name in classes}
-    given: dict[str | int, str] = {}
+    """Read CVAT's list of colours, lines such as "cat:128,0,0::"; colours of others are unknown.
+
+    Raises
+    ------
+    InputError
+        A class shares its colour with another name, no class is named, or a colour is none.
+    """
+    known = {"background": "background"} | {plain_name(name): name for name in classes}
+    names: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8-sig").splitlines():
         name, _, rest = line.partition(":")
-        plain = plain_name(name)
-        if line.strip() and not line.startswith("#") and (plain == "background" or plain in known):
-            given[rest.partition(":")[0]] = known.get(plain, plain)
-    if len(given) < 2:
+        colour = rest.partition(":")[0].replace(" ", "")
+        if not line.strip() or line.startswith("#"):
+            continue
+        other = names.setdefault(colour, name)
+        if known.get(plain_name(other)) != known.get(plain_name(name)):
+            raise InputError(f"{path}: {other} and {name} have the same colour '{colour}'")
+    plain = {colour: plain_name(name) for colour, name in names.items()}
+    given: dict[str | int, str] = {c: known[name] for c, name in plain.items() if name in known}
+    if not set(given.values()) & set(classes):
         raise InputError(f"{path}: names none of the classes {', '.join(classes)}")
     return parse_values(given, classes)
 
