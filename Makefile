@@ -33,6 +33,7 @@ docs:  ## docs/settings.md and config/schema.json, from the fields of getam_core
 	$(BIN)/python -m getam_core.settings.describe --page docs/settings.md --schema config/schema.json
 
 environment: $(VENV)/made-from-lock  ## .venv, as the lock has it; CPU=1 leaves CUDA out
+	@$(if $(CPU),grep -q cpu $< || echo "$(VENV) was made with CUDA and keeps it; for one without: rm -r $(VENV) && make environment CPU=1",:)
 
 # pip brings uv, uv brings the rest: seconds where pip takes minutes. A new lock is installed over the
 # old one, and what else was installed stays. The stamp is written last, so an interrupted
@@ -43,7 +44,7 @@ $(VENV)/made-from-lock: requirements.lock
 	$(BIN)/python -m uv --version > /dev/null 2>&1 || { $(PYTHON) -m venv --clear $(VENV) && $(BIN)/python -m pip install --quiet uv; }
 	grep -vE '^($(if $(CPU),cuda-|nvidia-|triton=,$$))' requirements.lock | $(BIN)/uv pip install \
 		--python $(BIN)/python $(if $(CPU),--torch-backend cpu) --requirements -
-	touch $@
+	echo $(if $(CPU),cpu,cuda) > $@
 
 LOCKED := coco crf deeplab onnx sbd slurm workflow dev # not rembg: few runs need what it brings
 

@@ -40,8 +40,8 @@ class Row:
     reason : str
         In words.
     denied, found : Verdict or None
-        Of the label that the network is least sure of, and of the class without a label that it is
-        surest of.
+        Of the label that the network is least sure of, and of the class that it is surest of
+        among those that are not labels of the image.
     label_agreement, flip_agreement : float or None
         As in `Evidence`.
     """
