@@ -55,14 +55,15 @@ class Finished:
     def keep(self) -> None:
         """Keep the outputs, which are written; what was kept before goes."""
         self.drop()
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         for output in self.outputs:
             _link(output, self._kept(output))
         write_json(self.folder / IDENTITY, self.identity)  # last: without it nothing is kept
 
     def drop(self) -> None:
-        """Forget what has finished."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Forget what has finished; without its identity nothing is taken."""
+        (self.folder / IDENTITY).unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)  # a file that somebody reads may stay
 
     def _found(self) -> Any:
         try:

@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, str(workflow.basedir))  # Snakemake may have been called from any folder
 
-from getam_core.settings import planning
+from getam_core.settings import check_saliency, planning
 from workflow_scripts.runs import make_library_importable, settings_reader, without_traceback
 
 make_library_importable(workflow.basedir)

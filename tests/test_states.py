@@ -76,7 +76,7 @@ def test_a_named_state_of_other_settings_is_refused_with_the_keys(tmp_path):
 
 def test_a_named_state_is_where_training_starts_once(tmp_path):
     for name, number in (("old", 1), ("t", 2)):
-        save_checkpoint(tmp_path / f"{name}.pt", {"settings": {}, "number": number})
+        States(tmp_path / f"{name}.pt", {}).save({"number": number})
     states = States(tmp_path / "t.pt", {}, resume_from=tmp_path / "old.pt")
     assert states.load()["number"] == 2
     states.remove()

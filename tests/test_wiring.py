@@ -14,6 +14,7 @@ KEYS = leaves(Settings)
 # What a key needs beside it to have an effect, by the beginning of its name.
 BASE = {
     "data_root": "data",
+    "saliency": {"images": "pairs"},
     "classifiers": {"cnn": {"name": "resnet50"}},
     "train": {
         name: dict.fromkeys(("stem", "backbone", "heads"), 0.1)

@@ -94,6 +94,21 @@ def finished(arguments: argparse.Namespace, identity: Any, *outputs: str) -> Fin
     return kept
 
 
+def finished_before(
+    arguments: argparse.Namespace,
+    kept: Finished,
+    processes: "Processes",  # noqa: F821 (needs torch)
+) -> bool:
+    """Put the outputs of a finished stage back; return whether it has finished, to all processes.
+
+    A state that is left of it goes: `--anew` would end at once with the old network.
+    """
+    restored = processes.first_says(kept.restore)
+    if restored and processes.is_first:
+        arguments.state.unlink(missing_ok=True)
+    return restored
+
+
 def run(
     main: Callable[[argparse.Namespace], None], arguments_parser: argparse.ArgumentParser
 ) -> None:

@@ -36,7 +36,7 @@ def retrain(arguments: argparse.Namespace, processes: Processes, device: torch.d
     entries = read_index(arguments.index)
     images = {"images": stamp(entry.image for entry in entries)}
     finished = command.finished(arguments, identity | images, "metrics", "out")
-    if processes.first_says(finished.restore):
+    if command.finished_before(arguments, finished, processes):
         return
     classes = class_names(settings.data.classes, entries)
     check_supervision(arguments.labels, settings.deeplab.supervision, "deeplab.supervision")

@@ -36,15 +36,17 @@ def main(arguments: argparse.Namespace) -> None:
         identity = command.identity(arguments, "index", "saliency", "labels")
         images = {"images": stamp(entry.image for entry in read_index(arguments.index))}
         start = {"resume_from": command.settings_of(arguments).train.resume_from}
-        finished = command.finished(arguments, identity | images | start, "metrics", "out")
-        if processes.first_says(finished.restore):
+        arguments.provenance = arguments.metrics.with_name("provenance.json")
+        outputs = ("metrics", "provenance", "out")
+        finished = command.finished(arguments, identity | images | start, *outputs)
+        if command.finished_before(arguments, finished, processes):
             return
         trainer, write = prepare(arguments, processes, device)
         rows = trainer.run()
         if processes.is_first:
             write_metrics(arguments.metrics, rows)
             gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
-            write_json(arguments.metrics.with_name("provenance.json"), provenance(gpu))
+            write_json(arguments.provenance, provenance(gpu))
             write(trainer.network)
             finished.keep()
             trainer.states.remove()

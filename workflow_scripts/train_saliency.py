@@ -29,7 +29,7 @@ def train(arguments: argparse.Namespace, processes: Processes, device: torch.dev
     pairs = find_pairs(arguments.images)
     identity = json.loads(arguments.settings) | {"images": stamp(chain.from_iterable(pairs))}
     finished = command.finished(arguments, identity, "out", "scores")
-    if processes.first_says(finished.restore):
+    if command.finished_before(arguments, finished, processes):
         return
     torch.manual_seed(settings.seed)
     keys = {field.name for field in fields(SaliencyPlan)} - {"seed"}

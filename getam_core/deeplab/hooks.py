@@ -113,7 +113,9 @@ class StateHook(Hook):
         if stop or time.monotonic() - self.saved > 60 * self.minutes:
             self.save(runner)
         if stop:
-            raise Interrupted(f"state saved in {self.state}; the same command goes on")
+            raise Interrupted(
+                f"state saved in {self.state}; the same command goes on", *self.requests
+            )
 
     def save(self, runner: Runner) -> None:
         """Write the state of the training after the current step."""

@@ -10,7 +10,7 @@ network can give), `paths` (what a run names must exist), `planning` (what a run
 from getam_core.settings.base import Section
 from getam_core.settings.loading import load_settings
 from getam_core.settings.maps import CLASSIFIERS, METHOD_NAMES
-from getam_core.settings.paths import check_paths
+from getam_core.settings.paths import check_paths, check_saliency
 from getam_core.settings.sections import SAVING, SWEEPS, Settings
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "Section",
     "Settings",
     "check_paths",
+    "check_saliency",
     "load_settings",
 ]

@@ -33,7 +33,7 @@ def check_paths(settings: Settings, source: Path) -> None:
         if not Path(text).exists():
             raise InputError(f"{source}: {key}: no such file or folder: {text}")
     if _uses_saliency(settings):
-        _check_saliency(settings, source)
+        check_saliency(settings, source)
 
 
 def _named_paths(settings: Settings) -> list[tuple[str, str]]:
@@ -85,7 +85,8 @@ def _uses_saliency(settings: Settings) -> bool:
     return settings.train.uses_saliency or exported
 
 
-def _check_saliency(settings: Settings, source: Path) -> None:
+def check_saliency(settings: Settings, source: Path) -> None:
+    """Raise `InputError` where the source of saliency lacks what it is made of."""
     saliency = settings.saliency
     if saliency.source == "precomputed" and saliency.folder is None:
         raise InputError(f"{source}: saliency.folder: needed by saliency.source: precomputed")

@@ -50,7 +50,7 @@ class Recipe:
 
 
 class Afa(nn.Module):
-    """The loss of a batch, as the loop wants it (`loop.Objective`).
+    """The loss of a batch, as the loop wants it (`plan.Objective`).
 
     Parameters
     ----------

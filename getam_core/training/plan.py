@@ -44,6 +44,7 @@ class Plan:
     Attributes
     ----------
     second_half : first epoch of the half in which `schedule` scales the rates; `epochs` for none.
+    decay_vectors : let weight decay reach biases and norms too, as the saliency network's does.
     accumulate : parts of a batch, one after the other.
     drop_last, shuffle : see `batches.Order`.
     seed : of the order, and of the network's random layers.

@@ -17,6 +17,7 @@ from getam_core.checkpoint import load_resumable, load_same, save_checkpoint
 from getam_core.errors import InputError
 from getam_core.training.distributed import Processes
 
+FORMAT = 2  # of a state; another one's parameters are in other groups of the optimiser
 NEEDED = {"model", "optimizer", "scaler", "epoch", "step", "rows", "sums", "rng"}  # by the loop
 
 
@@ -42,7 +43,8 @@ class States:
         keep_last: int = 0,
         keep_best: bool = False,
     ):
-        self.path, self.settings, self.resume_from = path, settings, resume_from
+        self.path, self.resume_from = path, resume_from
+        self.settings = settings | {"state_format": FORMAT}
         self.keep_last, self.keep_best = keep_last, keep_best
 
     def load(
@@ -131,7 +133,7 @@ def load_state(states: States, processes: Processes) -> dict[str, Any] | None:
 
 def _is_best(rows: Sequence[dict[str, Any]]) -> bool:
     """Whether the last row has the highest class mAP of its half."""
-    *earlier, last = [row["val_class_map"] for row in rows if row["phase"] == rows[-1]["phase"]]
+    *earlier, last = [row.get("val_class_map") for row in rows if row["phase"] == rows[-1]["phase"]]
     return last is not None and all(value is None or last > value for value in earlier)
 
 

@@ -2,9 +2,12 @@
 SALIENCY_SHARD = 2000
 
 
+@without_traceback()
 def saliency_training_images(wildcards):
     """The folder of images and masks that the network learns from: found, or made scenes."""
-    folder = run_settings(wildcards.run).saliency.images
+    settings = run_settings(wildcards.run)
+    check_saliency(settings, f"config/{wildcards.run}.yaml")  # a sweep may ask for it alone
+    folder = settings.saliency.images
     return ancient(folder) if folder else rules.make_salient_scenes.output.folder
 
 
