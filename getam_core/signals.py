@@ -8,8 +8,9 @@ STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a scheduler, a
 
 
 def heeded() -> list[signal.Signals]:
-    """Return the stops that are not ignored: `nohup` starts programs with SIGHUP ignored."""
-    return [number for number in STOPS if signal.getsignal(number) is not signal.SIG_IGN]
+    """Return the stops, but not SIGHUP where it is ignored, as `nohup` starts programs."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [number for number in STOPS if number != signal.SIGHUP or not ignored]
 
 
 @contextmanager

@@ -3,6 +3,7 @@ import os
 # Before torch is imported: two busy threads on shared cores are slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,11 @@ import pytest
 from tests.voc_kit import add_image, write_list
 
 REPOSITORY = Path(__file__).parents[1]
+
+# A shell starts what runs in its background with these ignored, and so would every program that is
+# started here; the tests send them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 LONGEST = ("test_workflow", "test_retraining")  # runs of the whole workflow

@@ -78,7 +78,9 @@ def test_an_archive_holds_the_predictions_of_all_test_images(devkit):
         assert np.asarray(picture).shape == size
         assert np.array_equal(np.asarray(picture), predictions[image_id])
     described = json.loads(record.read_text())
-    assert described["settings"] == {"sizes": [32, None], "flip": False, "crf": False}
+    assert described["settings"] == {
+        "sizes": [32, None], "flip": False, "crf": False, "crf_recipe": "getam",
+    }  # fmt: skip
     assert described["images"] == 2 and described["classes"] == list(VOC_CLASSES)
 
 
