@@ -88,8 +88,8 @@ def gather(
     if not targets.any():
         raise InputError("review: no training image has an image-level label to be looked at")
     if predictions is None:
-        scores = [_scores(maps, maps.attributes(entry.image_id)) for entry in _shown(entries)]
-        return Evidence(targets, np.stack(scores))
+        own = [_scores(maps, maps.attributes(entry.image_id)) for entry in _shown(entries)]
+        return Evidence(targets, np.stack(own))
     read = [_of_image(entry.image_id, labels, predictions) for entry in _shown(entries)]
     scores, areas, same, mirrored = (np.stack(column) for column in zip(*read, strict=True))
     known = np.isfinite(mirrored).all()

@@ -24,7 +24,7 @@ from getam_core.segment.pictures import Picture
 from getam_core.segment.segmenter import Segmentation
 
 KEY = "getam_core"  # of the text in a mask
-UTF_8 = {"encoding": "utf-8", "errors": "surrogateescape"}  # names of files need not be UTF-8
+NOT_UTF_8 = "surrogateescape"  # names of files need not be UTF-8
 JPEG_SIDE = 65_500  # pixels; the longest side that libjpeg writes
 STRIP = 2**20  # pixels of an overlay that are drawn at a time
 
@@ -121,7 +121,10 @@ class Results:
         columns += [f"score {name}" for name in self.classes]
         columns += [f"area {name}" for name in ("background", *self.classes)]
         path = self.folder / "segment.csv"
-        with atomic_path(path) as temporary, temporary.open("w", newline="", **UTF_8) as file:
+        with (
+            atomic_path(path) as temporary,
+            temporary.open("w", newline="", encoding="utf-8", errors=NOT_UTF_8) as file,
+        ):
             writer = csv.writer(file)
             writer.writerow(columns)
             for picture, name, row in rows:
@@ -133,7 +136,9 @@ class Results:
 def _row(made: Segmentation, classes: int) -> dict[str, Any]:
     """Return size, scores (probabilities) and areas (shares of the picture), six decimals."""
     # Row by row: bincount makes eight bytes of each label that it is given.
-    counts = sum(np.bincount(line, minlength=classes + 1) for line in made.labels)
+    counts = np.zeros(classes + 1, np.int64)
+    for line in made.labels:
+        counts += np.bincount(line, minlength=classes + 1)
     areas = counts / made.labels.size
     scores = None if made.scores is None else [round(float(score), 6) for score in made.scores]
     return {
