@@ -227,7 +227,9 @@ def test_interrupted_in_training_and_run_again_it_ends_the_same(finished, tmp_pa
     shutil.copytree(finished.folder / "results", tmp_path / "results")
     shutil.copytree(finished.folder / ".snakemake", tmp_path / ".snakemake")
     made = tmp_path / "results/tiny"
-    for folder in ("train", "getam", "grad_cam", "cam_ignore", "pseudo_labels", "predictions"):
+    for folder in (
+        "train", "getam", "grad_cam", "cam_ignore", "pseudo_labels", "predictions", "state",
+    ):  # fmt: skip
         shutil.rmtree(made / folder)
     for file in (made / "logs/train.log", made / "miou.json", *made.glob("evaluation/*.json")):
         file.unlink()
