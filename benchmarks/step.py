@@ -48,7 +48,7 @@ class Case:
 
 def small_cases() -> list[Case]:
     """Return what a CPU trains."""
-    mini = load_settings(CONFIG / "voc_mini.yaml")
+    mini = load_settings(CONFIG / "voc_mini_hybrid.yaml")
     hybrid, half = untrained(mini), Labelling(labels={"scale": mini.train.labels.scale})
     calm = {key: value for key, value in hybrid["options"].items() if key != "drop_path_rate"}
     plain = {"name": "vit_small_patch16_224", "image_size": SIDE}
