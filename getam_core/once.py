@@ -19,22 +19,23 @@ from typing import Any
 
 import getam_core
 from getam_core.errors import InputError
-from getam_core.files import write_json
+from getam_core.files import atomic_path, write_json
 
 log = logging.getLogger(__name__)
 IDENTITY = "identity.json"
 
 
 class Finished:
-    """What a finished stage made, kept in `folder` until one of another identity finishes there.
+    """What a stage makes, kept in `folder` until one of another identity finishes there.
 
-    The files are hard links: they need no space as long as the outputs stand. Where a file system
-    has none, they are copies.
+    A stage writes beside it first (`place`), and hands over what is whole (`hand_over`): nothing is
+    lost, whenever Snakemake deletes the outputs. The outputs are hard links, which need no space.
+    Where a file system has none, they are copies.
 
     Parameters
     ----------
     identity : plain values; what other settings or inputs, or another version, made is not taken.
-    outputs : the files of the stage.
+    outputs : the files of the stage, of different names.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], *outputs: Path):
@@ -45,20 +46,28 @@ class Finished:
         """Put the outputs back where this stage has finished; return whether it has."""
         if self._found() != self.identity:
             return False
-        for output in self.outputs:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            _link(self._kept(output), output)
-            os.utime(output)  # made now, as far as other stages are concerned
+        self._put_in_place()
         log.info("finished before: outputs are as kept in %s; delete it to start anew", self.folder)
         return True
 
-    def keep(self) -> None:
-        """Keep the outputs, which are written; what was kept before goes."""
+    def place(self, output: Path) -> Path:
+        """Return where the stage writes an output."""
+        return self.folder.with_suffix(".made") / output.name
+
+    def hand_over(self) -> None:
+        """Keep what was written, instead of what was kept before, and put it in its place."""
         self.drop()
         self.folder.mkdir(parents=True, exist_ok=True)
         for output in self.outputs:
-            _link(output, self._kept(output))
+            self.place(output).replace(self._kept(output))
         write_json(self.folder / IDENTITY, self.identity)  # last: without it nothing is kept
+        shutil.rmtree(self.folder.with_suffix(".made"), ignore_errors=True)
+        self._put_in_place()
+
+    def _put_in_place(self) -> None:
+        for output in self.outputs:
+            _link(self._kept(output), output)
+            os.utime(output)  # made now, as far as other stages are concerned
 
     def drop(self) -> None:
         """Forget what has finished; without its identity nothing is taken."""
@@ -84,11 +93,12 @@ def stamp(files: Iterable[Path]) -> str:
 
 
 def _link(source: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without links
-        shutil.copy2(source, target)
+    """Give a file a second name, atomically: nobody sees half of a copy."""
+    with atomic_path(target) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:  # a file system without links
+            shutil.copy2(source, temporary)
 
 
 @contextmanager

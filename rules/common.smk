@@ -6,6 +6,7 @@ import sys
 sys.path.insert(0, str(workflow.basedir))  # Snakemake may have been called from any folder
 
 from getam_core.settings import check_saliency, planning
+from workflow_scripts.forced import is_forced
 from workflow_scripts.runs import make_library_importable, settings_reader, without_traceback
 
 make_library_importable(workflow.basedir)
@@ -46,9 +47,8 @@ def anew(rule: str):
     """A resource: whether the command line forces a training, which then takes nothing finished."""
 
     def select(wildcards):
-        asked = workflow.dag_settings  # None while nothing is planned, as by the linter
-        forced = asked is not None and (asked.forceall or rule in asked.forcerun)
-        return "--anew " if forced else ""
+        outputs = workflow.get_rule(rule).expand_output(wildcards)[0]
+        return "--anew " if is_forced(workflow, rule, outputs) else ""
 
     return select
 

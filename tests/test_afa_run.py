@@ -56,8 +56,8 @@ def run(tmp_path_factory):
     train.main(
         Namespace(
             settings=settings("data", "model", "train"), saliency=None, labels=None, out=out,
-            classifier=None, anew=False, state=folder / "state.pt", events=folder / "events",
-            metrics=folder / "metrics.csv", **shared,
+            classifier=None, anew=False, log=None, state=folder / "state.pt",
+            events=folder / "events", metrics=folder / "metrics.csv", **shared,
         )
     )  # fmt: skip
     for name in ("afa", "getam"):

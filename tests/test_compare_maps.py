@@ -41,7 +41,7 @@ def trained(folder, classifier, **sections):
     train.main(
         Namespace(
             index=folder / "index.csv", saliency=None, labels=None, settings=settings,
-            classifier=classifier, device="cpu", threads=1, anew=False,
+            classifier=classifier, device="cpu", threads=1, anew=False, log=None,
             events=out.with_suffix(".events"), **files,
         )
     )  # fmt: skip

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from getam_core.errors import InputError
 from getam_core.once import Finished, alone
 from tests.salient import write_pairs
 from tests.training_kit import end_of
-from workflow_scripts import train_saliency
+from workflow_scripts import command, train_saliency
 
 REFUSED = 78
 
@@ -23,19 +24,21 @@ ENCODER = {"name": "test_resnet", "weights": None, "max_stride": 16}
 SALIENCY = {"encoder": ENCODER, "width": 8, "size": 32, "scale_range": [32, 40], "epochs": 1}
 
 
-def made(folder: Path, content: str = "a") -> Path:
-    (folder / "out").mkdir(exist_ok=True, parents=True)
+def finish(folder: Path, identity: dict, content: str = "a") -> tuple[Finished, Path]:
+    """Return what a stage of this identity has finished, and its output."""
     output = folder / "out" / "network.pt"
-    output.write_text(content)
-    return output
+    finished = Finished(folder / "s.finished", identity, output)
+    finished.place(output).parent.mkdir(parents=True)
+    finished.place(output).write_text(content)
+    finished.hand_over()
+    return finished, output
 
 
 def test_what_has_finished_comes_back_after_its_outputs_are_deleted(tmp_path):
-    output = made(tmp_path)
-    finished = Finished(tmp_path / "s.finished", {"seed": (1, 2)}, output)
-    assert not finished.restore()
-    finished.keep()
-    assert output.stat().st_nlink == 2  # no second copy on the disk
+    output = tmp_path / "out" / "network.pt"
+    assert not Finished(tmp_path / "s.finished", {"seed": (1, 2)}, output).restore()
+    finish(tmp_path, {"seed": (1, 2)})
+    assert output.read_text() == "a" and output.stat().st_nlink == 2  # no second copy on the disk
     os.utime(output, (0, 0))
     output.unlink()
     assert Finished(tmp_path / "s.finished", {"seed": [1, 2]}, output).restore()
@@ -43,21 +46,25 @@ def test_what_has_finished_comes_back_after_its_outputs_are_deleted(tmp_path):
 
 
 def test_other_settings_are_not_finished_and_replace_what_was(tmp_path):
-    output = made(tmp_path)
-    Finished(tmp_path / "s.finished", {"seed": 1}, output).keep()
-    other = Finished(tmp_path / "s.finished", {"seed": 2}, output)
-    assert not other.restore()
+    first, output = finish(tmp_path, {"seed": 1})
+    assert not Finished(tmp_path / "s.finished", {"seed": 2}, output).restore()
+    second, output = finish(tmp_path, {"seed": 2}, "b")
     output.unlink()
-    made(tmp_path, "b")
-    other.keep()
-    assert other.restore() and output.read_text() == "b"
-    assert not Finished(tmp_path / "s.finished", {"seed": 1}, output).restore()
+    assert second.restore() and output.read_text() == "b"
+    assert not first.restore()
+
+
+def test_outputs_that_are_half_written_replace_nothing(tmp_path):
+    first, output = finish(tmp_path, {"seed": 1})
+    second = Finished(tmp_path / "s.finished", {"seed": 2}, output, output.with_name("metrics.csv"))
+    second.place(output).parent.mkdir()
+    second.place(output).write_text("b")
+    assert first.restore() and output.read_text() == "a"
+    assert not second.restore()
 
 
 def test_what_was_kept_by_half_is_not_taken(tmp_path):
-    output = made(tmp_path)
-    finished = Finished(tmp_path / "s.finished", {}, output)
-    finished.keep()
+    finished, _ = finish(tmp_path, {})
     (tmp_path / "s.finished" / "network.pt").unlink()
     assert not finished.restore()
 
@@ -67,9 +74,7 @@ def test_a_file_system_without_links_has_copies(tmp_path, monkeypatch):
         raise OSError(errno.EPERM, "no links")
 
     monkeypatch.setattr(os, "link", refuse)
-    output = made(tmp_path)
-    finished = Finished(tmp_path / "s.finished", {}, output)
-    finished.keep()
+    finished, output = finish(tmp_path, {})
     output.unlink()
     assert finished.restore() and output.read_text() == "a"
 
@@ -107,6 +112,35 @@ def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch, caplo
         assert "no lock here" in caplog.text
 
 
+def test_a_copy_that_is_refused_adds_to_the_log_of_the_one_that_runs(tmp_path):
+    """It would empty the log, and Snakemake would show another error than the stage's."""
+    log, state = tmp_path / "stage.log", tmp_path / "state.pt"
+    log.write_text("of the run before\n")
+
+    def stage(main):
+        parser = command.parser("", state="of the stage")
+        command.add_saving(parser)
+        words = ["stage", "--state", str(state), "--log", str(log)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", words)
+            patch.setattr(logging.getLogger(), "handlers", [])
+            command.run(main, parser)
+
+    def second(arguments):
+        with command.only_copy(arguments):
+            pass
+
+    def first(arguments):
+        with command.only_copy(arguments):
+            logging.info("before")
+            assert end_of(lambda: stage(second)) == command.WRONG_INPUT
+            logging.info("after")
+
+    assert end_of(lambda: stage(first)) == 0
+    before, refused, after = log.read_text().splitlines()
+    assert before.endswith("before") and "running already" in refused and after.endswith("after")
+
+
 def test_a_training_whose_outputs_were_deleted_ends_at_once_with_the_same_bytes(tmp_path, caplog):
     """As after a kill of Snakemake: it calls the outputs incomplete and deletes them."""
     caplog.set_level(logging.INFO)
@@ -120,6 +154,7 @@ def test_a_training_whose_outputs_were_deleted_ends_at_once_with_the_same_bytes(
         device="cpu",
         threads=1,
         anew=False,
+        log=None,
     )
     outputs, before = (arguments.out, arguments.scores), []
     for epochs in (1, 0):

@@ -45,7 +45,13 @@ class Stages:
         self.settings = load_settings(folder / "tiny.yaml").model_dump_json()
 
     def __call__(self, stage, *, files, **others):
-        common = {"settings": self.settings, "threads": 1, "device": "cpu", "anew": False}
+        common = {
+            "settings": self.settings,
+            "threads": 1,
+            "device": "cpu",
+            "anew": False,
+            "log": None,
+        }
         paths = {name: self.folder / file for name, file in files.items()}
         module = importlib.import_module(f"workflow_scripts.{stage}")
         module.main(argparse.Namespace(**common, **paths, **others))

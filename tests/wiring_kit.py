@@ -55,7 +55,9 @@ ANSWERS = {
     "TrainingSet": lambda entries, **_: entries,
     "write_in_parts": lambda write, **_: write("writer", slice(0, 1)),
     "only_copy": lambda **_: nullcontext(),
-    "finished": lambda **_: SimpleNamespace(restore=lambda: False, keep=lambda: None),
+    "finished": lambda **_: SimpleNamespace(
+        restore=lambda: False, place=lambda output: output, hand_over=lambda: None
+    ),
 }
 # They name the run, or the owner of a state: any key changes them, whether it is used or not.
 NAMES_THE_RUN = {"settings", "header", "identity"}

@@ -6,8 +6,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +79,18 @@ def identity(arguments: argparse.Namespace, *inputs: str) -> dict[str, Any]:
     return json.loads(settings) | {"inputs": {name: digest(path) for name, path in paths.items()}}
 
 
-def only_copy(arguments: argparse.Namespace) -> AbstractContextManager[None]:
-    """Refuse a second copy of a running stage; the lock lies beside its state."""
-    first = rank() == 0  # of several processes of one stage
-    return alone(arguments.state.with_suffix(".lock")) if first else nullcontext()
+@contextmanager
+def only_copy(arguments: argparse.Namespace) -> Iterator[None]:
+    """Refuse a second copy of a running stage; the lock lies beside its state.
+
+    The stage's log begins anew with the lock: a copy that is refused adds a line to it.
+    """
+    if rank() > 0:  # of several processes of one stage
+        yield
+        return
+    with alone(arguments.state.with_suffix(".lock")):
+        _begin(arguments.log)
+        yield
 
 
 def finished(arguments: argparse.Namespace, identity: Any, *outputs: str) -> Finished:
@@ -103,7 +111,7 @@ def finished_before(
 
     A state that is left of it goes: `--anew` would end at once with the old network.
     """
-    restored = processes.first_says(kept.restore)
+    restored = processes.ask_first(kept.restore)
     if restored and processes.is_first:
         arguments.state.unlink(missing_ok=True)
     return restored
@@ -121,6 +129,8 @@ def run(
     """
     arguments = arguments_parser.parse_args()
     _log_to(arguments.log)
+    if not hasattr(arguments, "anew") and rank() == 0:  # else see `only_copy`
+        _begin(arguments.log)
     for number in set(heeded()) - {signal.SIGINT}:  # which raises KeyboardInterrupt already
         signal.signal(number, _stop)
     try:
@@ -170,11 +180,16 @@ def _log_to(path: Path | None) -> None:
     handlers: list[logging.Handler] = [screen]
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        mode = "w" if rank() == 0 else "a"
         kept = {"encoding": "utf-8", "errors": "backslashreplace"}  # paths need not be UTF-8
-        handlers.append(logging.FileHandler(path, mode=mode, **kept))
+        handlers.append(logging.FileHandler(path, **kept))
     level = logging.INFO if rank() == 0 else logging.ERROR
     logging.basicConfig(level=level, format="%(levelname)s: %(message)s", handlers=handlers)
+
+
+def _begin(log: Path | None) -> None:
+    """Empty a log that is open for appending."""
+    if log is not None:
+        os.truncate(log, 0)
 
 
 def _stop(number: int, _frame: object) -> None:

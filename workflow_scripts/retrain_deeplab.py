@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+from functools import partial
 from typing import Any
 
 import torch
@@ -32,7 +33,7 @@ def retrain(arguments: argparse.Namespace, processes: Processes, device: torch.d
     from getam_core import deeplab  # after the device: see above
 
     settings = command.settings_of(arguments)
-    identity = command.identity(arguments, "index", "labels")
+    identity = processes.ask_first(partial(command.identity, arguments, "index", "labels"))
     entries = read_index(arguments.index)
     images = {"images": stamp(entry.image for entry in entries)}
     finished = command.finished(arguments, identity | images, "metrics", "out")
@@ -73,16 +74,16 @@ def retrain(arguments: argparse.Namespace, processes: Processes, device: torch.d
         workers=arguments.threads if device.type == "cuda" else 0,
     )
     if processes.is_first:
-        deeplab.write_rows(arguments.metrics, rows)
+        deeplab.write_rows(finished.place(arguments.metrics), rows)
         deeplab.save_deeplab(
-            arguments.out,
+            finished.place(arguments.out),
             network,
             built_by,
             classes=classes,
             settings=json.loads(arguments.settings),
             labels=open_store(arguments.labels, "labels").settings,
         )
-        finished.keep()
+        finished.hand_over()
         arguments.state.unlink(missing_ok=True)
 
 

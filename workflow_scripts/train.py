@@ -33,28 +33,41 @@ def main(arguments: argparse.Namespace) -> None:
         command.only_copy(arguments),
         joined(command.torch_device(arguments)) as (processes, device),
     ):
-        identity = command.identity(arguments, "index", "saliency", "labels")
-        images = {"images": stamp(entry.image for entry in read_index(arguments.index))}
+        identity = processes.ask_first(partial(identity_of, arguments))
+        images = {"images": processes.ask_first(partial(images_of, arguments))}
         start = {"resume_from": command.settings_of(arguments).train.resume_from}
         arguments.provenance = arguments.metrics.with_name("provenance.json")
         outputs = ("metrics", "provenance", "out")
         finished = command.finished(arguments, identity | images | start, *outputs)
         if command.finished_before(arguments, finished, processes):
             return
-        trainer, write = prepare(arguments, processes, device)
+        trainer, write = prepare(arguments, identity, processes, device)
         rows = trainer.run()
         if processes.is_first:
-            write_metrics(arguments.metrics, rows)
+            write_metrics(finished.place(arguments.metrics), rows)
             gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
-            write_json(arguments.provenance, provenance(gpu))
-            write(trainer.network)
-            finished.keep()
+            write_json(finished.place(arguments.provenance), provenance(gpu))
+            write(trainer.network, finished.place(arguments.out))
+            finished.hand_over()
             trainer.states.remove()
 
 
+def identity_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what the states of the training belong to."""
+    return command.identity(arguments, "index", "saliency", "labels")
+
+
+def images_of(arguments: argparse.Namespace) -> str:
+    """Return a checksum of the images, as far as their sizes and times tell."""
+    return stamp(entry.image for entry in read_index(arguments.index))
+
+
 def prepare(
-    arguments: argparse.Namespace, processes: Processes, device: torch.device
-) -> tuple[Trainer, Callable[[nn.Module], None]]:
+    arguments: argparse.Namespace,
+    identity: dict[str, Any],
+    processes: Processes,
+    device: torch.device,
+) -> tuple[Trainer, Callable[[nn.Module, Path], None]]:
     """Return the trainer of a run, and what writes its network."""
     settings = command.settings_of(arguments)
     entries = read_index(arguments.index)
@@ -92,19 +105,17 @@ def prepare(
             device=device,
         ),
         draw=None if arguments.classifier else picture(settings, entries, samples),
-        states=states_of(arguments, settings),
+        states=states_of(arguments, identity, settings),
         events=arguments.events,
         device=device,
         workers=arguments.threads if device.type == "cuda" else 0,
         processes=processes,
     )
 
-    def write(network: nn.Module) -> None:
+    def write(network: nn.Module, path: Path) -> None:
         supervision = "classes" if arguments.classifier else train.supervision
         segments = arguments.classifier is None and train.segments
-        save_network(
-            arguments.out, network, built_by, classes, kind, supervision, segments=segments
-        )
+        save_network(path, network, built_by, classes, kind, supervision, segments=segments)
 
     return trainer, write
 
@@ -131,13 +142,15 @@ def picture(
     return TrainingPicture(whole, labelling_of(settings), threshold_of(settings))
 
 
-def states_of(arguments: argparse.Namespace, settings: Settings) -> States:
+def states_of(
+    arguments: argparse.Namespace, identity: dict[str, Any], settings: Settings
+) -> States:
     """Return where the states of the training are; a classifier starts from none."""
     train = settings.train
     start = None if arguments.classifier is not None else train.resume_from
     return States(
         arguments.state,
-        command.identity(arguments, "index", "saliency", "labels"),
+        identity,
         resume_from=None if start is None else Path(start),
         keep_last=train.keep_last,
         keep_best=train.keep_best,

@@ -42,15 +42,15 @@ def train(arguments: argparse.Namespace, processes: Processes, device: torch.dev
         precision=settings.saliency.precision,
         checkpoint_minutes=settings.saliency.checkpoint_minutes,
         workers=arguments.threads if device.type == "cuda" else 0,
-        out=arguments.out,
+        out=finished.place(arguments.out),
         state=arguments.state,
         events=arguments.events,
         device=device,
         processes=processes,
     )
     if processes.is_first:
-        write_json(arguments.scores, {"held_out": score, "pairs": len(pairs)})
-        finished.keep()
+        write_json(finished.place(arguments.scores), {"held_out": score, "pairs": len(pairs)})
+        finished.hand_over()
         arguments.state.unlink(missing_ok=True)
 
 

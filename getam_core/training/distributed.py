@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -19,6 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from getam_core.errors import InputError
 
+Answer = TypeVar("Answer")
 PATIENCE = timedelta(hours=2)  # the first process alone validates and writes
 
 
@@ -70,8 +71,8 @@ class Processes:
         dist.all_reduce(total)
         return total
 
-    def first_says(self, question: Callable[[], bool]) -> bool:
-        """Return what the first process answers; the others do not look."""
+    def ask_first(self, question: Callable[[], Answer]) -> Answer:
+        """Return what the first process answers, a plain value; the others do not look."""
         return self.gather(question() if self.is_first else None)[0]
 
     def gather(self, value: Any) -> list[Any]:
