@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from getam_core.errors import Interrupted
+from getam_core.networks import build_network
 from getam_core.training import Processes, joined
 from getam_core.training.distributed import divide
-from tests.networks import random_images, tiny_network
+from tests.networks import TINY, random_images, tiny_network
 from tests.training_kit import CPU, PLAN, WEIGHTS, trainer
 
 SAME = {"stem": 0.02, "backbone": 0.02, "heads": 0.02}
@@ -43,7 +44,7 @@ def one_of_two(rank, port, folder, work):
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
     values = (rank, 2, rank, "127.0.0.1", port)
     os.environ |= dict(zip(names, map(str, values), strict=True))
-    with joined(CPU) as (processes, _):
+    with joined(CPU) as processes:
         try:
             result = work(processes)
         except Interrupted:
@@ -88,6 +89,22 @@ def test_two_processes_train_as_one_does(scenes, tmp_path, images, parts):
     for name, value in alone["model"].items():
         torch.testing.assert_close(first["model"][name], value, rtol=1e-4, atol=1e-6, msg=name)
         assert torch.equal(first["model"][name], second["model"][name]), name
+
+
+def test_two_processes_train_a_stem_with_layers_beyond_its_maps(scenes, tmp_path):
+    """torch waits for the gradient of every parameter that is trained."""
+    plan = replace(STEPS, epochs=3, second_half=1)
+
+    def work(processes):
+        stem = {"name": "test_efficientnet"}
+        options = {"patch_size": 1, "embed_dim": 16, "depth": 2, "num_heads": 2}
+        torch.manual_seed(0)
+        model = build_network(**TINY | {"stem": stem, "options": options})
+        own = trainer(scenes, tmp_path, model=model, plan=plan, images=8, processes=processes)
+        return {"losses": [row["loss"] for row in own.run()]}
+
+    first, second = by_two(tmp_path, work)
+    assert first == second and len(first["losses"]) == 3
 
 
 def test_one_of_two_is_stopped_and_both_go_on_to_the_same_bits(scenes, tmp_path):

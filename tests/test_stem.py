@@ -195,3 +195,15 @@ def test_what_fails_at_the_hub_is_one_line_and_its_client_is_quiet_meanwhile(cap
     assert not caplog.records
     client.warning("heard again")
     assert caplog.messages == ["heard again"]
+
+
+@pytest.mark.parametrize("decoder_stride", [4, 8])
+@pytest.mark.parametrize("name", ["test_efficientnet", "hrnet_w18_small", "test_resnet"])
+def test_every_parameter_that_is_trained_gets_a_gradient(name, decoder_stride):
+    network = network_of("stem", stem={"name": name}, decoder_stride=decoder_stride)
+    logits, segmentation = network.classify_and_segment(random_images(1, 3, 64, 64))
+    (logits.sum() + segmentation.sum()).backward()
+    without = {key for key, value in network.stem.named_parameters() if value.grad is None}
+    frozen = {key for key, value in network.stem.named_parameters() if not value.requires_grad}
+    assert without == frozen and bool(frozen) == (name != "test_resnet")
+    assert all(module.training for module in network.stem.modules())

@@ -151,14 +151,16 @@ def run(
 
 
 def torch_device(arguments: argparse.Namespace) -> "torch.device":  # noqa: F821 (imported below)
-    """Return the device to compute on, with the number of threads set.
+    """Return the device to compute on, a GPU of its own, with the number of threads set.
 
     Raises
     ------
     InputError
-        A GPU is asked for and there is none.
+        A GPU is asked for and there is none, or there are fewer than processes.
     """
     import torch  # only the stages that compute pay for the import
+
+    from getam_core.gpus import take_gpu
 
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # that torchrun started here
     arguments.threads = max(1, arguments.threads // processes)
@@ -166,7 +168,7 @@ def torch_device(arguments: argparse.Namespace) -> "torch.device":  # noqa: F821
     has_gpu = torch.cuda.is_available()
     if arguments.device == "cuda" and not has_gpu:
         raise InputError("device: cuda is asked for but torch finds no GPU; use auto or cpu")
-    return torch.device("cuda" if has_gpu and arguments.device != "cpu" else "cpu")
+    return take_gpu() if has_gpu and arguments.device != "cpu" else torch.device("cpu")
 
 
 def rank() -> int:

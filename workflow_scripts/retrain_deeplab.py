@@ -21,10 +21,10 @@ from workflow_scripts import command
 def main(arguments: argparse.Namespace) -> None:
     if arguments.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # mmengine takes any GPU that it can see
-    with (
-        command.only_copy(arguments),
-        joined(command.torch_device(arguments)) as (processes, device),
-    ):
+    device = command.torch_device(arguments)
+    if device.type == "cuda":
+        os.environ["LOCAL_RANK"] = str(device.index)  # which mmengine takes for the GPU's number
+    with command.only_copy(arguments), joined(device) as processes:
         retrain(arguments, processes, device)
 
 

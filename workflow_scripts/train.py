@@ -29,10 +29,8 @@ PICTURED = 4  # training images in TensorBoard
 
 
 def main(arguments: argparse.Namespace) -> None:
-    with (
-        command.only_copy(arguments),
-        joined(command.torch_device(arguments)) as (processes, device),
-    ):
+    device = command.torch_device(arguments)
+    with command.only_copy(arguments), joined(device) as processes:
         identity = processes.ask_first(partial(identity_of, arguments))
         images = {"images": processes.ask_first(partial(images_of, arguments))}
         start = {"resume_from": command.settings_of(arguments).train.resume_from}

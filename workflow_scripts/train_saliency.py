@@ -16,10 +16,8 @@ from workflow_scripts.saliency_network import build_saliency_network
 
 
 def main(arguments: argparse.Namespace) -> None:
-    with (
-        command.only_copy(arguments),
-        joined(command.torch_device(arguments)) as (processes, device),
-    ):
+    device = command.torch_device(arguments)
+    with command.only_copy(arguments), joined(device) as processes:
         train(arguments, processes, device)
 
 

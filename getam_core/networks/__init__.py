@@ -5,7 +5,7 @@ Reading order: `stem` (CNN feature maps), `backbone` (timm's transformers), `dpt
 the transformer's place), `mit` (a Mix Transformer in it, with `mit_weights` and `openmmlab`),
 `affinity` (AFA's head), `checkpoint` (a trained network on disk), `compilation` (what torch.compile
 may fuse), `randomness` (of layers in training). `library` checks timm's names and reads weights,
-`probe` finds the widths and strides of a CNN's maps.
+`probe` finds the widths and strides of a CNN's maps, `unused` what no map depends on.
 """
 
 from getam_core.networks.backbone import build_vit, split_hybrid
@@ -28,6 +28,7 @@ from getam_core.networks.dpt import DPT, FusionDecoder
 from getam_core.networks.network import SegmentationTransformer
 from getam_core.networks.randomness import make_deterministic, random_or_coupled
 from getam_core.networks.stem import Stem, build_stem
+from getam_core.networks.unused import freeze_unused
 
 __all__ = [
     "BUILDERS",
@@ -43,6 +44,7 @@ __all__ = [
     "build_stem",
     "build_vit",
     "compile_parts",
+    "freeze_unused",
     "load_network",
     "make_deterministic",
     "random_or_coupled",

@@ -13,6 +13,7 @@ from getam_core.networks.cnn import build_cnn
 from getam_core.networks.dpt import DPT, default_taps, token_scales
 from getam_core.networks.network import SegmentationTransformer
 from getam_core.networks.stem import FINEST, build_stem, finer_channels
+from getam_core.networks.unused import freeze_unused
 
 HEADS = ("class", "pooled", "ts_cam", "max_pooled")
 
@@ -90,6 +91,8 @@ def build_network(
     )
     cnn = cnn or split_hybrid(vit, name)
     finer = finer_channels(cnn, decoder_stride) if cnn is not None else []
+    if cnn is not None:
+        freeze_unused(cnn, read=len(finer) + 1)
     taps = _checked_taps(taps, len(vit.blocks), count=4 - len(finer) if finer else 4)
     if head == "pooled" and taps[-1] != len(vit.blocks) - 1:
         raise InputError(f"taps {taps}: the head pooled needs the last, {len(vit.blocks) - 1}")

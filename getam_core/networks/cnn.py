@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from getam_core.networks.dpt import FusionDecoder
 from getam_core.networks.stem import Stem, build_stem, finer_channels
+from getam_core.networks.unused import freeze_unused
 from getam_core.resizing import resize_tensor
 
 
@@ -76,7 +77,9 @@ class SegmentationCNN(ConvolutionalClassifier):
 
 def build_classifier(*, stem: dict[str, Any], num_classes: int) -> ConvolutionalClassifier:
     """Build the network of CNN CAM; `stem` are arguments of `build_stem`."""
-    network = ConvolutionalClassifier(build_stem(**stem), num_classes)
+    cnn = build_stem(**stem)
+    freeze_unused(cnn, read=1)
+    network = ConvolutionalClassifier(cnn, num_classes)
     return network.to(memory_format=torch.channels_last)  # twice as fast on a CPU
 
 
@@ -102,6 +105,7 @@ def build_cnn(
     """
     cnn = build_stem(**stem)
     channels = [*finer_channels(cnn, decoder_stride), cnn.channels[-1]]
+    freeze_unused(cnn, read=len(channels))
     decoder = FusionDecoder(channels, decoder_width, num_classes + 1, kernel=decoder_kernel)
     network = SegmentationCNN(cnn, num_classes, decoder)
     return network.to(memory_format=torch.channels_last)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from getam_core.errors import InputError
-from getam_core.networks import Stem, build_stem
+from getam_core.networks import Stem, build_stem, freeze_unused
 from getam_core.networks.dpt import default_taps
 from getam_core.networks.normalisation import resolve_normalisation
 from getam_core.networks.probe import measure
@@ -83,21 +83,17 @@ def build_encoder(
     """
     window = library == "timm" and name in _models(WINDOW_MODULES)
     plain = library == "timm" and name in _models(PLAIN_MODULES)
-    if not (window or plain):
-        return build_stem(
-            name,
-            library=library,
-            weights=weights,
-            max_stride=max_stride,
-            mean=mean,
-            std=std,
-            **options,
-        )
-    wanted = [stride for stride in STRIDES if stride <= max_stride]
-    trunk = _window(name, weights, wanted) if window else _plain(name, weights, wanted)
-    channels, strides = measure(trunk, name, max_stride, 0)
-    normalise = Normalise(*resolve_normalisation(name, library, weights, mean, std))
-    return Stem(trunk, normalise, channels=channels, strides=strides)
+    if window or plain:
+        wanted = [stride for stride in STRIDES if stride <= max_stride]
+        trunk = _window(name, weights, wanted) if window else _plain(name, weights, wanted)
+        channels, strides = measure(trunk, name, max_stride, 0)
+        normalise = Normalise(*resolve_normalisation(name, library, weights, mean, std))
+        encoder = Stem(trunk, normalise, channels=channels, strides=strides)
+    else:
+        shared = {"library": library, "weights": weights, "mean": mean, "std": std}
+        encoder = build_stem(name, max_stride=max_stride, **shared, **options)
+    freeze_unused(encoder, read=len(encoder.strides))
+    return encoder
 
 
 def _models(modules: Sequence[str]) -> set[str]:

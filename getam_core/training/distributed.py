@@ -17,8 +17,6 @@ from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from getam_core.errors import InputError
-
 Answer = TypeVar("Answer")
 PATIENCE = timedelta(hours=2)  # the first process alone validates and writes
 
@@ -114,37 +112,13 @@ def _cut(items: Sequence[int], parts: int) -> list[list[int]]:
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[tuple[Processes, torch.device]]:
-    """Join the processes that torchrun started; without it, be alone.
-
-    Yields
-    ------
-    processes : Processes
-    device : torch.device
-        This process's own GPU, where `device` is one.
-
-    Raises
-    ------
-    InputError
-        More processes than GPUs.
-    """
+def joined(device: torch.device) -> Iterator[Processes]:
+    """Join the processes that torchrun started, each with a device; without it, be alone."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Processes(), device
+        yield Processes()
         return
-    if device.type == "cuda":
-        device = _own_gpu(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
-        yield Processes(dist.get_rank(), dist.get_world_size()), device
+        yield Processes(dist.get_rank(), dist.get_world_size())
     finally:
         dist.destroy_process_group()
-
-
-def _own_gpu(number: int) -> torch.device:
-    if number >= torch.cuda.device_count():
-        raise InputError(
-            f"gpus: process {number + 1} finds {torch.cuda.device_count()} GPUs; start no"
-            " more processes than there are"
-        )
-    torch.cuda.set_device(number)
-    return torch.device("cuda", number)

@@ -1,0 +1,57 @@
+"""Which GPU a process takes: stages that run side by side on one machine take different ones.
+
+A GPU is taken by a lock on a file, which ends with the process. Slurm gives each of its jobs a GPU
+to see; on one machine `snakemake --resources gpu=4` only counts, and each stage sees all of them.
+"""
+
+import fcntl
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+import torch
+
+from getam_core.errors import InputError
+
+log = logging.getLogger(__name__)
+_locks: dict[int, int] = {}  # GPUs of this process, with the open files of their locks
+
+
+def take_gpu() -> torch.device:
+    """Return a GPU that no other process of this user has taken, and make it the current one.
+
+    Where all are taken it is the first, or the one of this process's number among those that
+    torchrun started here. A process that has one keeps it.
+
+    Raises
+    ------
+    InputError
+        torchrun has started more processes here than there are GPUs.
+    """
+    number, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if number >= count:
+        raise InputError(
+            f"gpus: process {number + 1} finds {count} GPUs; start no more processes than there are"
+        )
+    taken = next((gpu for gpu in range(count) if _take(gpu)), None)
+    if taken is None:
+        log.warning("all %d GPUs are taken by other processes; sharing number %d", count, number)
+        taken = number
+    torch.cuda.set_device(taken)
+    return torch.device("cuda", taken)
+
+
+def _take(gpu: int) -> bool:
+    if gpu in _locks:
+        return True
+    name = f"getam-{os.getuid()}-gpu-{torch.cuda.get_device_properties(gpu).uuid}.lock"
+    path = Path(tempfile.gettempdir(), name)
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return False
+    _locks[gpu] = lock
+    return True
