@@ -18,10 +18,11 @@ from benchmarks import published
 from benchmarks.memory import peak_megabytes
 from benchmarks.timing import CPU, compare, table
 from getam_core.networks import build_network
+from getam_core.precision import number_format
 from getam_core.settings import Settings, load_settings
 from getam_core.training import Batch, Getam, Labelling, double_backward_step
 from getam_core.training.getam import BOTH
-from getam_core.training.optimisation import Updater, number_format
+from getam_core.training.optimisation import Updater
 from workflow_scripts.objectives import labelling_of
 from workflow_scripts.train import plan
 

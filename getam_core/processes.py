@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from itertools import repeat
 from multiprocessing import connection, get_context, parent_process
 from typing import Any, TypeVar
 
@@ -28,7 +27,7 @@ def parallel_map(
     work: Callable[[Item], Result],
     items: Iterable[Item],
     workers: int,
-    names: Iterable[str] | None = None,
+    name: Callable[[Item], str] | None = None,
 ) -> Iterator[Result]:
     """Yield `work(item)` in the order of `items`; 1 worker stays in this process.
 
@@ -40,18 +39,18 @@ def parallel_map(
         Can be pickled; sent to each worker once.
     workers : int
         Processes. They end with this one, however it ends.
-    names : iterable of str, optional
-        The image_id of each item; an exception of `work` gets it as a note.
+    name : callable, optional
+        Gives the image_id of an item; an exception of `work` gets it as a note.
 
     Raises
     ------
     InputError
         Memory ran out, or a worker was killed, which is what the system does then.
     """
-    named = zip(items, repeat(None) if names is None else names, strict=False)
+    named = ((item, None if name is None else name(item)) for item in items)
     if workers <= 1:
-        for item, name in named:
-            with _naming(name):
+        for item, known in named:
+            with _naming(known):
                 result = work(item)
             yield result
         return
@@ -62,8 +61,8 @@ def parallel_map(
     ) as pool:
         sent: deque[tuple[Future[Result], str | None]] = deque()
         try:
-            for item, name in named:
-                sent.append((pool.submit(_do, item), name))
+            for item, known in named:
+                sent.append((pool.submit(_do, item), known))
                 if len(sent) == WAITING * workers:
                     yield _result(*sent.popleft())
             while sent:

@@ -26,7 +26,7 @@ class Local(torch.nn.Module):
         self.features = torch.nn.Conv2d(3, 8, 4, stride=4)
         self.mix = torch.nn.Conv2d(8, channels, 3)
 
-    def classify_and_segment(self, images):
+    def classify_and_decode(self, images):
         features = torch.nn.functional.pad(self.features(images), [1] * 4, mode="replicate")
         logits = 9 * resize_tensor(self.mix(features), images.shape[-2:])
         return logits[:, 1:].amax((2, 3)), logits
@@ -139,10 +139,18 @@ class Stripes(Predictor):
 
     def segment(self, view):
         bright = torch.from_numpy(view[..., 0] / 255).float()
-        return ViewPrediction(torch.stack([4 - 8 * bright, 8 * bright - 4])[None])
+        return ViewPrediction(torch.stack([4 - 8 * bright, 8 * bright - 4])[None], view.shape[:2])
 
-    def merge(self, logits):
-        return logits[0][0].softmax(dim=0)
+    def forward(self, pixels):
+        raise NotImplementedError
+
+    @staticmethod
+    def enlarged(logits, size):
+        return logits
+
+    @staticmethod
+    def merge(logits):
+        return next(iter(logits))[0].softmax(dim=0)
 
 
 def test_a_view_may_have_the_pixel_that_sides_have_beside_the_stride():

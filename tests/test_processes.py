@@ -55,17 +55,17 @@ def failing(how):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_exception_says_which_image_it_was(workers):
-    results = parallel_map(failing, ["well", "defect"], workers, ["img_1", "img_2"])
+    results = parallel_map(failing, ["well", "defect"], workers, "image of {}".format)
     assert next(results) == "well"
     with pytest.raises(KeyError) as raised:
         next(results)
-    assert raised.value.__notes__ == ["image 'img_2'"]
+    assert raised.value.__notes__ == ["image 'image of defect'"]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_memory_that_ran_out_is_a_line_with_the_image(workers):
-    with pytest.raises(InputError, match=r"image 'img_1': memory ran out: use fewer processes"):
-        list(parallel_map(failing, ["memory"], workers, ["img_1"]))
+    with pytest.raises(InputError, match=r"image 'image of memory': memory ran out: use fewer"):
+        list(parallel_map(failing, ["memory"], workers, "image of {}".format))
 
 
 def test_a_killed_worker_is_a_line():

@@ -43,7 +43,7 @@ class Column(nn.Module):
         self.weight = nn.Parameter(torch.ones(1))
         self.sees_sides = sees_sides
 
-    def classify_and_segment(self, images):
+    def classify_and_decode(self, images):
         B, _, H, W = images.shape
         left = (torch.arange(W) < W // 2).float() if self.sees_sides else torch.ones(W)
         object_ = (10 * left - 5).expand(B, 1, H, W)

@@ -15,8 +15,8 @@ from getam_core.checkpoint import load_checkpoint
 from getam_core.classes import SCENE_CLASSES
 from getam_core.errors import InputError
 from getam_core.networks import make_deterministic, random_or_coupled
+from getam_core.precision import number_format
 from getam_core.training import Batch, Labelling, double_backward_step, write_metrics
-from getam_core.training.optimisation import number_format
 from tests.networks import random_images, tiny_network
 from tests.training_kit import CPU, LOSSES, PLAN, WEIGHTS, same_but_for_speed, trainer
 

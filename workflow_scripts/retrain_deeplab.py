@@ -11,10 +11,10 @@ import torch
 from getam_core.data import class_names, read_index
 from getam_core.data.label_maps import check_supervision
 from getam_core.once import stamp
+from getam_core.precision import number_format
 from getam_core.settings import Settings
 from getam_core.stores import open_store
 from getam_core.training import Processes, joined
-from getam_core.training.optimisation import number_format
 from workflow_scripts import command
 
 

@@ -109,7 +109,7 @@ def evaluate_variants(
     work = partial(_count, maps=maps, saliency=saliency, variants=variants)
     pairs = [(entry, masks[entry.image_id]) for entry in entries]
     totals = {name: ConfusionMatrix(len(maps.classes) + 1) for name in variants}
-    results = parallel_map(work, pairs, workers, [entry.image_id for entry in entries])
+    results = parallel_map(work, pairs, workers, lambda pair: pair[0].image_id)
     for matrices in tqdm(results, "ablation", len(entries), unit="image"):
         for name, matrix in matrices.items():
             totals[name].merge(matrix)

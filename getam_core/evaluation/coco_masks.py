@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def coco_masks(
         jobs.append((entry.image_id, image, coco.imgToAnns.get(image["id"], [])))
     out.mkdir(parents=True, exist_ok=True)
     work = partial(_write_mask, value=value, out=out)
-    masks = parallel_map(work, jobs, workers, [image_id for image_id, _, _ in jobs])
+    masks = parallel_map(work, jobs, workers, itemgetter(0))
     return dict(tqdm(masks, "render masks", total=len(jobs), unit="mask"))
 
 

@@ -1,8 +1,11 @@
 """Whole images for inference, in batches of one shape."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -10,42 +13,99 @@ from tqdm import tqdm
 from getam_core.data.geometry import resize_to_stride
 from getam_core.data.images import read_image
 from getam_core.data.index import Entry
-from getam_core.data.tensors import to_tensor
+from getam_core.inference.reading import batches_alike, in_order, read_ahead
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An image as a network sees it; `size` is height and width of its file."""
+
+    entry: Entry
+    pixels: np.ndarray  # (H, W, 3) uint8 RGB
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
 class InferenceBatch:
-    """Images of one shape; `sizes` are the heights and widths of their files."""
+    """Images of one shape, with their places in the list."""
 
-    entries: list[Entry]
-    images: Tensor  # (B, 3, H, W) RGB 0..1
-    sizes: list[tuple[int, int]]
+    places: list[int]
+    loaded: list[Loaded]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The images' entries."""
+        return [one.entry for one in self.loaded]
+
+    def images(self, device: torch.device) -> Tensor:
+        """Return the images, (B, 3, H, W) RGB 0..1."""
+        return to_unit(to_pixels([one.pixels for one in self.loaded], device))
 
 
 def inference_batches(
-    entries: Sequence[Entry], *, long_side: int | None, stride: int, batch_size: int, title: str
+    entries: Sequence[Entry],
+    *,
+    long_side: int | None,
+    stride: int,
+    batch_size: int,
+    apart: Callable[[Entry], Hashable] = lambda entry: None,
 ) -> Iterator[InferenceBatch]:
-    """Read and resize the images in order; neighbours of one shape share a batch.
+    """Read and resize the images ahead; those of one shape within a window share a batch.
+
+    Batches come in another order than the entries: `results_of` gives results in theirs.
 
     Parameters
     ----------
     long_side : int or None
         Long side in pixels after resizing, both sides rounded to `stride`; None for native size.
-    title : str
-        Shown at the progress bar.
+    apart : callable
+        Entries for which it differs share no batch either.
     """
-    waiting: list[tuple[Entry, Tensor, tuple[int, int]]] = []
-    for entry in tqdm(entries, desc=title, unit="image"):
-        image = read_image(entry.image)
-        tensor = to_tensor(resize_to_stride(image, long_side, stride))
-        if waiting and (len(waiting) == batch_size or waiting[0][1].shape != tensor.shape):
-            yield _batch(waiting)
-            waiting = []
-        waiting.append((entry, tensor, image.shape[:2]))
-    if waiting:
-        yield _batch(waiting)
+    read = partial(_load, long_side=long_side, stride=stride)
+    batches = batches_alike(
+        read_ahead(read, entries, readers()),
+        batch_size,
+        alike=lambda one: (one.pixels.shape, apart(one.entry)),
+        nbytes=lambda one: one.pixels.nbytes,
+    )
+    for batch in batches:
+        places, loaded = zip(*batch, strict=True)
+        yield InferenceBatch(list(places), list(loaded))
 
 
-def _batch(waiting: list[tuple[Entry, Tensor, tuple[int, int]]]) -> InferenceBatch:
-    entries, images, sizes = zip(*waiting, strict=True)
-    return InferenceBatch(list(entries), torch.stack(images), list(sizes))
+def results_of(
+    batches: Iterable[InferenceBatch],
+    compute: Callable[[InferenceBatch], Iterable[Result]],
+    title: str,
+    count: int,
+) -> Iterator[Result]:
+    """Yield what `compute` makes of every image of a batch, in the images' order.
+
+    `title` is shown at the progress bar of `count` images.
+    """
+    placed = (made for batch in batches for made in zip(batch.places, compute(batch), strict=True))
+    return in_order(tqdm(placed, title, count, unit="image"))
+
+
+def readers() -> int:
+    """Return how many threads read images: as many as compute."""
+    return torch.get_num_threads()
+
+
+def to_pixels(images: Sequence[np.ndarray], device: torch.device) -> Tensor:
+    """Turn images (H, W, 3) of one shape into (B, 3, H, W) uint8 on the device."""
+    # Copied as bytes: a quarter of what floats take.
+    return torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2)
+
+
+def to_unit(pixels: Tensor) -> Tensor:
+    """Turn (B, 3, H, W) uint8 into float32, 0..1, as `to_tensor` does."""
+    return pixels.contiguous().float().div_(255)
+
+
+def _load(entry: Entry, long_side: int | None, stride: int) -> Loaded:
+    image = read_image(entry.image)
+    height, width = image.shape[:2]
+    return Loaded(entry, resize_to_stride(image, long_side, stride), (height, width))

@@ -8,7 +8,8 @@ from torch import nn
 
 from getam_core.average_precision import mean_average_precision
 from getam_core.data import Entry, class_targets
-from getam_core.inference.batches import inference_batches
+from getam_core.inference.batches import InferenceBatch, inference_batches, results_of
+from getam_core.precision import products_of_inference
 
 
 @torch.no_grad()
@@ -34,7 +35,12 @@ def class_map(
     if not targets.any():
         return None
     batches = inference_batches(
-        entries, long_side=size, stride=network.stride, batch_size=batch_size, title="validation"
+        entries, long_side=size, stride=network.stride, batch_size=batch_size
     )
-    scores = [network(batch.images.to(device)).float().cpu().numpy() for batch in batches]
-    return 100 * mean_average_precision(np.concatenate(scores), targets)
+
+    def compute(batch: InferenceBatch) -> np.ndarray:
+        with products_of_inference(device):
+            return network(batch.images(device)).float().cpu().numpy()
+
+    scores = list(results_of(batches, compute, "validation", len(entries)))
+    return 100 * mean_average_precision(np.stack(scores), targets)

@@ -1,13 +1,14 @@
 """DeepLabv2 at test time: the mean of its probabilities over several scales, mirrored too."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from getam_core.data.geometry import resize
-from getam_core.inference.prediction import Predictor, ViewPrediction
+from getam_core.inference.prediction import Predictor, ViewPrediction, running_mean
 
 STRIDE = 8  # of DeepLabv2's features, in pixels
 
@@ -35,23 +36,29 @@ class DeepLab(Predictor):
         sides = [[aligned(scale * side) for side in image.shape[:2]] for scale in self.scales]
         return [resize(image, *pair) for pair in sides]
 
-    def segment(self, view: np.ndarray) -> ViewPrediction:
+    def forward(self, pixels: Tensor) -> list[ViewPrediction]:
         """Return logits alone; with the mirrored image F is 2."""
-        pixels = torch.from_numpy(view).permute(2, 0, 1)
-        inputs = [pixels, pixels.flip(-1)] if self.flip else [pixels]
+        size, inputs = tuple(pixels.shape[-2:]), list(pixels)
+        if self.flip:
+            inputs += [one.flip(-1) for one in inputs]
         normalised = self.network.data_preprocessor({"inputs": inputs}, False)["inputs"]
-        meta = [{"img_shape": view.shape[:2]}]
-        logits = self.network.encode_decode(normalised, meta).float()
+        logits = self.network.decode_head(self.network.extract_feat(normalised)).float()
+        logits = logits.unflatten(0, (-1, len(pixels)))  # (F, B, C + 1, h', w')
         if self.flip:
             logits = torch.stack([logits[0], logits[1].flip(-1)])
-        return ViewPrediction(logits)
+        return [ViewPrediction(of_image, size) for of_image in logits.unbind(dim=1)]
 
-    def merge(self, logits: Sequence[Tensor]) -> Tensor:
+    @staticmethod
+    def enlarged(logits: Tensor, size: tuple[int, int]) -> Tensor:
+        """Resize such that features stay at their pixels; see `network_recipe`."""
+        return F.interpolate(logits, size, mode="bilinear", align_corners=True)
+
+    @staticmethod
+    def merge(logits: Iterable[Tensor]) -> Tensor:
         """Return the mean of all probabilities."""
         # Logits come resized as the image was, whose resizing keeps the corners of the picture,
         # not those of the pixels.
-        views = [of_view.softmax(dim=1).mean(dim=0) for of_view in logits]
-        return torch.stack(views).mean(dim=0)
+        return running_mean(of_view.softmax(dim=1).mean(dim=0) for of_view in logits)
 
 
 def aligned(side: float) -> int:

@@ -55,7 +55,7 @@ class Plane:
         if made.scores is not None:
             highest = made.scores if self.scores is None else self.scores
             self.scores = torch.maximum(highest, made.scores)
-        return made.logits
+        return self.predictor.enlarged(made.logits, made.size)
 
     def rows(self, start: int, stop: int) -> Tensor:
         """Return the logits of the image's rows start..stop, (F, C + 1, stop - start, W).

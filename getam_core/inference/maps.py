@@ -1,14 +1,17 @@
 """The maps of a data set, by any of the methods, into a store."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from getam_core.activation.averaging import MapMethod, averaged
 from getam_core.data import Entry, class_targets
-from getam_core.inference.batches import inference_batches
+from getam_core.inference.batches import InferenceBatch, inference_batches, results_of
 from getam_core.inference.carried import carried
+from getam_core.precision import products_of_inference
 from getam_core.stores import StoreWriter, write_maps
 
 BATCH_SIZE = 8  # images
@@ -30,6 +33,9 @@ def export_maps(
 ) -> None:
     """Compute the maps of every image's own classes and write them at patch resolution.
 
+    Images share a batch with those of as many classes: every class of the richest one costs a
+    backward pass of all.
+
     Parameters
     ----------
     method : callable
@@ -48,31 +54,57 @@ def export_maps(
     network = network.to(device).eval()
     method = averaged(method, scales=scales, flip=flip, stride=network.stride)
     method = method if affinity is None else carried(method, radius=affinity)
+
+    def compute(batch: InferenceBatch) -> list[ImageMaps]:
+        images = batch.images(device)
+        with products_of_inference(device):
+            if predicted:
+                targets = predicted_targets(network, images)
+            else:
+                targets = torch.from_numpy(class_targets(batch.entries, classes))
+            maps, logits = method(network, images, targets)
+        return by_image(batch, targets, maps.float().cpu(), logits.float().cpu())
+
     batches = inference_batches(
-        entries, long_side=size, stride=network.stride, batch_size=BATCH_SIZE, title="maps"
+        entries,
+        long_side=size,
+        stride=network.stride,
+        batch_size=BATCH_SIZE,
+        apart=lambda entry: len(entry.classes),
     )
-    for batch in batches:
-        images = batch.images.to(device)
-        if predicted:
-            targets = predicted_targets(network, images)
-        else:
-            targets = torch.from_numpy(class_targets(batch.entries, classes))
-        maps, logits = method(network, images, targets)
-        owner, class_index = targets.nonzero(as_tuple=True)
-        maps, logits = maps.cpu(), logits.detach().float().cpu()
-        blocks, maps = (maps, maps.sum(1)) if maps.ndim == 4 else (None, maps)
-        for b, (entry, image_size) in enumerate(zip(batch.entries, batch.sizes, strict=True)):
-            mine = owner == b
-            class_ids = (class_index[mine] + 1).numpy()
-            write_maps(
-                writer,
-                entry.image_id,
-                maps[mine].numpy(),
-                class_ids,
-                logits[b].numpy(),
-                size=image_size,
-                blocks=None if blocks is None else blocks[mine].movedim(1, 0).numpy(),
-            )
+    for made in results_of(batches, compute, "maps", len(entries)):
+        write_maps(writer, **vars(made))
+
+
+@dataclass(frozen=True)
+class ImageMaps:
+    """What `write_maps` stores of one image."""
+
+    image_id: str
+    maps: np.ndarray  # (K, h, w)
+    class_ids: np.ndarray  # (K,), 1..C
+    scores: np.ndarray  # (C,)
+    size: tuple[int, int]
+    blocks: np.ndarray | None  # (L, K, h, w)
+
+
+def by_image(
+    batch: InferenceBatch, targets: Tensor, maps: Tensor, logits: Tensor
+) -> list[ImageMaps]:
+    """Split maps (M, h, w), or those of blocks (M, L, h, w), into those of every image."""
+    owner, class_index = targets.nonzero(as_tuple=True)
+    blocks, maps = (maps, maps.sum(1)) if maps.ndim == 4 else (None, maps)
+    return [
+        ImageMaps(
+            loaded.entry.image_id,
+            maps[owner == b].numpy(),
+            (class_index[owner == b] + 1).numpy(),
+            logits[b].detach().numpy(),
+            loaded.size,
+            None if blocks is None else blocks[owner == b].movedim(1, 0).numpy(),
+        )
+        for b, loaded in enumerate(batch.loaded)
+    ]
 
 
 @torch.no_grad()

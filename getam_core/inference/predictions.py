@@ -1,17 +1,63 @@
 """The label maps of a split, predicted by a network, into stores."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 
 import numpy as np
 from tqdm import tqdm
 
 from getam_core.data import Entry, read_image
-from getam_core.inference.prediction import Prediction, Predictor
+from getam_core.inference.batches import readers
+from getam_core.inference.prediction import (
+    Predictor,
+    ViewPrediction,
+    attributes,
+    label_map,
+    of_all,
+    on_cpu,
+)
+from getam_core.inference.reading import batches_alike, in_order, read_ahead
 from getam_core.processes import parallel_map
 from getam_core.refine import crf_label_map
 from getam_core.stores import StoreWriter
+
+BATCH_SIZE = 8  # images, each in every size
+
+
+@dataclass(frozen=True)
+class Viewed:
+    """An image of the list, in the sizes of the test; (H, W, 3) uint8 RGB each."""
+
+    entry: Entry
+    image: np.ndarray
+    views: list[np.ndarray]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all of it."""
+        return self.image.nbytes + sum(view.nbytes for view in self.views)
+
+
+@dataclass(frozen=True)
+class Unsmoothed:
+    """What the CRF works on: an image, and logits that take no more than it, in host memory."""
+
+    image_id: str
+    image: np.ndarray
+    views: list[ViewPrediction]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Of one image; label maps are (H, W) uint8."""
+
+    image_id: str
+    attributes: dict[str, np.ndarray]
+    plain: np.ndarray | None = None
+    smoothed: np.ndarray | None = None
 
 
 def predict_split(
@@ -36,31 +82,75 @@ def predict_split(
     workers : int
         Processes for the CRF, while the network goes on with the next images; 1 stays in this one.
     """
-    predicted = _predicted(predictor, entries, plain)
+    segmented = _segmented(predictor, entries)
     if smoothed is None:
-        deque(predicted, maxlen=0)  # to its end
-        return
-    scores: deque[dict[str, np.ndarray]] = deque()  # of the images that are with the CRF
-
-    def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for image, prediction in predicted:
-            scores.append(prediction.attributes())
-            yield image, prediction.probabilities.cpu().numpy()
-
-    names = [entry.image_id for entry in entries]
-    smooth = partial(crf_label_map, recipe=recipe)
-    label_maps = parallel_map(smooth, pairs(), workers, names)
-    for entry, labels in zip(entries, label_maps, strict=True):
-        smoothed.write(entry.image_id, labels, **scores.popleft())
+        made = _labelled(predictor, segmented)
+    else:
+        smooth = partial(_smoothed, predictor=type(predictor), recipe=recipe)
+        also = predictor if plain is not None else None
+        made = _with_crf(segmented, smooth, workers, also)
+    for one in in_order(tqdm(made, "predict", len(entries), unit="image")):
+        for writer, labels in ((plain, one.plain), (smoothed, one.smoothed)):
+            if writer is not None:
+                writer.write(one.image_id, labels, **one.attributes)
 
 
-def _predicted(
-    predictor: Predictor, entries: Sequence[Entry], plain: StoreWriter | None
-) -> Iterator[tuple[np.ndarray, Prediction]]:
-    """Predict the images one after another, and write what needs no CRF."""
-    for entry in tqdm(entries, "predict", unit="image"):
+Segmented = tuple[int, Viewed, list[ViewPrediction]]  # an image's place, it, what is seen in it
+
+
+def _segmented(predictor: Predictor, entries: Sequence[Entry]) -> Iterator[Segmented]:
+    """Run the network on images whose views are of the same shapes together."""
+
+    def read(entry: Entry) -> Viewed:
         image = read_image(entry.image)
-        prediction = predictor(image)
-        if plain is not None:
-            plain.write(entry.image_id, prediction.label_map(), **prediction.attributes())
-        yield image, prediction
+        return Viewed(entry, image, predictor.views(image))
+
+    batches = batches_alike(
+        read_ahead(read, entries, readers()),
+        BATCH_SIZE,
+        alike=lambda viewed: tuple(view.shape for view in viewed.views),
+        nbytes=attrgetter("nbytes"),
+    )
+    for batch in batches:
+        of_sizes = zip(*(viewed.views for _, viewed in batch), strict=True)
+        made = [predictor.segment_alike(views) for views in of_sizes]
+        for (place, viewed), views in zip(batch, zip(*made, strict=True), strict=True):
+            yield place, viewed, list(views)
+
+
+def _plain(predictor: Predictor, viewed: Viewed, views: list[ViewPrediction]) -> np.ndarray:
+    return label_map(predictor.probabilities(views, viewed.image.shape[:2]))
+
+
+def _labelled(
+    predictor: Predictor, segmented: Iterable[Segmented]
+) -> Iterator[tuple[int, Predicted]]:
+    for place, viewed, views in segmented:
+        known, labels = attributes(*of_all(views)), _plain(predictor, viewed, views)
+        yield place, Predicted(viewed.entry.image_id, known, labels)
+
+
+def _with_crf(
+    segmented: Iterable[Segmented],
+    smooth: "partial[np.ndarray]",
+    workers: int,
+    predictor: Predictor | None,
+) -> Iterator[tuple[int, Predicted]]:
+    """Smooth in processes; with a `predictor`, make the label maps without the CRF here, too."""
+    waiting: deque[tuple[int, Predicted]] = deque()  # of the images that are with the CRF
+
+    def sent() -> Iterator[Unsmoothed]:
+        for place, viewed, views in segmented:
+            labels = None if predictor is None else _plain(predictor, viewed, views)
+            image_id = viewed.entry.image_id
+            waiting.append((place, Predicted(image_id, attributes(*of_all(views)), labels)))
+            yield Unsmoothed(image_id, viewed.image, [on_cpu(view) for view in views])
+
+    for labels in parallel_map(smooth, sent(), workers, attrgetter("image_id")):
+        place, one = waiting.popleft()
+        yield place, replace(one, smoothed=labels)
+
+
+def _smoothed(sent: Unsmoothed, predictor: type[Predictor], recipe: str) -> np.ndarray:
+    probabilities = predictor.probabilities(sent.views, sent.image.shape[:2])
+    return crf_label_map((sent.image, probabilities.numpy()), recipe)

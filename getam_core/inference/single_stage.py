@@ -1,6 +1,6 @@
 """The segmentation head at test time: the mean of its logits over several sizes, mirrored too."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from getam_core.agreement import agreement
 from getam_core.data.geometry import resize_to_stride
-from getam_core.data.tensors import to_tensor
-from getam_core.inference.prediction import Predictor, ViewPrediction
+from getam_core.inference.batches import to_unit
+from getam_core.inference.prediction import Predictor, ViewPrediction, running_mean
+from getam_core.resizing import resize_tensor
 
 
 class SingleStage(Predictor):
@@ -18,8 +19,8 @@ class SingleStage(Predictor):
     Parameters
     ----------
     network : nn.Module
-        Put in eval mode; has `stride` and `classify_and_segment(images) -> (logits (B, C),
-        segmentation (B, C + 1, H, W))`.
+        Put in eval mode; has `stride` and `classify_and_decode(images) -> (logits (B, C),
+        segmentation (B, C + 1, h', w'))`.
     sizes : sequence of int or None
         Long sides in pixels, each rounded to the network's stride; None is the image's own.
     flip : bool
@@ -39,19 +40,28 @@ class SingleStage(Predictor):
         """Return the image resized to every long side."""
         return [resize_to_stride(image, size, self.step) for size in self.sizes]
 
-    def segment(self, view: np.ndarray) -> ViewPrediction:
+    def forward(self, pixels: Tensor) -> list[ViewPrediction]:
         """Return means over both directions, F = 1, and how far the two label maps agree."""
-        device = next(self.network.parameters()).device
-        image = to_tensor(view).to(device)
-        images = torch.stack([image, image.flip(-1)]) if self.flip else image[None]
-        scores, logits = self.network.classify_and_segment(images)
-        same = None
+        size, images = tuple(pixels.shape[-2:]), to_unit(pixels)
+        both = torch.cat([images, images.flip(-1)]) if self.flip else images
+        scores, logits = (
+            made.float().unflatten(0, (-1, len(images)))  # (F, B, ...)
+            for made in self.network.classify_and_decode(both)
+        )
+        same: list[float | None] = [None] * len(images)
         if self.flip:
             logits = torch.stack([logits[0], logits[1].flip(-1)])
-            same = agreement(*logits.argmax(dim=1).cpu().numpy())
-        scores, logits = scores.float().mean(dim=0), logits.float().mean(dim=0, keepdim=True)
-        return ViewPrediction(logits, scores, same)
+            label_maps = logits.argmax(dim=2).to(torch.uint8).cpu().numpy()
+            same = [agreement(*pair) for pair in zip(*label_maps, strict=True)]
+        means = zip(logits.mean(dim=0), scores.mean(dim=0), same, strict=True)
+        return [ViewPrediction(own[None], size, own_scores, s) for own, own_scores, s in means]
 
-    def merge(self, logits: Sequence[Tensor]) -> Tensor:
+    @staticmethod
+    def enlarged(logits: Tensor, size: tuple[int, int]) -> Tensor:
+        """Resize as the network does in training."""
+        return resize_tensor(logits, size)
+
+    @staticmethod
+    def merge(logits: Iterable[Tensor]) -> Tensor:
         """Return the softmax of the logits' mean."""
-        return torch.stack([of_view[0] for of_view in logits]).mean(dim=0).softmax(dim=0)
+        return running_mean(of_view[0] for of_view in logits).softmax(dim=0)

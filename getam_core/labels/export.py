@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def export_labels(
         threshold=saliency_threshold,
         labelling=labelling,
     )
-    results = parallel_map(work, entries, workers, [entry.image_id for entry in entries])
+    results = parallel_map(work, entries, workers, attrgetter("image_id"))
     shown = tqdm(results, "labels", len(entries), unit="image")
     for entry, labels in zip(entries, shown, strict=True):
         writer.write(entry.image_id, labels)

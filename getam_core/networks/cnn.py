@@ -65,9 +65,14 @@ class SegmentationCNN(ConvolutionalClassifier):
 
     def classify_and_segment(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Run one forward pass for both outputs; see `SegmentationTransformer`."""
+        logits, segmentation = self.classify_and_decode(images)
+        return logits, resize_tensor(segmentation, images.shape[-2:])
+
+    def classify_and_decode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Run it without the last resizing; see `SegmentationTransformer`."""
         maps = self.stem(images)
         segmentation = self.decoder(maps[len(maps) - len(self.decoder.stages) :])
-        return self.forward_head(maps[-1]), resize_tensor(segmentation, images.shape[-2:])
+        return self.forward_head(maps[-1]), segmentation
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return all parameters once, in the groups of `SegmentationTransformer`."""

@@ -86,9 +86,13 @@ class SegmentationMiT(nn.Module):
 
     def classify_and_segment(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Run one forward pass for both outputs; see `SegmentationTransformer`."""
+        logits, segmentation = self.classify_and_decode(images)
+        return logits, resize_tensor(segmentation, images.shape[-2:])
+
+    def classify_and_decode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Run it without the last resizing; see `SegmentationTransformer`."""
         features = self._features(images)
-        segmentation = resize_tensor(self.decoder(features), images.shape[-2:])
-        return self._classify(features[-1]), segmentation
+        return self._classify(features[-1]), self.decoder(features)
 
     def _features(self, images: Tensor) -> list[Tensor]:
         """Images -> features of the stages, at strides 4, 8, 16, 16."""

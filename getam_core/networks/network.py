@@ -112,11 +112,16 @@ class SegmentationTransformer(nn.Module):
         segmentation : (B, C + 1, H, W) Tensor
             Logits of background and classes for every pixel, resized from the decoder's.
         """
+        logits, segmentation = self.classify_and_decode(images)
+        return logits, resize_tensor(segmentation, images.shape[-2:])
+
+    def classify_and_decode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the same with the segmentation as the decoder makes it, (B, C + 1, h', w')."""
         grid = self.grid(images.shape[-2:])
         stem_maps, x = self._embed(images)
         tokens, tapped = self._tokens(x, self.taps)
         maps = self.decoder.reassemble(tapped, grid)
-        segmentation = resize_tensor(self.decoder.fusion([*stem_maps, *maps]), images.shape[-2:])
+        segmentation = self.decoder.fusion([*stem_maps, *maps])
         if self.pooled is None:
             return self._classify(tokens, grid), segmentation
         return self._classify_map(maps[-1]), segmentation

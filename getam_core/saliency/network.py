@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from getam_core.checkpoint import load_checkpoint
 from getam_core.errors import InputError
 from getam_core.networks import FusionDecoder, Stem
+from getam_core.precision import products_of_inference
 from getam_core.resizing import resize_tensor
 
 
@@ -55,7 +56,9 @@ def predict_saliency(network: SaliencyNetwork, images: Tensor) -> Tensor:
     `images` is (B, 3, H, W), RGB 0..1, on any device. The network is taken in the mode it is in:
     call `.eval()` first.
     """
-    logits = network(images.to(next(network.parameters()).device))
+    device = next(network.parameters()).device
+    with products_of_inference(device):
+        logits = network(images.to(device)).float()
     return logits.sigmoid().mul(255).round().to(torch.uint8).cpu()
 
 

@@ -14,11 +14,11 @@ from tqdm import tqdm
 from getam_core.data import Entry, read_image, resize
 from getam_core.data.names import composed, is_visible
 from getam_core.errors import InputError, raise_problems
-from getam_core.inference.batches import inference_batches
+from getam_core.inference.batches import InferenceBatch, inference_batches, results_of
 from getam_core.saliency.network import SaliencyNetwork, predict_saliency
 from getam_core.saliency.pairs import read_grey
 
-BATCH_SIZE = 8  # neighbours of one shape share a forward pass
+BATCH_SIZE = 8  # images
 
 
 class Writer(Protocol):
@@ -54,12 +54,17 @@ def network_saliency(
     """
     network.to(device).eval()
     batches = inference_batches(
-        entries, long_side=size, stride=network.stride, batch_size=BATCH_SIZE, title="saliency"
+        entries, long_side=size, stride=network.stride, batch_size=BATCH_SIZE
     )
-    for batch in batches:
-        saliency = predict_saliency(network, batch.images).numpy()
-        for entry, one, (height, width) in zip(batch.entries, saliency, batch.sizes, strict=True):
-            writer.write(entry.image_id, resize(one, height, width))
+
+    def compute(batch: InferenceBatch) -> list[np.ndarray]:
+        saliency = predict_saliency(network, batch.images(torch.device(device))).numpy()
+        sizes = [loaded.size for loaded in batch.loaded]
+        return [resize(one, *size) for one, size in zip(saliency, sizes, strict=True)]
+
+    made = results_of(batches, compute, "saliency", len(entries))
+    for entry, saliency in zip(entries, made, strict=True):
+        writer.write(entry.image_id, saliency)
 
 
 def find_saliency_maps(folder: Path | str, entries: Sequence[Entry]) -> dict[str, Path]:

@@ -20,6 +20,7 @@ from getam_core.activation import METHODS, maps_from, record
 from getam_core.classes import IGNORE
 from getam_core.labels import label_images
 from getam_core.networks import random_or_coupled
+from getam_core.precision import computes_in_float16
 from getam_core.training.dense_energy import DenseEnergy
 from getam_core.training.losses import (
     Count,
@@ -29,7 +30,6 @@ from getam_core.training.losses import (
     saliency_loss,
     segmentation_losses,
 )
-from getam_core.training.optimisation import computes_in_float16
 
 CLASSIFICATION, BOTH = "classification", "both"  # the halves, as metrics.csv calls them
 MAP_SCALE = 2.0**10  # of logits whose gradients are float16; labels do not depend on maps' scale

@@ -14,11 +14,12 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from getam_core.errors import InputError, Interrupted
+from getam_core.precision import number_format
 from getam_core.signals import interruptible
 from getam_core.training.batches import load_parts
 from getam_core.training.distributed import Part, Processes
 from getam_core.training.metrics import EventLog, shown
-from getam_core.training.optimisation import Updater, number_format
+from getam_core.training.optimisation import Updater
 from getam_core.training.plan import Objective, Plan
 from getam_core.training.states import States, load_state, random_state, set_random_state
 
