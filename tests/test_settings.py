@@ -221,6 +221,10 @@ def test_a_run_takes_what_it_does_not_say_from_its_base(run):
     settings = load_settings(derived)
     assert (settings.train.epochs, settings.train.batch_size) == (14, 8)
     assert settings.model.options == {"depth": 3, "num_heads": 2}
+    derived.write_text("base: run\nmodel: {options: {}}\ntrain: {}")
+    settings = load_settings(derived)
+    assert (settings.model.options, settings.train) == ({}, Settings().train)
+    assert load_settings(base, {"model": {"options": {}}}).model.options == {}
     derived.write_text("base: nothing")
     with pytest.raises(InputError, match=r"nothing\.yaml: no such run"):
         load_settings(derived)

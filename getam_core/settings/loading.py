@@ -70,10 +70,11 @@ def _validate(values: dict[str, Any], source: str) -> Settings:
 
 
 def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Put changes over a base, key by key; an empty mapping takes away what the base has."""
     merged = dict(base)
     for key, value in changes.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _merge(merged[key], value) if both else value
+        merged[key] = _merge(merged[key], value) if both and value else value
     return merged
 
 
