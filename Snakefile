@@ -10,7 +10,7 @@ include: "rules/common.smk"
 
 
 from getam_core.downloads.archives import ARCHIVES, DATA_SETS
-from getam_core.settings import CLASSIFIERS, METHOD_NAMES, SWEEPS, Settings
+from getam_core.settings import CLASSIFIERS, MAP_STUDIES, METHOD_NAMES, SWEEPS, TABLES, Settings
 from workflow_scripts.causes import causes
 
 
@@ -22,6 +22,8 @@ wildcard_constraints:
     of="|_val",
     shard=r"\d+",
     sweep="|".join(SWEEPS),
+    study="|".join(MAP_STUDIES),
+    table="|".join(TABLES),
     dataset="|".join(DATA_SETS),
     archive="|".join(map(re.escape, ARCHIVES)),
     crf="|_crf",

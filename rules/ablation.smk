@@ -1,5 +1,7 @@
 # Comparisons on request: label settings, from stored maps alone (ablation/alpha.json, gamma,
-# refinement, completion), and the maps of all methods (ablation/maps.json).
+# refinement, completion), the maps of all methods (ablation/maps.json), GETAM's own choices
+# (ablation/fusion.json, blocks), and runs, as rows of the paper's tables (ablation/table1.json to
+# table4).
 
 
 include: "inputs/ablation.smk"
@@ -46,3 +48,51 @@ rule compare_maps:
     shell:
         "python -m workflow_scripts.compare_maps --run {wildcards.run} --seeds {input.seeds}"
         " --metrics {input.metrics} --plot {output.plot} --out {output.scores} --log {log}"
+
+
+rule compare_getam:
+    input:
+        index="results/{run}/index.csv",
+        masks="results/{run}/evaluation/masks_train.csv",
+        checkpoint=network_of_getam,
+    output:
+        scores="results/{run}/ablation/{study}.json",
+        plot="results/{run}/ablation/{study}.png",
+    log:
+        "results/{run}/logs/compare_getam_{study}.log",
+    benchmark:
+        "results/{run}/benchmarks/compare_getam_{study}.tsv"
+    conda:
+        "../envs/getam.yaml"
+    threads: 8
+    resources:
+        gpu=gpus,
+        device=device,
+    params:
+        settings=stage_settings("data", "maps", "getam", "ablation"),
+        ground_truth=stage_settings("data", ground_truth=True),
+    shell:
+        "python -m workflow_scripts.compare_getam --run {wildcards.run} --study {wildcards.study}"
+        " --index {input.index} --masks {input.masks} --checkpoint {input.checkpoint}"
+        " --settings {params.settings:q} --threads {threads} --device {resources.device}"
+        " --plot {output.plot} --out {output.scores} --log {log}"
+
+
+rule compare_runs:
+    input:
+        index="results/{run}/index.csv",
+        entries=entries_of_table,
+    output:
+        scores="results/{run}/ablation/{table}.json",
+        plot="results/{run}/ablation/{table}.png",
+    log:
+        "results/{run}/logs/compare_runs_{table}.log",
+    conda:
+        "../envs/getam.yaml"
+    params:
+        settings=stage_settings("data", "title"),
+        cells=named_cells,
+    shell:
+        "python -m workflow_scripts.compare_runs --run {wildcards.run} --table {wildcards.table}"
+        " --index {input.index} --cells {params.cells:q} --entries {input.entries}"
+        " --settings {params.settings:q} --plot {output.plot} --out {output.scores} --log {log}"

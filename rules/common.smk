@@ -53,6 +53,11 @@ def anew(rule: str):
     return select
 
 
+def split_of(wildcards) -> str:
+    """The split of a file whose name has `{of}`: maps.h5 is of train, maps_val.h5 of val."""
+    return wildcards.get("of", "").removeprefix("_") or "train"
+
+
 def device(wildcards) -> str:
     """A resource: what the run's stages compute on."""
     return run_settings(wildcards.run).device

@@ -76,21 +76,22 @@ rule evaluate_seed:
 rule evaluate_pseudo_labels:
     input:
         index="results/{run}/index.csv",
-        masks="results/{run}/evaluation/masks_train.csv",
-        labels="results/{run}/pseudo_labels/labels.h5",
+        masks=masks_of_labels,
+        labels="results/{run}/pseudo_labels/labels{of}.h5",
     output:
-        entry="results/{run}/evaluation/pseudo_labels.json",
-        images="results/{run}/evaluation/images_pseudo_labels.csv",
-        confusion="results/{run}/evaluation/confusion_pseudo_labels.csv",
+        entry="results/{run}/evaluation/pseudo_labels{of}.json",
+        images="results/{run}/evaluation/images_pseudo_labels{of}.csv",
+        confusion="results/{run}/evaluation/confusion_pseudo_labels{of}.csv",
     log:
-        "results/{run}/logs/evaluate_pseudo_labels.log",
+        "results/{run}/logs/evaluate_pseudo_labels{of}.log",
     conda:
         "../envs/getam.yaml"
     params:
         method=own_method,
+        split=split_of,
         ground_truth=stage_settings("data", ground_truth=True),
     shell:
-        "python -m workflow_scripts.evaluate_labels --split train --method {params.method}"
+        "python -m workflow_scripts.evaluate_labels --split {params.split} --method {params.method}"
         " --index {input.index} --masks {input.masks} --labels {input.labels}"
         " --images {output.images} --confusion {output.confusion} --out {output.entry} --log {log}"
 

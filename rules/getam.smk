@@ -23,7 +23,7 @@ rule export_maps:
         device=device,
     params:
         settings=map_settings,
-        split=split_of_maps,
+        split=split_of,
         shard_size=shard_size,
         state="results/{run}/state/maps_{method}{of}_{shard}",
     shell:
@@ -45,7 +45,7 @@ rule merge_maps:
         "../envs/getam.yaml"
     params:
         settings=map_settings,  # a change must make the shards again, which are gone
-        split=split_of_maps,
+        split=split_of,
     shell:
         "python -m workflow_scripts.merge_shards --split {params.split} --index {input.index}"
         " --shards {input.shards} --out {output.maps} --log {log}"

@@ -1,4 +1,5 @@
-# Pseudo labels from stored maps: a change of alpha, gamma or the refinement starts here.
+# Pseudo labels from stored maps: a change of alpha, gamma or the refinement starts here. On request, as
+# labels_val.h5, those of val, made of its images' own classes.
 
 
 include: "inputs/pseudo_labels.smk"
@@ -10,20 +11,21 @@ rule pseudo_labels:
         maps=label_maps,
         saliency=label_saliency,
     output:
-        labels="results/{run}/pseudo_labels/labels.h5",
+        labels="results/{run}/pseudo_labels/labels{of}.h5",
     log:
-        "results/{run}/logs/pseudo_labels.log",
+        "results/{run}/logs/pseudo_labels{of}.log",
     benchmark:
-        "results/{run}/benchmarks/pseudo_labels.tsv"
+        "results/{run}/benchmarks/pseudo_labels{of}.tsv"
     conda:
         "../envs/getam.yaml"
     threads: 8
     params:
         settings=stage_settings("pseudo_labels"),
         saliency=option_of("saliency"),
+        split=split_of,
     shell:
-        "python -m workflow_scripts.pseudo_labels --index {input.index} --maps {input.maps}"
-        " {params.saliency} --settings {params.settings:q} --threads {threads}"
+        "python -m workflow_scripts.pseudo_labels --split {params.split} --index {input.index}"
+        " --maps {input.maps} {params.saliency} --settings {params.settings:q} --threads {threads}"
         " --out {output.labels} --log {log}"
 
 

@@ -28,12 +28,14 @@ rule report:
         saliency=option_of("saliency"),
         predictions=option_of("predictions"),
         benchmarks="results/{run}/benchmarks",
+        ablation="results/{run}/ablation",
     shell:
         "python -m workflow_scripts.report --run {wildcards.run} --index {input.index}"
         " --miou {input.miou} --metrics {input.metrics} --masks {input.masks}"
         " --maps {input.maps} {params.saliency} --labels {input.labels}"
         " {params.predictions} --mious {input.mious} --confusion {input.confusion}"
-        " --benchmarks {params.benchmarks} --settings {params.settings:q}"
+        " --benchmarks {params.benchmarks} --ablation {params.ablation}"
+        " --settings {params.settings:q}"
         " --picture {output.picture} --out {output.report} --log {log}"
 
 

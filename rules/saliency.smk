@@ -1,4 +1,5 @@
-# Class-agnostic saliency of the training images: from a network trained on other images, or given.
+# Class-agnostic saliency of the training images, or, as saliency_val.h5, of those of val: from a
+# network trained on other images, or given.
 
 
 include: "inputs/saliency.smk"
@@ -41,11 +42,11 @@ rule make_saliency:
         index="results/{run}/index.csv",
         network=saliency_network,
     output:
-        shard=temp("results/{run}/saliency/shards/{shard}.h5"),
+        shard=temp("results/{run}/saliency/shards{of}/{shard}.h5"),
     log:
-        "results/{run}/logs/make_saliency_{shard}.log",
+        "results/{run}/logs/make_saliency{of}_{shard}.log",
     benchmark:
-        "results/{run}/benchmarks/make_saliency_{shard}.tsv"
+        "results/{run}/benchmarks/make_saliency{of}_{shard}.tsv"
     conda:
         "../envs/getam.yaml"
     threads: 8
@@ -55,11 +56,12 @@ rule make_saliency:
     params:
         settings=stage_settings("data", "saliency"),
         network=option_of("network"),
+        split=split_of,
         shard_size=SALIENCY_SHARD,
-        state="results/{run}/state/saliency_{shard}",
+        state="results/{run}/state/saliency{of}_{shard}",
     shell:
         "python -m workflow_scripts.make_saliency --index {input.index} {params.network}"
-        " --shard {wildcards.shard} --shard-size {params.shard_size}"
+        " --split {params.split} --shard {wildcards.shard} --shard-size {params.shard_size}"
         " --settings {params.settings:q} --threads {threads} --device {resources.device}"
         " --state {params.state} --out {output.shard} --log {log}"
 
@@ -69,13 +71,14 @@ rule merge_saliency:
         index="results/{run}/index.csv",
         shards=saliency_shards,
     output:
-        saliency="results/{run}/saliency.h5",
+        saliency="results/{run}/saliency{of}.h5",
     log:
-        "results/{run}/logs/merge_saliency.log",
+        "results/{run}/logs/merge_saliency{of}.log",
     conda:
         "../envs/getam.yaml"
     params:
         settings=stage_settings("data", "saliency"),  # as of merge_maps
+        split=split_of,
     shell:
-        "python -m workflow_scripts.merge_shards --split train --index {input.index}"
+        "python -m workflow_scripts.merge_shards --split {params.split} --index {input.index}"
         " --shards {input.shards} --out {output.saliency} --log {log}"

@@ -66,7 +66,7 @@ def candidates(annotation: Any, old: Any) -> Iterator[Any]:
         elif arm in (str, Path):
             yield f"other_{old}"
         elif origin is dict:
-            yield from ({"depth": 3}, {1: "dog"})
+            yield from ({"depth": 3}, {1: "dog"}, {"row": "run"})
         elif origin is tuple:
             yield from other_tuples(inner, old if isinstance(old, tuple) else ())
 

@@ -15,7 +15,7 @@ from getam_core.scenes import write_scenes
 from getam_core.settings import CLASSIFIERS, Settings
 from tests.tiny_workflow import TINY, Workflow
 from tests.voc_kit import entries_of
-from workflow_scripts import compare_maps, evaluate_seed, export_maps, train
+from workflow_scripts import compare_getam, compare_maps, evaluate_seed, export_maps, train
 
 SETTINGS = {key: TINY[key] for key in ("device", "data", "model", "train")} | {"maps": {}}
 CNN = {"name": "test_resnet", "weights": None, "max_stride": 16}
@@ -90,6 +90,30 @@ def test_all_methods_are_scored_and_ranked_in_one_table(folder, networks):
     )
     assert entries[0]["rank"] == 1 and all(0 <= e["class_map"] <= 100 for e in entries)
     assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def study_of(folder, networks, study):
+    out, plot = folder / f"{study}.json", folder / f"{study}.png"
+    compare_getam.main(
+        Namespace(
+            index=folder / "index.csv", masks=folder / "masks.csv", checkpoint=networks[None][0],
+            settings=json.dumps(SETTINGS), device="cpu", threads=1, run="tiny", study=study,
+            plot=plot, out=out,
+        )
+    )  # fmt: skip
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    return {entry["variant"]: entry for entry in json.loads(out.read_text())["entries"]}
+
+
+def test_getam_s_blocks_and_fusions_are_scored_as_its_exported_maps_are(folder, networks):
+    blocks, fusions = (study_of(folder, networks, study) for study in ("blocks", "fusion"))
+    own = json.loads((folder / "getam.json").read_text())
+    assert list(blocks) == [
+        f"{coupling}, last {count}" for coupling in ("per_head", "head_mean") for count in (1, 2)
+    ]
+    assert blocks["per_head, last 2"]["curve"] == fusions["sum"]["curve"] == own["curve"]
+    assert list(fusions) == ["sum", "product", "matrix"]
+    assert all(sum(e["histogram"]) == pytest.approx(1, abs=1e-4) for e in fusions.values())
 
 
 def test_equal_figures_share_a_rank_and_what_has_no_figure_has_none():

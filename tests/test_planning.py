@@ -9,8 +9,9 @@ import pytest
 from snakemake.exceptions import WorkflowError
 
 from getam_core.errors import InputError
-from getam_core.settings import METHOD_NAMES, Settings
+from getam_core.settings import METHOD_NAMES, TABLES, Settings
 from getam_core.settings.planning import (
+    cells_of_table,
     classifier_of,
     entries,
     entries_of_retraining,
@@ -166,6 +167,48 @@ def test_torchrun_starts_the_processes_of_several_gpus():
     assert "--nproc-per-node 4 -m " in launcher(4)
 
 
+def tables(**sections):
+    return run({"tables": {key: {"GETAM": "a", "other": "b"} for key in TABLES} | sections})
+
+
+def cells(table, settings, **runs):
+    return cells_of_table(settings, "a", table, lambda name: runs.get(name, settings))
+
+
+def test_a_table_has_the_rows_that_its_settings_name_each_at_every_seed():
+    seeded = tables(seeds=[0, 2])
+    other = run({"seed": 2})
+    assert cells("table4", seeded, b=other) == [
+        ("GETAM", "a", "segmentation_val"),
+        ("GETAM", "a-seed2", "segmentation_val"),
+        ("other", "b-seed0", "segmentation_val"),
+        ("other", "b", "segmentation_val"),
+    ]
+    assert [cell.entry for cell in cells("table3", tables())[:2]] == [
+        "pseudo_labels",
+        "pseudo_labels_val",
+    ]
+
+
+def test_a_row_has_seeds_only_where_the_run_s_own_network_makes_the_maps():
+    ts_cam = run({"model": {"head": "ts_cam"}, "train": {"maps": {"method": "ts_cam"}}})
+    found = cells("table1", tables(), b=ts_cam)
+    assert [cell[1:] for cell in found] == [
+        ("a", "segmentation_val"),
+        ("a", "seed_getam"),
+        ("b", "segmentation_val"),
+    ]
+
+
+def test_a_table_without_rows_and_a_row_without_the_figure_are_refused():
+    with pytest.raises(InputError, match=r"tables\.table2 a name and a run .* \{GETAM: a\}"):
+        cells("table2", run())
+    with pytest.raises(InputError, match="b has no segmentation"):
+        cells("table2", tables(), b=run(CLASSIFIES))
+    with pytest.raises(InputError, match="b has no pseudo labels"):
+        cells("table3", tables(), b=run(MASKS))
+
+
 def test_images_of_a_split_are_counted(tmp_path):
     index = tmp_path / "index.csv"
     index.write_text('image_id,image,split,classes\na,"a,b.jpg",train,cat\nb,b.jpg,val,\n')
@@ -181,6 +224,10 @@ def test_a_run_is_read_once_and_wrong_input_is_said_in_the_form_of_snakemake(tmp
     assert run_settings("tiny").seed == 3
     file.unlink()
     assert run_settings("tiny").seed == 3
+    file.write_text("data: {layout: scenes}")
+    assert run_settings("tiny-seed12").seed == 12
+    file.with_stem("tiny-seed1").write_text("data: {layout: scenes}\nseed: 5")
+    assert settings_reader({})("tiny-seed1").seed == 5
     with pytest.raises(WorkflowError, match=r"config/other.yaml: no such run") as raised:
         run_settings("other")
     assert raised.value.__cause__ is None

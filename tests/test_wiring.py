@@ -5,7 +5,7 @@ A key that is lost between the YAML and the library changes nothing, in silence.
 
 import pytest
 
-from getam_core.settings import Settings
+from getam_core.settings import TABLES, Settings
 from tests.settings_keys import changed, leaves, merged
 from tests.wiring_kit import stages
 
@@ -42,6 +42,7 @@ CONTEXTS = {
     "train.method": {"train": AFA},
     "train.afa": {"train": {"method": "afa", **AFA}},
     "train.label_maps": {"train": {"supervision": "labels", "label_maps": "labels.h5"}},
+    "tables": {"tables": {key: {"GETAM": "r"} for key in TABLES}},
     "deeplab.width": {"deeplab": {"weights": None, "batch_norm": "trained"}},
 }
 
@@ -147,8 +148,12 @@ ARRIVES = {
     "train.keep_last": {"train": "States.{}"},
     "train.keep_best": {"train": "States.{}"},
     "train.resume_from": {"train": "States.{}"},
-    "maps": {"export_maps": "export_maps.{}"},
+    "maps": {"export_maps": "export_maps.{}", "compare_getam:fusion": "evaluate_maps.exporting"},
     "getam": {"export_maps": "export_maps.method"},
+    "getam.coupling": {
+        "export_maps": "export_maps.method",
+        "compare_getam:fusion": "evaluate_maps.variants",
+    },
     "pseudo_labels": {
         "pseudo_labels": "export_labels.labelling",
         "ablation:gamma": "evaluate_variants.variants",
@@ -189,9 +194,19 @@ ARRIVES = {
     "evaluate": SCORED,
     "ablation.alpha": {"ablation:alpha": "evaluate_variants.variants"},
     "ablation.gamma": {"ablation:gamma": "evaluate_variants.variants"},
-    "ablation.images": {"ablation:alpha": "evaluate_variants.entries"},
+    **{f"tables.{table}": {f"compare_runs:{table}": "command"} for table in TABLES},
+    "tables.seeds": {"compare_runs:table1": "command"},
+    "ablation.images": {
+        "ablation:alpha": "evaluate_variants.entries",
+        "compare_getam:blocks": "evaluate_maps.entries",
+    },
 }
-VARIANTS = {"train_classifier": "classifier", "ablation": "sweep"}  # the wildcard behind the colon
+VARIANTS = {  # the wildcard behind the colon
+    "train_classifier": "classifier",
+    "ablation": "sweep",
+    "compare_getam": "study",
+    "compare_runs": "table",
+}
 
 
 def beginnings(key, table):

@@ -33,7 +33,7 @@ from workflow_scripts import causes, command, runs
 
 WILDCARDS = {
     "run": "r", "split": "train", "of": "", "shard": "0", "sweep": "alpha", "crf": "",
-    "method": "getam", "classifier": "cnn",
+    "method": "getam", "classifier": "cnn", "table": "table1", "study": "fusion",
 }  # fmt: skip
 ENTRIES = [Entry(name, Path(f"{name}.jpg"), "train", ("dog",)) for name in "abc"]
 ENTRIES.append(Entry("d", Path("d.jpg"), "val", ("dog",)))
@@ -46,6 +46,7 @@ REAL = {
     "of_split",
     "evenly",
     "sweep_variants",
+    "map_variants",
     "joined",
     "number_format",
 }

@@ -1,4 +1,4 @@
-"""Saliency maps of one shard of the training images; resumes where it was killed."""
+"""Saliency maps of one shard of a split; resumes where it was killed."""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ from workflow_scripts.saliency_network import build_saliency_network
 def main(arguments: argparse.Namespace) -> None:
     settings = command.settings_of(arguments)
     index = read_index(arguments.index)
-    listed, classes = of_split(index, "train"), class_names(settings.data.classes, index)
+    listed, classes = of_split(index, arguments.split), class_names(settings.data.classes, index)
     entries = command.shard_of(listed, arguments)
     provide = provider_of(arguments, settings, listed)
 
@@ -65,6 +65,7 @@ if __name__ == "__main__":
         state="folder of finished parts, kept when the job fails",
         out="saliency.h5 of the shard",
     )
+    arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
     command.add_shard(arguments_parser)
     arguments_parser.add_argument("--network", type=Path, help="network.pt, for source: network")
     command.run(main, arguments_parser)

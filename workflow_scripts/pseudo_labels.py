@@ -1,4 +1,4 @@
-"""Pseudo labels of the training images from their stored maps; needs no network and no GPU."""
+"""Pseudo labels of the images of a split from their stored maps; needs no network and no GPU."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ def main(arguments: argparse.Namespace) -> None:
     header = json.loads(arguments.settings) | {"made_from": maps.settings}
     with StoreWriter(arguments.out, "labels", maps.classes, header) as writer:
         export_labels(
-            of_split(read_index(arguments.index), "train"),
+            of_split(read_index(arguments.index), arguments.split),
             maps,
             open_store(arguments.saliency, "saliency") if uses_saliency else None,
             writer,
@@ -29,5 +29,6 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     arguments_parser = command.parser(__doc__, index="index.csv", maps="maps.h5", out="labels.h5")
+    arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
     arguments_parser.add_argument("--saliency", type=Path, help="saliency.h5, if labels use it")
     command.run(main, arguments_parser)

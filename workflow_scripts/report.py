@@ -24,6 +24,7 @@ from getam_core.report import (
     read_costs,
     read_metrics,
     read_mious,
+    read_studies,
     seed_curves,
     training_curves,
     with_mious,
@@ -65,7 +66,17 @@ def main(arguments: argparse.Namespace) -> None:
         "Costs": cost_table(read_costs(arguments.benchmarks.glob("*.tsv"))),
         "Origin": origin_table(trained_by(arguments.metrics), provenance(), settings),
     }
-    write_report(arguments.out, arguments.run, miou, figures, metrics, settings, tables=tables)
+    studies = read_studies(arguments.ablation)
+    write_report(
+        arguments.out,
+        arguments.run,
+        miou,
+        figures,
+        metrics,
+        settings,
+        studies=studies,
+        tables=tables,
+    )
 
 
 def ranked(
@@ -101,6 +112,7 @@ if __name__ == "__main__":
         labels="labels.h5",
         confusion="confusion matrix, CSV",
         benchmarks="folder of Snakemake's benchmark files",
+        ablation="folder of the comparisons that were asked for; may be missing",
         picture="picture, PNG",
         out="report.html",
     )

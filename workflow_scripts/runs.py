@@ -12,7 +12,7 @@ from typing import Any
 from snakemake.exceptions import WorkflowError
 
 from getam_core.errors import InputError
-from getam_core.settings import Settings, check_paths, load_settings
+from getam_core.settings import Settings, check_paths, load_settings, run_file
 
 
 def make_library_importable(repository: Path) -> None:
@@ -34,6 +34,8 @@ def without_traceback() -> Iterator[None]:
 def settings_reader(overrides: Mapping[str, Any]) -> Callable[[str], Settings]:
     """Return a function from a run's name to its settings; it reads and checks each run once.
 
+    A seed in the name counts more than one of the command line.
+
     Parameters
     ----------
     overrides : mapping
@@ -43,9 +45,9 @@ def settings_reader(overrides: Mapping[str, Any]) -> Callable[[str], Settings]:
     @cache
     @without_traceback()
     def run_settings(run: str) -> Settings:
-        path = Path("config", f"{run}.yaml")
-        settings = load_settings(path, overrides)
-        check_paths(settings, path)
+        path, said = run_file(run)
+        settings = load_settings(path, {**overrides, **said})
+        check_paths(settings, path, run)
         return settings
 
     return run_settings

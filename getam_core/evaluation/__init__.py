@@ -2,7 +2,8 @@
 
 Reading order: `masks` (ground truth; with `coco_masks`, which are rendered, and `mask_labels`),
 `confusion` (the figure: one matrix over the set), `label_maps` and `seeds` (stores against masks),
-`entries` (what miou.json says), `submission` (for VOC's evaluation server).
+`entries` (what miou.json says), `comparison` (runs beside each other, and beside
+`published` figures), `submission` (for VOC's evaluation server).
 
 `ablation` (label settings against each other) is imported by name: importing torch takes longer
 than many stages do.
@@ -10,6 +11,7 @@ than many stages do.
 
 from getam_core.average_precision import average_precision, mean_average_precision
 from getam_core.evaluation.coco_masks import coco_masks
+from getam_core.evaluation.comparison import compare_runs
 from getam_core.evaluation.confusion import ConfusionMatrix
 from getam_core.evaluation.entries import (
     label_entry,
@@ -31,6 +33,7 @@ from getam_core.evaluation.masks import (
     write_mask_index,
 )
 from getam_core.evaluation.mvtec_masks import mvtec_masks
+from getam_core.evaluation.published import published_figures
 from getam_core.evaluation.seeds import THRESHOLDS, seed_curve
 from getam_core.evaluation.submission import write_submission
 
@@ -40,6 +43,7 @@ __all__ = [
     "average_precision",
     "check_masks",
     "coco_masks",
+    "compare_runs",
     "evaluate_label_maps",
     "find_masks",
     "folder_masks",
@@ -48,6 +52,7 @@ __all__ = [
     "mean_average_precision",
     "merge_entries",
     "mvtec_masks",
+    "published_figures",
     "rank_maps",
     "read_mask",
     "read_mask_index",

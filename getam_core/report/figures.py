@@ -40,7 +40,9 @@ def training_curves(metrics: Sequence[Mapping[str, Any]]) -> Figure:
         raise InputError("training curves: metrics.csv has no row; train for one epoch at least")
     epochs = _column(metrics, "epoch")
     figure = Figure(figsize=(9.6, 3.0), layout="constrained")
-    losses, quality, rate = (_plain(axes) for axes in figure.subplots(1, 3, width_ratios=(3, 2, 2)))
+    losses, quality, rate = (
+        plain_axes(axes) for axes in figure.subplots(1, 3, width_ratios=(3, 2, 2))
+    )
     known = {key: label for key, label in LOSSES.items() if key in metrics[0]}
     for colour, (key, label) in zip((INK, *COLOURS), known.items(), strict=False):
         values = _column(metrics, key)
@@ -77,7 +79,7 @@ def seed_curves(entries: Sequence[Mapping[str, Any]]) -> Figure:
     splits = list(dict.fromkeys(entry["split"] for entry in seeds))
     methods = list(dict.fromkeys(entry["method"] for entry in seeds))
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-    axes = _plain(figure.subplots())
+    axes = plain_axes(figure.subplots())
     for entry in seeds:
         thresholds, values = np.asarray(entry["curve"], float).T
         colour = COLOURS[methods.index(entry["method"]) % len(COLOURS)]
@@ -112,7 +114,7 @@ def sweep_figure(sweep: Mapping[str, Any]) -> Figure:
     }
     places = np.arange(len(entries))
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-    axes = _plain(figure.subplots())
+    axes = plain_axes(figure.subplots())
     style = {"linewidth": 1.5 if sweep["ordered"] else 0}  # names have no order to follow
     for colour, (label, values) in zip(COLOURS, shown.items(), strict=False):
         heights = np.array([np.nan if value is None else value for value in values], float)
@@ -144,7 +146,7 @@ def class_bars(entries: Sequence[Mapping[str, Any]]) -> Figure:
     count, thick = max(len(entries), 1), 0.16
     height = len(names) * (count * thick + 0.14) + 0.5 + 0.2 * count
     figure = Figure(figsize=(6.4, height), layout="constrained")
-    axes = _plain(figure.subplots(), grid="x")
+    axes = plain_axes(figure.subplots(), grid="x")
     side = 0.8 / count
     for i, entry in enumerate(entries):
         known = [entry["per_class"].get(name) for name in names]
@@ -179,7 +181,7 @@ def _line(axes: Axes, x: np.ndarray, y: np.ndarray, **style: Any) -> None:
         axes.plot(x[measured], y[measured], **style)
 
 
-def _plain(axes: Axes, grid: Literal["x", "y"] = "y") -> Axes:
+def plain_axes(axes: Axes, grid: Literal["x", "y"] = "y") -> Axes:
     """Quiet axes: two spines, a light grid, small words."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#9ca3af")

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from getam_core.report.page import caption_html, figure_html, table_html, write_page
 from getam_core.report.pictures import METHOD_TITLES
+from getam_core.report.studies import Study
 from getam_core.report.tables import WHAT, Table, class_table, entry_table
 
 # What each kind of entry is, in one line under its number.
@@ -31,6 +32,7 @@ def write_report(
     metrics: Sequence[Mapping[str, Any]],
     settings: Mapping[str, Any],
     *,
+    studies: Sequence[Study] = (),
     tables: Mapping[str, Table] | None = None,
     written: datetime | None = None,
 ) -> None:
@@ -50,8 +52,10 @@ def write_report(
         Rows of train/metrics.csv; may be empty.
     settings : mapping
         The run's settings, of plain builtins.
+    studies : sequence of Study
+        Sections below the figures.
     tables : mapping of str to Table, optional
-        Section title to table, below the figures.
+        Section title to table, below the studies.
     written : datetime, optional
         The time in the head; now when left out.
     """
@@ -60,6 +64,11 @@ def write_report(
     sections = {"Numbers": _numbers(entries)} if entries else {}
     for title, figure in figures.items():
         sections[title] = figure_html(title, figure)
+    for study in studies:
+        table = table_html(study.table) if study.table else ""
+        sections[study.title] = (
+            caption_html(study.note) + table + figure_html(study.title, study.figure)
+        )
     sections |= {title: table_html(table) for title, table in (tables or {}).items()}
     sections["Settings"] = _settings(settings)
     head = _head(run, miou, metrics, written) + _cards(entries, metrics)

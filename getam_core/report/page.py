@@ -21,8 +21,8 @@ from getam_core.report.page_style import CSS
 from getam_core.report.tables import Table
 
 # Columns of names and texts, even of `1` and `2`.
-NAMES = ("Class", "What", "Method", "Split", "Stage", "Time", "CPU time", "Highest memory")
-TEXTS = ("Settings", "Training", "Report")  # long ones
+NAMES = ("Row", "Class", "What", "Method", "Split", "Stage", "Time", "CPU time", "Highest memory")
+TEXTS = ("Runs", "Settings", "Training", "Report")  # long ones
 COUNTS = ("Images", "Jobs")
 
 

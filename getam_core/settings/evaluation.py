@@ -33,12 +33,14 @@ class EvaluateSettings(Section):
 
 
 class AblationSettings(Section):
-    """Sweeps over stored maps, without the network, on request.
+    """Comparisons on the training images, whose masks they need, on request.
 
     `ablation/alpha.json`, `gamma.json`, `refinement.json` (none, PAMR, PAR, CRF) and
-    `completion.json` (its parts one by one, and CRF labels) each have a plot. They are scored on
-    the training images, whose masks they need. All other keys are those of `pseudo_labels`. See
-    docs/guides/labels.md.
+    `completion.json` (its parts one by one, and CRF labels) are of stored maps,
+    without the network; all other keys are those of `pseudo_labels`. See docs/guides/labels.md.
+    `fusion.json` (the three of Fig. 7) and `blocks.json` (the last 1, 3, 6, 12 and all, by both
+    couplings) are seeds of maps that the trained network makes anew, with the keys of `maps` and
+    `getam`. Each has a plot.
     """
 
     alpha: Annotated[tuple[Fraction, ...], Distinct, Field(min_length=1)] = (

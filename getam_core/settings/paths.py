@@ -4,11 +4,20 @@ import re
 from pathlib import Path
 
 from getam_core.errors import InputError
+from getam_core.settings.runs import run_file
 from getam_core.settings.sections import Settings
 
 
-def check_paths(settings: Settings, source: Path) -> None:
+def check_paths(settings: Settings, source: Path, run: str | None = None) -> None:
     """Check, before anything is planned, that every folder and file that a run names is there.
+
+    Parameters
+    ----------
+    settings : Settings
+    source : Path
+        The run's file, for messages.
+    run : str, optional
+        The run's name, where it is not that of the file.
 
     Raises
     ------
@@ -28,7 +37,7 @@ def check_paths(settings: Settings, source: Path) -> None:
     if settings.data.root is not None and not Path(settings.data.root).is_dir():
         raise InputError(f"{source}: data.root: no such folder: {settings.data.root}")
     for key, text in named:
-        if key == "train.resume_from" and _has_begun(source.stem):
+        if key == "train.resume_from" and _has_begun(run or source.stem):
             continue
         if not Path(text).exists():
             raise InputError(f"{source}: {key}: no such file or folder: {text}")
@@ -70,7 +79,7 @@ def _made_by_run(key: str, text: str) -> bool:
     if key not in ("train.label_maps", "deeplab.labels"):
         return False
     made = re.fullmatch(r"results/([^/]+)/pseudo_labels/labels\.h5", text)
-    return made is not None and Path("config", f"{made[1]}.yaml").is_file()
+    return made is not None and run_file(made[1])[0].is_file()
 
 
 def _has_begun(run: str) -> bool:

@@ -5,10 +5,13 @@ of these things lie is the planner's affair (`rules/`, `docs/formats.md`).
 """
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 from getam_core.errors import InputError
 from getam_core.settings.maps import CLASSIFIERS, METHOD_NAMES, Method
 from getam_core.settings.methods import lacking
+from getam_core.settings.runs import at_seed
 from getam_core.settings.sections import Settings
 
 ATTENTION = ("getam", "attention_gradient")  # methods that `getam.blocks` and its like are for
@@ -54,6 +57,12 @@ def label_method(settings: Settings, run: str) -> Method:
             " deeplab.labels"
         )
     return settings.own_method
+
+
+def check_getam(settings: Settings, run: str) -> None:
+    """Raise `InputError` where the run's network gives no maps of GETAM."""
+    if reason := lacking("getam", settings.model):
+        raise InputError(f"{run}: getam {reason}")
 
 
 def segmentation_method(settings: Settings, run: str) -> str:
@@ -108,6 +117,60 @@ def entries_of_retraining(settings: Settings) -> tuple[str, ...]:
     deeplab = settings.deeplab
     own = deeplab.supervision == "labels" and deeplab.labels is None and settings.train.segments
     return (*(["segmentation_val"] if own else []), *retrained_entries(settings))
+
+
+class Cell(NamedTuple):
+    """A figure in a table of runs: `entry` is that of the run's `evaluation/<entry>.json`."""
+
+    row: str
+    run: str
+    entry: str
+
+
+def cells_of_table(
+    settings: Settings, run: str, table: str, settings_of: Callable[[str], Settings]
+) -> list[Cell]:
+    """Return the figures of one of the paper's tables, row by row, seed by seed.
+
+    Parameters
+    ----------
+    settings : Settings
+        Those of `run`, whose section `tables` names the rows.
+    table : {"table1", "table2", "table3", "table4"}
+    settings_of : callable
+        From a run's name to its settings.
+
+    Raises
+    ------
+    InputError
+        The settings name no row, or a row that has no such figure.
+    """
+    rows = getattr(settings.tables, table)
+    if not rows:
+        raise InputError(
+            f"ablation/{table}: {run} names no runs for it; give tables.{table} a name and a run"
+            f" for each row, such as {{GETAM: {run}}}"
+        )
+    cells = []
+    for row, base in rows.items():
+        own = settings_of(base).seed
+        for seed in settings.tables.seeds or (own,):
+            name = at_seed(base, own, seed)
+            entries = _entries_of_row(settings_of(name), name, table)
+            cells += [Cell(row, name, entry) for entry in entries]
+    return cells
+
+
+def _entries_of_row(settings: Settings, run: str, table: str) -> tuple[str, ...]:
+    if table == "table3":
+        label_method(settings, run)
+        return "pseudo_labels", "pseudo_labels_val"
+    segmentation_method(settings, run)
+    method = settings.train.maps.method
+    makes_labels = settings.train.supervision == "classes"
+    if table == "table1" and makes_labels and classifier_of(settings, method) is None:
+        return "segmentation_val", f"seed_{method}"
+    return ("segmentation_val",)
 
 
 def shard_count(images: int, size: int) -> int:

@@ -18,9 +18,11 @@ from getam_core.settings.labels import LabelSettings
 from getam_core.settings.maps import ExportedGetamSettings, MapSettings, Method
 from getam_core.settings.networks import ClassifierSettings, ModelSettings
 from getam_core.settings.saliency import SaliencySettings
+from getam_core.settings.tables import TablesSettings
 from getam_core.settings.training import TrainSettings
 
 SWEEPS = ("alpha", "gamma", "refinement", "completion")
+MAP_STUDIES = ("fusion", "blocks")
 # When states of a training are saved, and from which it starts; not what is trained.
 SAVING = {
     "saliency": {"checkpoint_minutes"},
@@ -65,6 +67,7 @@ class Settings(Section):
     deeplab_test: DeepLabTestSettings = DeepLabTestSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     ablation: AblationSettings = AblationSettings()
+    tables: TablesSettings = TablesSettings()
 
     @property
     def own_method(self) -> Method:

@@ -1,13 +1,41 @@
+import json
+
+
 def swept_saliency(wildcards):
     """Saliency, if the settings want it in labels: a sweep may be over the methods of making them."""
     used = run_settings(wildcards.run).pseudo_labels.saliency
-    return rules.merge_saliency.output.saliency if used else []
+    return "results/{run}/saliency.h5" if used else []
 
 
 def seeds_of_all_methods(wildcards):
     """Scores of the maps of every method that is possible."""
     methods = planning.possible_methods(run_settings(wildcards.run))
     return expand(rules.evaluate_seed.output.entry, method=methods, allow_missing=True)
+
+
+@without_traceback()
+def network_of_getam(wildcards) -> str:
+    """The run's own network, which must be one that GETAM's maps can be made of."""
+    planning.check_getam(run_settings(wildcards.run), wildcards.run)
+    return rules.train.output.checkpoint
+
+
+@without_traceback()
+def cells_of_table(wildcards) -> list[planning.Cell]:
+    """The figures of a table: of which row, run and entry each is."""
+    settings = run_settings(wildcards.run)
+    return planning.cells_of_table(settings, wildcards.run, wildcards.table, run_settings)
+
+
+def entries_of_table(wildcards):
+    """The entries of a table, of several runs."""
+    cells = cells_of_table(wildcards)
+    return [f"results/{cell.run}/evaluation/{cell.entry}.json" for cell in cells]
+
+
+def named_cells(wildcards) -> str:
+    """Params: row and run of each entry, JSON."""
+    return json.dumps([[cell.row, cell.run] for cell in cells_of_table(wildcards)])
 
 
 def metrics_of_all_networks(wildcards):

@@ -4,6 +4,11 @@ def index_of_split(wildcards) -> str:
     return f"results/{wildcards.run}/{own}index.csv"
 
 
+def masks_of_labels(wildcards) -> str:
+    """Where the masks of the split of pseudo labels are."""
+    return f"results/{{run}}/evaluation/masks_{split_of(wildcards)}.csv"
+
+
 def own_method(wildcards) -> str:
     """The method whose maps become the exported labels."""
     return run_settings(wildcards.run).own_method

@@ -18,12 +18,7 @@ def shard_size(wildcards) -> int:
     return run_settings(wildcards.run).shard_size
 
 
-def split_of_maps(wildcards) -> str:
-    """maps.h5 is of the training images, maps_val.h5 of those of val."""
-    return wildcards.of.removeprefix("_") or "train"
-
-
 def map_shards(wildcards):
     """Maps of a split, by shards."""
-    shards = shards_of(wildcards, split_of_maps(wildcards), shard_size(wildcards))
+    shards = shards_of(wildcards, split_of(wildcards), shard_size(wildcards))
     return expand(rules.export_maps.output.shard, shard=shards, allow_missing=True)

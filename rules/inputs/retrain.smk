@@ -3,7 +3,7 @@ def retraining_labels(wildcards):
     deeplab = run_settings(wildcards.run).deeplab
     if deeplab.supervision == "masks":
         return rules.masks_as_labels.output.labels
-    return deeplab.labels or rules.pseudo_labels.output.labels
+    return deeplab.labels or "results/{run}/pseudo_labels/labels.h5"
 
 
 def entries_of_retraining(wildcards):

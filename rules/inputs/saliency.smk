@@ -18,6 +18,6 @@ def saliency_network(wildcards):
 
 
 def saliency_shards(wildcards):
-    """Saliency of the training images, by shards."""
-    shards = shards_of(wildcards, "train", SALIENCY_SHARD)
+    """Saliency of a split, by shards."""
+    shards = shards_of(wildcards, split_of(wildcards), SALIENCY_SHARD)
     return expand(rules.make_saliency.output.shard, shard=shards, allow_missing=True)

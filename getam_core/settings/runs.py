@@ -1,0 +1,25 @@
+"""A run's name: which file describes it, and at which seed it runs."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+CONFIG = Path("config")
+AT_SEED = re.compile(r"(.+)-seed(0|[1-9]\d*)")
+
+
+def run_file(run: str, folder: Path = CONFIG) -> tuple[Path, dict[str, Any]]:
+    """Return the file of a run, and the keys that its name says.
+
+    `NAME-seed3` is `NAME.yaml` at seed 3, unless it has a file of its own.
+    """
+    own = folder / f"{run}.yaml"
+    named = AT_SEED.fullmatch(run)
+    if named is None or own.is_file():
+        return own, {}
+    return folder / f"{named[1]}.yaml", {"seed": int(named[2])}
+
+
+def at_seed(run: str, own: int, seed: int) -> str:
+    """Return the name of a run, whose seed is `own`, at another seed."""
+    return run if seed == own else f"{run}-seed{seed}"
