@@ -96,6 +96,23 @@ rule evaluate_pseudo_labels:
         " --images {output.images} --confusion {output.confusion} --out {output.entry} --log {log}"
 
 
+use rule evaluate_pseudo_labels as evaluate_network_labels with:
+    input:
+        index="results/{run}/index.csv",
+        masks="results/{run}/evaluation/masks_train.csv",
+        labels="results/{run}/pseudo_labels/network.h5",
+    output:
+        entry="results/{run}/evaluation/network_labels.json",
+        images="results/{run}/evaluation/images_network_labels.csv",
+        confusion="results/{run}/evaluation/confusion_network_labels.csv",
+    log:
+        "results/{run}/logs/evaluate_network_labels.log",
+    params:
+        method="network",
+        split=split_of,
+        ground_truth=stage_settings("data", ground_truth=True),
+
+
 rule evaluate_segmentation:
     input:
         index="results/{run}/index.csv",

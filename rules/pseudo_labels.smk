@@ -29,6 +29,31 @@ rule pseudo_labels:
         " --out {output.labels} --log {log}"
 
 
+# Labels by the trained network, restricted to the classes of each image: for a second round.
+rule network_labels:
+    input:
+        index="results/{run}/index.csv",
+        checkpoint=network_that_segments,
+    output:
+        labels="results/{run}/pseudo_labels/network.h5",
+    log:
+        "results/{run}/logs/network_labels.log",
+    benchmark:
+        "results/{run}/benchmarks/network_labels.tsv"
+    conda:
+        "../envs/getam.yaml"
+    threads: 8
+    resources:
+        gpu=gpus,
+        device=device,
+    params:
+        settings=stage_settings("data", "predict"),
+    shell:
+        "python -m workflow_scripts.network_labels --index {input.index}"
+        " --checkpoint {input.checkpoint} --settings {params.settings:q} --threads {threads}"
+        " --device {resources.device} --out {output.labels} --log {log}"
+
+
 # One PNG an image, to look at and to give away.
 rule export_png:
     input:

@@ -21,7 +21,7 @@ from getam_core.labels import (
 )
 from getam_core.refine import crf_maps, pamr, par
 from getam_core.scenes import write_scenes
-from getam_core.settings.labels import LabelSettings
+from getam_core.settings.labels import ExportedLabelSettings
 from getam_core.stores import StoreWriter, open_store, read_maps, write_maps
 from tests.voc_kit import entries_of
 
@@ -35,6 +35,26 @@ def test_refined_maps_are_completed_at_the_size_of_the_image():
     refined = pamr(IMAGE[None], MAPS[None], iterations=3)[0]
     expected = complete_labels(refined, IDS, None, gamma=4.0)
     assert torch.equal(label_image(IMAGE, MAPS, IDS, None, iterations=3, gamma=4.0), expected)
+
+
+@pytest.mark.parametrize(("threshold", "uses_saliency"), [(0.2, True), (0.3, False)])
+def test_an_image_whose_saliency_does_not_fit_its_maps_is_labelled_without_it(
+    threshold, uses_saliency
+):
+    maps = torch.zeros(1, 4, 4)
+    maps[0, :2] = 1  # 8 pixels have the class without saliency
+    salient = torch.zeros(4, 4, dtype=torch.bool)
+    salient[1:3, :2] = True  # 2 of them and 2 others: 2 of 10
+    salient[1, 2] = True  # 3 of 10
+    image, ids = torch.zeros(3, 4, 4), torch.tensor([3])
+    labels = [
+        label_refined(image, maps, ids, given, gamma=2.0, fallback=fallback)
+        for given, fallback in [
+            (salient, {"agreement": threshold + 0.05, "gamma": 2.0}),
+            (salient if uses_saliency else None, None),
+        ]
+    ]
+    assert torch.equal(*labels)
 
 
 def test_without_refinement_maps_are_resized_as_they_are():
@@ -99,7 +119,7 @@ def defaults(function):
     "function", [complete_labels, crf_labels, label_images, refine_maps, label_refined, pamr, par]
 )
 def test_a_function_s_defaults_are_those_of_the_settings(function):
-    settings = LabelSettings()
+    settings = ExportedLabelSettings()
     for name, default in defaults(function).items():
         if name != "dilations":
             assert default == getattr(settings, {"gammas": "crf_gammas"}.get(name, name)), name

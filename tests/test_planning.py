@@ -167,6 +167,14 @@ def test_torchrun_starts_the_processes_of_several_gpus():
     assert "--nproc-per-node 4 -m " in launcher(4)
 
 
+def test_the_labels_of_the_network_are_an_entry_where_they_are_asked_for():
+    assert entries(run({"evaluate": {"seeds": [], "network_labels": True}})) == (
+        "pseudo_labels",
+        "network_labels",
+        "segmentation_val",
+    )
+
+
 def tables(**sections):
     return run({"tables": {key: {"GETAM": "a", "other": "b"} for key in TABLES} | sections})
 

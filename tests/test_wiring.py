@@ -42,6 +42,7 @@ CONTEXTS = {
     "train.method": {"train": AFA},
     "train.afa": {"train": {"method": "afa", **AFA}},
     "train.label_maps": {"train": {"supervision": "labels", "label_maps": "labels.h5"}},
+    "pseudo_labels.fallback": {"pseudo_labels": {"fallback": {"agreement": 0.5}}},
     "tables": {"tables": {key: {"GETAM": "r"} for key in TABLES}},
     "deeplab.width": {"deeplab": {"weights": None, "batch_norm": "trained"}},
 }
@@ -171,9 +172,12 @@ ARRIVES = {
         "pseudo_labels": "export_labels.saliency_threshold",
         "ablation:gamma": "evaluate_variants.variants",
     },
-    "predict": {"predict": "SingleStage.{}"},
+    "predict": {"predict": "SingleStage.{}", "network_labels": "SingleStage.{}"},
     "predict.crf_recipe": {"predict": "predict_split.recipe"},
-    "predict.crf": {"predict": "predict_split.plain predict_split.smoothed"},
+    "predict.crf": {
+        "predict": "predict_split.plain predict_split.smoothed",
+        "network_labels": "label_split.recipe",
+    },
     "submission.list": {"list_test": "list_voc.splits"},
     "submission.root": {"list_test": "list_voc.root"},
     "deeplab": {"retrain_deeplab": "train_deeplab.plan"},

@@ -40,7 +40,7 @@ def described(store: Store, split: str, method: str, matrix: ConfusionMatrix) ->
     if "labels" in store.settings:  # those that DeepLabv2 was trained on
         return retrained_entry(split, matrix, store.classes, store.settings)
     what = {"labels": "pseudo_labels", "predictions": "segmentation"}[store.kind]
-    stage = {"labels": "pseudo_labels", "predictions": "predict"}[store.kind]
+    stage = "pseudo_labels" if "pseudo_labels" in store.settings else "predict"
     return label_entry(split, what, method, matrix, store.classes, store.settings[stage])
 
 

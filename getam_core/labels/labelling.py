@@ -3,7 +3,7 @@
 The export labels image by image, training a batch at a time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from getam_core.classes import BACKGROUND
 from getam_core.data.tensors import to_uint8
 from getam_core.errors import check_name
 from getam_core.labels.completion import check_values, completed
@@ -206,6 +207,7 @@ def label_refined(
     alpha: float = 0.9,
     conflicts: bool = True,
     opening: int = 0,
+    fallback: Mapping[str, float] | None = None,
     crf_gammas: tuple[float, float] = (32.0, 1000.0),
 ) -> Tensor:
     """Make the label map (H, W) of maps at the image's size, (K, H, W), finite ones.
@@ -216,6 +218,9 @@ def label_refined(
         Eq. 4 and 5, or the agreement of two CRFs (the paper's Table 2), which uses no saliency.
     gamma, alpha, conflicts, opening
         As in `complete_labels`.
+    fallback : mapping with `agreement` and `gamma`, optional
+        Where saliency fits the labels without it, by this gamma, less than this (IoU of what is
+        salient and what has a class), the image gets the latter.
     crf_gammas
         As `gammas` of `crf_labels`, which runs on the CPU.
 
@@ -231,6 +236,15 @@ def label_refined(
             to_uint8(image), maps.cpu().numpy(), class_ids.cpu().numpy(), gammas=crf_gammas
         )
         return torch.from_numpy(labels).to(maps.device)
-    return completed(
-        maps, class_ids, saliency, gamma=gamma, alpha=alpha, conflicts=conflicts, opening=opening
-    )
+    own = {"alpha": alpha, "conflicts": conflicts, "opening": opening}
+    if saliency is not None and fallback is not None:
+        plain = completed(maps, class_ids, None, gamma=fallback["gamma"], **own)
+        if overlap(plain != BACKGROUND, saliency) < fallback["agreement"]:
+            return plain
+    return completed(maps, class_ids, saliency, gamma=gamma, **own)
+
+
+def overlap(one: Tensor, other: Tensor) -> float:
+    """Return the intersection over union of two areas, bool; 1 where both are empty."""
+    union = (one | other).sum()
+    return float((one & other).sum() / union) if union else 1.0

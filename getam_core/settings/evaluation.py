@@ -28,6 +28,10 @@ class EvaluateSettings(Section):
     seeds: Annotated[tuple[Method, ...], Distinct] = ("getam", "grad_cam", "cam_ignore")
     """Methods whose maps are scored as they are, on train, at their best background threshold. May
     be empty. `ts_cam` and `cnn_cam` train a network of their own."""
+    network_labels: bool = False
+    """Whether to score `pseudo_labels/network.h5`, too: what the trained network predicts of the
+    training images, by `predict`, among the background and each image's own classes. `label_maps`
+    of another run and `deeplab.labels` may name that file. See docs/guides/labels.md."""
     deeplabv2: bool = False
     """Whether to retrain DeepLabv2, too, and score it."""
 

@@ -64,3 +64,24 @@ class LabelSettings(Section):
         if self.method == "thresholds" and self.refinement == "crf":
             raise ValueError("method: thresholds refines by par, pamr or none, not by crf")
         return self
+
+
+class FallbackSettings(Section):
+    """Labels without saliency, for the images whose saliency does not fit their maps."""
+
+    agreement: Fraction = 0.3
+    """Intersection over union of the salient pixels and those that the labels without saliency give
+    to a class, below which an image gets the latter."""
+    gamma: Exponent = 8.0
+    """`gamma` of the labels without saliency, which want more background."""
+
+
+class ExportedLabelSettings(LabelSettings):
+    """How the exported labels are made; `train.labels` has the same keys for training's crops.
+
+    Neither follows the other.
+    """
+
+    fallback: FallbackSettings | None = None
+    """Way past poor saliency, for `method: completion`. No mask is opened for it. `null`: every
+    image is labelled with its saliency."""

@@ -78,7 +78,7 @@ def _made_by_run(key: str, text: str) -> bool:
     """Whether it is the labels of a run with a file of settings, which the workflow makes."""
     if key not in ("train.label_maps", "deeplab.labels"):
         return False
-    made = re.fullmatch(r"results/([^/]+)/pseudo_labels/labels\.h5", text)
+    made = re.fullmatch(r"results/([^/]+)/pseudo_labels/(labels|network)\.h5", text)
     return made is not None and run_file(made[1])[0].is_file()
 
 

@@ -99,6 +99,7 @@ def entries(settings: Settings) -> tuple[str, ...]:
     seeds = (f"seed_{method}" for method in settings.evaluate.seeds)
     return (
         *((*seeds, "pseudo_labels") if settings.train.supervision == "classes" else ()),
+        *(("network_labels",) if settings.evaluate.network_labels else ()),
         *(("segmentation_val",) if settings.train.segments else ()),
         *(retrained_entries(settings) if settings.evaluate.deeplabv2 else ()),
     )

@@ -14,7 +14,7 @@ from getam_core.settings.base import Count, Section
 from getam_core.settings.data import DataSettings, SubmissionSettings
 from getam_core.settings.deeplab import DeepLabSettings, DeepLabTestSettings
 from getam_core.settings.evaluation import AblationSettings, EvaluateSettings, PredictSettings
-from getam_core.settings.labels import LabelSettings
+from getam_core.settings.labels import ExportedLabelSettings
 from getam_core.settings.maps import ExportedGetamSettings, MapSettings, Method
 from getam_core.settings.networks import ClassifierSettings, ModelSettings
 from getam_core.settings.saliency import SaliencySettings
@@ -60,7 +60,7 @@ class Settings(Section):
     train: TrainSettings = TrainSettings()
     maps: MapSettings = MapSettings()
     getam: ExportedGetamSettings = ExportedGetamSettings()
-    pseudo_labels: LabelSettings = LabelSettings()
+    pseudo_labels: ExportedLabelSettings = ExportedLabelSettings()
     predict: PredictSettings = PredictSettings()
     submission: SubmissionSettings = SubmissionSettings()
     deeplab: DeepLabSettings = DeepLabSettings()

@@ -9,3 +9,10 @@ def label_saliency(wildcards):
     """Saliency, if the exported labels use it."""
     used = run_settings(wildcards.run).pseudo_labels.uses_saliency
     return f"results/{{run}}/saliency{wildcards.get('of', '')}.h5" if used else []
+
+
+@without_traceback()
+def network_that_segments(wildcards) -> str:
+    """The run's network, whose decoder must have been trained."""
+    planning.segmentation_method(run_settings(wildcards.run), wildcards.run)
+    return rules.train.output.checkpoint

@@ -1,0 +1,38 @@
+"""Labels by the trained network: of each image's own classes alone."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from getam_core.data import Entry
+from getam_core.inference.network_labels import label_split, of_classes
+from getam_core.inference.prediction import Prediction
+from getam_core.stores import StoreWriter, open_store
+
+CLASSES = ("cat", "cow", "dog")
+
+
+def test_probabilities_of_some_classes_sum_to_one_again():
+    probabilities = torch.tensor([0.2, 0.5, 0.2, 0.1])[:, None, None]
+    own = of_classes(probabilities, [0, 2])
+    torch.testing.assert_close(own.flatten(), torch.tensor([0.5, 0.5]))
+
+
+@pytest.mark.parametrize("recipe", [None, "getam"])
+def test_an_image_gets_background_and_its_own_classes_alone(tmp_path, recipe):
+    rows = torch.tensor([[0.1, 0.6, 0.1, 0.2], [0.6, 0.1, 0.2, 0.1]])  # cat above, background below
+    planes = rows.repeat_interleave(4, 0).T[:, :, None].expand(-1, -1, 8).contiguous()
+    Image.fromarray(np.repeat(np.uint8([255, 0]), 4)[:, None].repeat(8, 1)).convert("RGB").save(
+        tmp_path / "a.png"
+    )
+    entries = [
+        Entry(name, tmp_path / "a.png", "train", classes)
+        for name, classes in [("both", ("cat", "dog")), ("dog", ("dog",)), ("none", ())]
+    ]
+    with StoreWriter(tmp_path / "labels.h5", "labels", CLASSES, {}) as writer:
+        predict = lambda _: Prediction(planes)  # noqa: E731
+        label_split(predict, entries, writer, classes=CLASSES, recipe=recipe)
+    store = open_store(tmp_path / "labels.h5", "labels")
+    tops = {name: (store[name][0, 0], store[name][-1, -1]) for name in ("both", "dog", "none")}
+    assert tops == {"both": (1, 0), "dog": (3, 0), "none": (0, 0)}
