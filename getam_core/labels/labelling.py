@@ -236,7 +236,7 @@ def label_refined(
             to_uint8(image), maps.cpu().numpy(), class_ids.cpu().numpy(), gammas=crf_gammas
         )
         return torch.from_numpy(labels).to(maps.device)
-    own = {"alpha": alpha, "conflicts": conflicts, "opening": opening}
+    own: dict[str, Any] = {"alpha": alpha, "conflicts": conflicts, "opening": opening}
     if saliency is not None and fallback is not None:
         plain = completed(maps, class_ids, None, gamma=fallback["gamma"], **own)
         if overlap(plain != BACKGROUND, saliency) < fallback["agreement"]:

@@ -69,13 +69,14 @@ def comparison_figure(table: Mapping[str, Any]) -> Figure:
         means = _column(entries, "miou")
         axes.barh(places, means, 0.9 * side, color=COLOURS[i], label=_title(kind))
         spread = _column(entries, "spread")
-        style = {"fmt": "none", "ecolor": INK, "elinewidth": 1, "capsize": 2}
-        axes.errorbar(means, places, xerr=np.nan_to_num(spread), **style)
+        axes.errorbar(
+            means, places, xerr=np.nan_to_num(spread),
+            fmt="none", ecolor=INK, elinewidth=1, capsize=2,
+        )  # fmt: skip
         ends = means + np.nan_to_num(spread)
         for place, end, value in zip(places, ends, means, strict=True):
             if np.isfinite(value):
-                style = {"va": "center", "fontsize": 7, "color": MUTED}
-                axes.text(end + 0.8, place, f"{value:.1f}", **style)
+                axes.text(end + 0.8, place, f"{value:.1f}", va="center", fontsize=7, color=MUTED)
         _diamonds(axes, places, entries)
     axes.set_yticks(range(len(rows)), [plain_text(row) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)

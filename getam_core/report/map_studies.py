@@ -47,8 +47,10 @@ def _blocks(entries: list[Mapping[str, Any]]) -> Figure:
         mious = np.array([np.nan if e["miou"] is None else e["miou"] for e in chosen], float)
         axes.plot(counts, mious, "o-", color=colour, label=coupling, markersize=4, linewidth=1.5)
         for count, miou in zip(counts, mious, strict=True):
-            style = {"textcoords": "offset points", "fontsize": 7, "color": MUTED}
-            axes.annotate(f"{miou:.1f}", (count, miou), (0, 6), ha="center", **style)
+            axes.annotate(
+                f"{miou:.1f}", (count, miou), (0, 6),
+                textcoords="offset points", ha="center", fontsize=7, color=MUTED,
+            )  # fmt: skip
     axes.set_xticks(sorted({entry["settings"]["blocks"] for entry in entries}))
     axes.margins(y=0.15)
     axes.set_xlabel("last blocks that are summed")

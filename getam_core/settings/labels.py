@@ -73,7 +73,7 @@ class FallbackSettings(Section):
     """Intersection over union of the salient pixels and those that the labels without saliency give
     to a class, below which an image gets the latter."""
     gamma: Exponent = 8.0
-    """`gamma` of the labels without saliency, which want more background."""
+    """Exponent of the background score of the labels without saliency, which want more of it."""
 
 
 class ExportedLabelSettings(LabelSettings):
