@@ -3,3 +3,7 @@
 Reading order: `timing` (fair medians, tables), `explicit` and `published` (what is compared
 with), `maps`, `labels`, `loader` and `step` (one table each).
 """
+
+from getam_core.waiting import wait_passively
+
+wait_passively()  # as the stages do

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from getam_core.classes import SCENE_CLASSES
 from getam_core.errors import InputError
 from getam_core.explain import Subject, explain, load_subject
-from getam_core.explain.__main__ import main
+from getam_core.explain.command import main
 from getam_core.networks import save_network
 from tests.explained import IMAGE, model_of
 from tests.networks import TINY, tiny_network

@@ -1,6 +1,7 @@
 """What stages import: torch alone takes longer than many of them."""
 
 import ast
+import os
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -84,3 +85,31 @@ def test_modules_import_from_lower_floors_alone(repository):
 
 def test_no_module_imports_itself_by_way_of_others(repository):
     TopologicalSorter(imports_of(repository)).prepare()  # raises CycleError with the circle
+
+
+PASSIVE = "OMP_WAIT_POLICY = 'PASSIVE'"
+
+
+@pytest.mark.parametrize("program", ["workflow_scripts.export_maps", "getam_core.segment"])
+def test_threads_of_a_program_wait_passively(program, repository):
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    command = [sys.executable, "-m", program, "--help"]
+    ran = subprocess.run(
+        command,
+        check=True,
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        env=environment | {"OMP_DISPLAY_ENV": "true"},  # OpenMP prints what it has read
+    )
+    assert PASSIVE in ran.stderr
+
+
+def test_how_threads_wait_is_the_users_choice(repository):
+    importing = "import getam_core.segment, getam_core.explain, getam_core.training, os;"
+    code = f"{importing} assert 'OMP_WAIT_POLICY' not in os.environ"
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=repository, env=environment)
+    code = "import workflow_scripts, os; assert os.environ['OMP_WAIT_POLICY'] == 'active'"
+    environment = os.environ | {"OMP_WAIT_POLICY": "active"}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=repository, env=environment)

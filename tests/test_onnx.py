@@ -10,7 +10,7 @@ from getam_core.classes import SCENE_CLASSES
 from getam_core.errors import InputError
 from getam_core.networks import load_network, save_network
 from getam_core.segment import onnx_file
-from getam_core.segment.__main__ import main
+from getam_core.segment.command import main
 from tests.networks import TINY, tiny_network
 
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -21,7 +21,7 @@ from getam_core.deeplab import build_deeplab, save_deeplab
 from getam_core.errors import InputError
 from getam_core.networks import load_network, save_network
 from getam_core.segment import Segmenter, results
-from getam_core.segment.__main__ import main
+from getam_core.segment.command import main
 from getam_core.stores import open_store
 from tests import labelled
 from tests.networks import TINY, tiny_network

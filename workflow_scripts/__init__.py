@@ -1,1 +1,5 @@
 """The commands of the rules, one a stage: parse arguments, call getam_core, write outputs."""
+
+from getam_core.waiting import wait_passively
+
+wait_passively()  # of every stage: `python -m workflow_scripts.<stage>` comes here first
