@@ -71,7 +71,7 @@ def run(tmp_path_factory):
     pseudo_labels.main(
         Namespace(
             settings=settings("pseudo_labels"), maps=folder / "afa.h5", saliency=None,
-            out=folder / "labels.h5", **shared,
+            split="train", out=folder / "labels.h5", **shared,
         )
     )  # fmt: skip
     predict.main(

@@ -98,7 +98,7 @@ def run(tmp_path):
         files = {"index": "index.csv", "state": f"state{shard}", "out": f"{shard}.h5"}
         paths = {name: tmp_path / file for name, file in files.items()}
         others = {"shard": shard, "shard_size": shard_size, "network": None, "settings": settings}
-        make_saliency.main(argparse.Namespace(**paths, **others))
+        make_saliency.main(argparse.Namespace(**paths, **others, split="train"))
         return tmp_path / f"{shard}.h5"
 
     return make
