@@ -1,17 +1,19 @@
 """`python -m benchmarks [maps] [labels] [loader] [step] [affinity]`: print markdown tables.
 
-All on the CPU; with `--device cuda` the table `step`, with the paper's setting, on a GPU.
+All on the CPU; with `--device cuda` the table `step`, with the paper's setting, on a GPU. Commands
+of their own: `python -m benchmarks gpu` (all of a GPU) and `python -m benchmarks quality`.
 """
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from datetime import date
 from functools import partial
 
 import torch
 
-from benchmarks import affinity, labels, loader, maps, step
+from benchmarks import affinity, gpu, labels, loader, maps, quality, step
 from getam_core.provenance import core_count, cpu_name
 
 TABLES = {
@@ -21,6 +23,8 @@ TABLES = {
     "step": step.print_table,
     "affinity": affinity.print_table,
 }
+
+COMMANDS = {"gpu": gpu.main, "quality": quality.main}  # with options of their own
 
 
 def hardware(device: torch.device) -> str:
@@ -53,7 +57,11 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     return arguments
 
 
-def main() -> None:
+def main() -> int | None:
+    """Print the tables that are asked for; return the exit code of a command."""
+    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
+        print(hardware(torch.device("cuda" if torch.cuda.is_available() else "cpu")))
+        return COMMANDS[sys.argv[1]](sys.argv[2:])
     arguments = parse()
     device = torch.device(arguments.device)
     paper = arguments.paper or device.type == "cuda"
@@ -61,7 +69,8 @@ def main() -> None:
     print(hardware(device))
     for name in arguments.tables:
         tables[name](arguments.rounds)
+    return None
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -27,13 +27,14 @@ NETWORKS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
     "ViT-S/16, 224 px": (224, lambda: _vit("vit_small_patch16_224")),
     "ViT-S/16, 384 px": (384, lambda: _vit("vit_small_patch16_384")),
     "ViT-B/16, 384 px": (384, lambda: _vit("vit_base_patch16_384")),
-    "voc_mini's hybrid, 320 px": (320, lambda: build_network(num_classes=CLASSES, **HYBRID)),
+    "voc_mini's ViT-Ti, 320 px": (320, lambda: _vit("vit_tiny_patch16_224", img_size=320)),
+    "voc_mini_hybrid's, 320 px": (320, lambda: build_network(num_classes=CLASSES, **HYBRID)),
 }
 Forms = dict[str, Callable[[], Any]]
 
 
-def _vit(name: str) -> nn.Module:
-    return timm.create_model(name, num_classes=CLASSES)
+def _vit(name: str, **options: Any) -> nn.Module:
+    return timm.create_model(name, num_classes=CLASSES, **options)
 
 
 def print_table(rounds: int) -> None:

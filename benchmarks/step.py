@@ -49,15 +49,19 @@ class Case:
 
 def small_cases() -> list[Case]:
     """Return what a CPU trains."""
-    mini = load_settings(CONFIG / "voc_mini_hybrid.yaml")
-    hybrid, half = untrained(mini), Labelling(labels={"scale": mini.train.labels.scale})
-    calm = {key: value for key, value in hybrid["options"].items() if key != "drop_path_rate"}
     plain = {"name": "vit_small_patch16_224", "image_size": SIDE}
     return [
         Case("ViT-S/16", plain, Labelling()),
-        Case("voc_mini's hybrid", hybrid, half),
-        Case("the same without drop-path", hybrid | {"options": calm}, half),
+        _case_of("voc_mini", "voc_mini's ViT-Ti"),
+        _case_of("voc_mini_hybrid", "voc_mini_hybrid's"),
     ]
+
+
+def _case_of(run: str, name: str) -> Case:
+    """Return a run's network, labelled at its own scale."""
+    settings = load_settings(CONFIG / f"{run}.yaml")
+    labelling = Labelling(labels={"scale": settings.train.labels.scale})
+    return Case(name, untrained(settings), labelling)
 
 
 def paper_case() -> Case:
