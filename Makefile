@@ -6,13 +6,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count())")
 
-.PHONY: demo test test-library bench lint docs environment lock envs clean
+.PHONY: demo test test-cluster test-library bench lint docs environment lock envs clean
 
 demo: environment  ## results/demo/miou.json and report.html, on the CPU, without any download of data
 	$(BIN)/snakemake --cores $(CORES) -- results/demo/miou.json results/demo/report.html
 
 test: environment  ## the whole test suite
 	$(BIN)/python -m pytest
+
+test-cluster: environment  ## the demo and its faults on a real Slurm of this machine; as root, with Debian's slurm and munge
+	$(BIN)/python -m pytest -n 0 tests/cluster
 
 test-library:  ## README's lines of library use, in an environment with the library alone
 	uv=$$(command -v $(BIN)/uv uv | head -n 1); $$uv venv --clear --python $(PYTHON) .venv-library \

@@ -23,6 +23,9 @@ rule ablation:
     conda:
         "../envs/getam.yaml"
     threads: 8
+    resources:
+        mem_mb=mem_mb,
+        runtime=runtime(),
     params:
         settings=stage_settings("pseudo_labels", "ablation"),
         saliency=option_of("saliency"),

@@ -2,12 +2,18 @@
 # resources, whose change does not. What one stage alone asks is in inputs/, in a file of its name.
 
 import sys
+from pathlib import Path
 
 sys.path.insert(0, str(workflow.basedir))  # Snakemake may have been called from any folder
 
-from getam_core.settings import check_saliency, planning
+from getam_core.settings import check_saliency, limits, planning
 from workflow_scripts.forced import is_forced
-from workflow_scripts.runs import make_library_importable, settings_reader, without_traceback
+from workflow_scripts.runs import (
+    images_of,
+    make_library_importable,
+    settings_reader,
+    without_traceback,
+)
 
 make_library_importable(workflow.basedir)
 run_settings = settings_reader(config)
@@ -56,6 +62,35 @@ def anew(rule: str):
 def split_of(wildcards) -> str:
     """The split of a file whose name has `{of}`: maps.h5 is of train, maps_val.h5 of val."""
     return wildcards.get("of", "").removeprefix("_") or "train"
+
+
+def mem_mb(wildcards, threads, attempt, rulename) -> int:
+    """A resource: what a job may use of the memory."""
+    listed = sum(_images(wildcards, split) for split in ("train", "val"))
+    return limits.megabytes(rulename, images=listed, threads=threads, attempt=attempt)
+
+
+def runtime(shard=None):
+    """A resource: minutes that a job may take for the images of its split, or for a shard of them.
+
+    `shard` is a number of images, or a function of the wildcards that returns it.
+    """
+
+    def limit(wildcards, threads, attempt, rulename) -> int:
+        settings = run_settings(wildcards.run)
+        images = _images(wildcards, wildcards.get("split") or split_of(wildcards))
+        most = shard(wildcards) if callable(shard) else shard or images
+        given = {"images": min(images, most), "threads": threads, "attempt": attempt}
+        return limits.minutes(rulename, settings, **given)
+
+    return limit
+
+
+def _images(wildcards, split: str) -> int:
+    """Images of a split; a guess where none are listed yet."""
+    own = ["submission"] if split == "test" else []
+    index = Path("results", wildcards.run, *own, "index.csv")
+    return images_of(str(index), split) if index.exists() else limits.UNKNOWN_IMAGES
 
 
 def device(wildcards) -> str:

@@ -45,6 +45,9 @@ checkpoint prepare_data:
     conda:
         "../envs/getam.yaml"
     threads: 8
+    resources:
+        mem_mb=mem_mb,
+        runtime=runtime(),
     params:
         settings=listing_settings,
         root=data_folder,

@@ -26,6 +26,8 @@ rule predict:
         "../envs/getam.yaml"
     threads: 8
     resources:
+        mem_mb=mem_mb,
+        runtime=runtime(),
         gpu=gpus,
         device=device,
     params:
@@ -46,6 +48,9 @@ rule check_masks:
     conda:
         "../envs/getam.yaml"
     threads: 8
+    resources:
+        mem_mb=mem_mb,
+        runtime=runtime(),
     params:
         settings=stage_settings("data", ground_truth=True),
         root=data_folder,

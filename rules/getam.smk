@@ -19,6 +19,8 @@ rule export_maps:
         "../envs/getam.yaml"
     threads: 8
     resources:
+        mem_mb=mem_mb,
+        runtime=runtime(shard=shard_size),
         gpu=gpus,
         device=device,
     params:

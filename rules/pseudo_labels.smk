@@ -19,6 +19,9 @@ rule pseudo_labels:
     conda:
         "../envs/getam.yaml"
     threads: 8
+    resources:
+        mem_mb=mem_mb,
+        runtime=runtime(),
     params:
         settings=stage_settings("pseudo_labels"),
         saliency=option_of("saliency"),

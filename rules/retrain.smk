@@ -41,6 +41,8 @@ rule retrain_deeplab:
         "../envs/getam.yaml"
     threads: 8
     resources:
+        mem_mb=mem_mb,
+        runtime=runtime(),
         gpu=training_gpus,
         device=device,
         launcher=training_launcher,
@@ -72,6 +74,8 @@ rule predict_deeplab:
         "../envs/getam.yaml"
     threads: 8
     resources:
+        mem_mb=mem_mb,
+        runtime=runtime(),
         gpu=gpus,
         device=device,
     params:

@@ -21,6 +21,8 @@ rule train_saliency:
         "../envs/getam.yaml"
     threads: 8
     resources:
+        mem_mb=mem_mb,
+        runtime=runtime(),
         gpu=training_gpus,
         device=device,
         launcher=training_launcher,
@@ -51,6 +53,8 @@ rule make_saliency:
         "../envs/getam.yaml"
     threads: 8
     resources:
+        mem_mb=mem_mb,
+        runtime=runtime(shard=SALIENCY_SHARD),
         gpu=gpus,
         device=device,
     params:

@@ -21,6 +21,8 @@ rule train:
         "../envs/getam.yaml"
     threads: 8
     resources:
+        mem_mb=mem_mb,
+        runtime=runtime(),
         gpu=training_gpus,
         device=device,
         launcher=training_launcher,
@@ -55,6 +57,8 @@ rule train_classifier:
         "../envs/getam.yaml"
     threads: 8
     resources:
+        mem_mb=mem_mb,
+        runtime=runtime(),
         gpu=training_gpus,
         device=device,
         launcher=training_launcher,

@@ -5,6 +5,8 @@ import re
 import pytest
 import yaml
 
+from getam_core.settings.limits import TRAININGS
+
 
 @pytest.fixture
 def sources(repository):
@@ -20,9 +22,14 @@ def rules(sources):
 def test_the_cluster_s_resources_are_of_rules_and_grow_with_each_attempt(rules, repository):
     profile = yaml.safe_load((repository / "profiles/slurm/config.yaml").read_text())
     assert set(profile["set-resources"]) <= rules
-    sections = [profile["default-resources"], *profile["set-resources"].values()]
-    values = [value for section in sections for value in section.values()]
+    values = profile["default-resources"].values()
     assert profile["retries"] > 0 and all("* attempt" in value for value in values)
+
+
+def test_every_training_is_told_to_save_before_its_time_ends(repository):
+    profile = yaml.safe_load((repository / "profiles/slurm/config.yaml").read_text())
+    told = {name for name, given in profile["set-resources"].items() if "TERM@" in str(given)}
+    assert told == TRAININGS
 
 
 def test_the_rules_that_stay_on_the_login_node_exist_and_ask_for_no_gpu(rules, sources):

@@ -3,9 +3,10 @@
 import csv
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,16 @@ def settings_reader(overrides: Mapping[str, Any]) -> Callable[[str], Settings]:
 
 
 def images_of(index: str, split: str) -> int:
-    """Return how many images of an index.csv are of a split; without the imports of `data`."""
+    """Return how many images of an index.csv are of a split; without the imports of `data`.
+
+    A planned run asks once a job; the file is read once.
+    """
+    return _splits_of(index, Path(index).stat().st_mtime_ns)[split]
+
+
+@lru_cache
+def _splits_of(index: str, _modified: int) -> Counter[str]:
     with Path(index).open(newline="", encoding="utf-8") as file:
-        return sum(row["split"] == split for row in csv.DictReader(file))
+        rows = csv.reader(file)
+        column = next(rows).index("split")
+        return Counter(row[column] for row in rows)
