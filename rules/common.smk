@@ -103,11 +103,37 @@ def gpus(wildcards) -> int:
     return planning.gpus(run_settings(wildcards.run))
 
 
-def training_gpus(wildcards) -> int:
-    """A resource: GPUs of a training."""
-    return planning.training_gpus(run_settings(wildcards.run))
+def of_a_training(rule: str, section: str) -> dict:
+    """The resources of a training: what it saves and when, its processes, and where they run.
 
+    Those of several nodes are absent on one; `mpi` lets the job itself call srun.
+    """
 
-def training_launcher(wildcards) -> str:
-    """A resource: what starts a training's processes."""
-    return planning.launcher(planning.training_gpus(run_settings(wildcards.run)))
+    def on_nodes(value):
+        def select(wildcards):
+            settings = run_settings(wildcards.run)
+            return value(settings) if planning.training_nodes(settings) > 1 else None
+
+        return select
+
+    def gpu(wildcards):
+        settings = run_settings(wildcards.run)
+        one = planning.training_nodes(settings) == 1
+        return planning.training_gpus(settings) if one else None  # else see gres
+
+    def launcher(wildcards, threads) -> str:
+        return planning.launcher(run_settings(wildcards.run), threads)
+
+    return {
+        "mem_mb": mem_mb,
+        "runtime": runtime(),
+        "gpu": gpu,
+        "gres": on_nodes(lambda settings: f"gpu:{settings.gpus // settings.nodes}"),
+        "nodes": on_nodes(planning.training_nodes),
+        "tasks": on_nodes(planning.training_nodes),
+        "mpi": on_nodes(lambda _settings: "srun"),
+        "device": device,
+        "launcher": launcher,
+        "saving": saving_settings(section),
+        "anew": anew(rule),
+    }

@@ -41,19 +41,13 @@ rule retrain_deeplab:
         "../envs/getam.yaml"
     threads: 8
     resources:
-        mem_mb=mem_mb,
-        runtime=runtime(),
-        gpu=training_gpus,
-        device=device,
-        launcher=training_launcher,
-        saving=saving_settings("deeplab"),
-        anew=anew("retrain_deeplab"),
+        **of_a_training("retrain_deeplab", section="deeplab"),
     params:
         settings=stage_settings("seed", "data", "deeplab"),
         state="results/{run}/state/deeplabv2.pt",
         events="results/{run}/deeplabv2/tensorboard",
     shell:
-        "python -m {resources.launcher}workflow_scripts.retrain_deeplab --index {input.index}"
+        "{resources.launcher}workflow_scripts.retrain_deeplab --index {input.index}"
         " --labels {input.labels:q} --settings {params.settings:q} --saving {resources.saving:q} {resources.anew}"
         " --state {params.state} --events {params.events} --threads {threads} --device {resources.device}"
         " --metrics {output.metrics} --out {output.checkpoint} --log {log}"

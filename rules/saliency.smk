@@ -21,19 +21,13 @@ rule train_saliency:
         "../envs/getam.yaml"
     threads: 8
     resources:
-        mem_mb=mem_mb,
-        runtime=runtime(),
-        gpu=training_gpus,
-        device=device,
-        launcher=training_launcher,
-        saving=saving_settings("saliency"),
-        anew=anew("train_saliency"),
+        **of_a_training("train_saliency", section="saliency"),
     params:
         settings=stage_settings("seed", "saliency"),
         state="results/{run}/state/saliency.pt",
         events="results/{run}/saliency/tensorboard",
     shell:
-        "python -m {resources.launcher}workflow_scripts.train_saliency --images {input.images:q}"
+        "{resources.launcher}workflow_scripts.train_saliency --images {input.images:q}"
         " --settings {params.settings:q} --saving {resources.saving:q} {resources.anew}--state {params.state}"
         " --events {params.events} --threads {threads} --device {resources.device}"
         " --scores {output.scores} --out {output.network} --log {log}"

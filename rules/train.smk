@@ -21,13 +21,7 @@ rule train:
         "../envs/getam.yaml"
     threads: 8
     resources:
-        mem_mb=mem_mb,
-        runtime=runtime(),
-        gpu=training_gpus,
-        device=device,
-        launcher=training_launcher,
-        saving=saving_settings("train"),
-        anew=anew("train"),
+        **of_a_training("train", section="train"),
     params:
         settings=stage_settings("seed", "data", "model", "train"),
         saliency=option_of("saliency"),
@@ -35,7 +29,7 @@ rule train:
         state="results/{run}/state/train.pt",
         events="results/{run}/train/tensorboard",
     shell:
-        "python -m {resources.launcher}workflow_scripts.train --index {input.index} {params.saliency}"
+        "{resources.launcher}workflow_scripts.train --index {input.index} {params.saliency}"
         " {params.labels:q}"
         " --settings {params.settings:q} --saving {resources.saving:q} {resources.anew}--state {params.state}"
         " --events {params.events} --threads {threads} --device {resources.device}"
@@ -57,19 +51,13 @@ rule train_classifier:
         "../envs/getam.yaml"
     threads: 8
     resources:
-        mem_mb=mem_mb,
-        runtime=runtime(),
-        gpu=training_gpus,
-        device=device,
-        launcher=training_launcher,
-        saving=saving_settings("train"),
-        anew=anew("train_classifier"),
+        **of_a_training("train_classifier", section="train"),
     params:
         settings=stage_settings("seed", "data", "model", "train", "classifiers"),
         state="results/{run}/state/train_{classifier}.pt",
         events="results/{run}/classifiers/{classifier}/tensorboard",
     shell:
-        "python -m {resources.launcher}workflow_scripts.train --classifier {wildcards.classifier}"
+        "{resources.launcher}workflow_scripts.train --classifier {wildcards.classifier}"
         " --index {input.index} --settings {params.settings:q} --saving {resources.saving:q} {resources.anew}"
         " --state {params.state} --events {params.events} --threads {threads} --device {resources.device}"
         " --metrics {output.metrics} --out {output.checkpoint} --log {log}"

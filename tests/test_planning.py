@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 
 import pytest
+from pydantic import ValidationError
 from snakemake.exceptions import WorkflowError
 
 from getam_core.errors import InputError
@@ -26,6 +27,7 @@ from getam_core.settings.planning import (
     segmentation_method,
     shard_count,
     training_gpus,
+    training_nodes,
 )
 from workflow_scripts.command import shard_of
 from workflow_scripts.runs import images_of, make_library_importable, settings_reader
@@ -158,13 +160,23 @@ def test_gpus_are_asked_for_whatever_the_machine_that_plans_has(device, monkeypa
 
 
 def test_on_a_cpu_no_gpu_is_asked_for_and_a_training_is_one_process():
-    on_cpu = run({"device": "cpu", "gpus": 4})
-    assert (gpus(on_cpu), training_gpus(on_cpu), launcher(training_gpus(on_cpu))) == (0, 0, "")
+    on_cpu = run({"device": "cpu", "gpus": 4, "nodes": 2})
+    assert (gpus(on_cpu), training_gpus(on_cpu), training_nodes(on_cpu)) == (0, 0, 1)
+    assert launcher(on_cpu, threads=8) == "python -m "
 
 
-def test_torchrun_starts_the_processes_of_several_gpus():
-    assert launcher(1) == ""
-    assert "--nproc-per-node 4 -m " in launcher(4)
+def test_torchrun_starts_the_processes_of_several_gpus_on_each_node():
+    assert launcher(run(), threads=8) == "python -m "
+    one = launcher(run({"gpus": 4}), threads=8)
+    assert "torch.distributed.run --nproc-per-node 4 --standalone -m " in one
+    two = launcher(run({"gpus": 4, "nodes": 2}), threads=8)
+    assert two.startswith("srun --nodes=2 --ntasks=2 --cpus-per-task=8 python -m torch.distributed")
+    assert "--nproc-per-node 2 --nnodes 2 " in two
+
+
+def test_gpus_are_the_same_number_on_each_node():
+    with pytest.raises(ValidationError, match=r"gpus \(3\) cannot be divided among nodes \(2\)"):
+        run({"gpus": 3, "nodes": 2})
 
 
 def test_the_labels_of_the_network_are_an_entry_where_they_are_asked_for():

@@ -44,6 +44,7 @@ CONTEXTS = {
     "train.label_maps": {"train": {"supervision": "labels", "label_maps": "labels.h5"}},
     "pseudo_labels.fallback": {"pseudo_labels": {"fallback": {"agreement": 0.5}}},
     "tables": {"tables": {key: {"GETAM": "r"} for key in TABLES}},
+    "nodes": {"gpus": 2},
     "deeplab.width": {"deeplab": {"weights": None, "batch_norm": "trained"}},
 }
 
@@ -62,6 +63,7 @@ ARRIVES = {
     "title": {"merge_entries": "merge_entries.dataset"},
     "device": dict.fromkeys(TRAININGS + ON_A_GPU, "command gpu torch_device.arguments"),
     "gpus": dict.fromkeys(TRAININGS, "command gpu"),
+    "nodes": dict.fromkeys(TRAININGS, "command gpu"),
     "seed": {
         "train": "manual_seed.seed TrainingSet.seed Trainer.plan",
         "train_saliency": "manual_seed.seed train_saliency.plan",

@@ -193,7 +193,24 @@ def training_gpus(settings: Settings) -> int:
     return gpus(settings) * settings.gpus
 
 
-def launcher(processes: int) -> str:
-    """Return what stands before a training's module: torchrun, where it has several processes."""
-    start = f"torch.distributed.run --standalone --nproc-per-node {processes} -m "
-    return start if processes > 1 else ""
+def training_nodes(settings: Settings) -> int:
+    """Return how many nodes a training has; one without GPUs has one process, and so one node."""
+    return settings.nodes if gpus(settings) else 1
+
+
+def launcher(settings: Settings, threads: int) -> str:
+    """Return what stands before a training's module: Python, torchrun, or torchrun on each node.
+
+    On several nodes the shell, which runs on the first one, names it as the place to meet.
+    """
+    processes, nodes = training_gpus(settings), training_nodes(settings)
+    if processes <= 1:
+        return "python -m "
+    torchrun = f"python -m torch.distributed.run --nproc-per-node {processes // nodes}"
+    if nodes == 1:
+        return f"{torchrun} --standalone -m "
+    return (
+        f"srun --nodes={nodes} --ntasks={nodes} --cpus-per-task={threads} {torchrun}"
+        f" --nnodes {nodes} --rdzv-backend c10d --rdzv-id $SLURM_JOB_ID"
+        " --rdzv-endpoint $(hostname):$((20000 + SLURM_JOB_ID % 20000)) -m "
+    )

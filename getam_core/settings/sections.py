@@ -48,6 +48,9 @@ class Settings(Section):
     """Number of GPUs of a training, one process each; start with `--resources gpu=N`. The batch is
     divided among them, and the losses stay those of one GPU. A change reruns nothing. See
     docs/guides/gpus.md."""
+    nodes: Count = 1
+    """Number of nodes of a Slurm cluster on which a training runs, each with `gpus` / `nodes` GPUs.
+    A change reruns nothing."""
     seed: int = Field(0, ge=0)
     """Random seed of initial weights, crops, their order, and the held-out saliency images."""
     shard_size: Count = 2000
@@ -88,6 +91,15 @@ class Settings(Section):
         train = train | {"labels": _without_saliency(train.get("labels"), "train.labels")}
         own = _without_saliency(values.get("pseudo_labels"), "pseudo_labels")
         return values | {"train": train, "pseudo_labels": own}
+
+    @model_validator(mode="after")
+    def _nodes_are_alike(self) -> "Settings":
+        if self.gpus % self.nodes:
+            raise ValueError(
+                f"gpus ({self.gpus}) cannot be divided among nodes ({self.nodes}): gpus counts"
+                " those of all nodes together"
+            )
+        return self
 
     @model_validator(mode="after")
     def _crops_for_all(self) -> "Settings":
