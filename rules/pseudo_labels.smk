@@ -47,6 +47,8 @@ rule network_labels:
         "../envs/getam.yaml"
     threads: 8
     resources:
+        mem_mb=mem_mb,
+        runtime=runtime(),
         gpu=gpus,
         device=device,
     params:

@@ -88,6 +88,7 @@ STAGES: Mapping[str, Callable[[Settings, int], Work]] = {
     "pseudo_labels": _labels,
     "ablation": _sweep,
     "predict": _predict,
+    "network_labels": _predict,
     "retrain_deeplab": _retrain,
     "predict_deeplab": _predict_deeplab,
 }
