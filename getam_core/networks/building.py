@@ -80,6 +80,36 @@ def build_network(
             decoder_width=decoder_width,
             affinity_blocks=affinity_blocks,
         )
+    return _build_transformer(
+        name,
+        num_classes,
+        image_size=image_size,
+        options=options,
+        weights=weights,
+        stem=stem,
+        decoder={"width": decoder_width, "readout": readout, "kernel": decoder_kernel},
+        decoder_stride=decoder_stride,
+        taps=taps,
+        head=head,
+        affinity_blocks=affinity_blocks,
+    )
+
+
+def _build_transformer(
+    name: str,
+    num_classes: int,
+    *,
+    image_size: int | tuple[int, int],
+    options: dict[str, Any] | None,
+    weights: Path | str | None,
+    stem: dict[str, Any] | None,
+    decoder: dict[str, Any],
+    decoder_stride: int,
+    taps: Sequence[int] | None,
+    head: str,
+    affinity_blocks: int,
+) -> nn.Module:
+    """Build a ViT of timm with a DPT decoder; `decoder` are arguments of that as they are."""
     cnn = build_stem(**stem) if stem is not None else None
     vit = build_vit(
         name,
@@ -99,18 +129,15 @@ def build_network(
     if affinity_blocks > len(vit.blocks):
         raise InputError(f"affinity_blocks {affinity_blocks}: the network has {len(vit.blocks)}")
     patch_stride = vit.patch_embed.patch_size[0] * (cnn.stride if cnn is not None else 1)
-    decoder = DPT(
-        vit.embed_dim,
-        scales=token_scales(len(taps), patch_stride, patch_stride if finer else decoder_stride),
-        width=decoder_width,
-        outputs=num_classes + 1,
-        stem_channels=finer,
-        readout=readout,
-        kernel=decoder_kernel,
-    )
     network = SegmentationTransformer(
         vit,
-        decoder,
+        DPT(
+            vit.embed_dim,
+            scales=token_scales(len(taps), patch_stride, patch_stride if finer else decoder_stride),
+            outputs=num_classes + 1,
+            stem_channels=finer,
+            **decoder,
+        ),
         taps,
         cnn,
         stem_maps=len(finer),

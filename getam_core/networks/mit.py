@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from getam_core.classes import IMAGENET_MEAN, IMAGENET_STD
 from getam_core.errors import InputError, check_name
 from getam_core.networks.affinity import AffinityHead
+from getam_core.networks.grid import patch_grid
 from getam_core.networks.mit_weights import load_mit
 from getam_core.networks.openmmlab import MODELS
 from getam_core.networks.stem import Normalise
@@ -60,20 +61,8 @@ class SegmentationMiT(nn.Module):
         self.affinity = AffinityHead(affinity_blocks * heads) if affinity_blocks else None
 
     def grid(self, image_size: Sequence[int]) -> tuple[int, int]:
-        """Return the grid (h, w) of the last features for images of (H, W) pixels.
-
-        Raises
-        ------
-        InputError
-            A side is not a multiple of `stride`.
-        """
-        height, width = image_size
-        if height % self.stride or width % self.stride:
-            raise InputError(
-                f"image of {height} x {width} px: sides must be multiples of {self.stride},"
-                " the stride of this network; resize or crop it"
-            )
-        return height // self.stride, width // self.stride
+        """Return the grid (h, w) of patches for images of (H, W) pixels; see `patch_grid`."""
+        return patch_grid(image_size, self.stride)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W), RGB 0..1 -> class logits (B, C)."""

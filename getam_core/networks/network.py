@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from getam_core.errors import InputError
 from getam_core.networks.affinity import AffinityHead
 from getam_core.networks.backbone import normalisation
 from getam_core.networks.dpt import DPT
+from getam_core.networks.grid import patch_grid
 from getam_core.networks.stem import Stem
 from getam_core.resizing import resize_tensor
 
@@ -73,20 +73,8 @@ class SegmentationTransformer(nn.Module):
         return self.vit.num_prefix_tokens
 
     def grid(self, image_size: Sequence[int]) -> tuple[int, int]:
-        """Return the patch grid (h, w) for images of (H, W) pixels.
-
-        Raises
-        ------
-        InputError
-            A side is not a multiple of `stride`.
-        """
-        height, width = image_size
-        if height % self.stride or width % self.stride:
-            raise InputError(
-                f"image of {height} x {width} px: sides must be multiples of {self.stride},"
-                " the stride of this network; resize or crop it"
-            )
-        return height // self.stride, width // self.stride
+        """Return the grid (h, w) of patches for images of (H, W) pixels; see `patch_grid`."""
+        return patch_grid(image_size, self.stride)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W), RGB 0..1 -> class logits (B, C)."""

@@ -42,6 +42,11 @@ class Normalise(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
 
+    def description(self) -> dict[str, Any]:
+        """Return its arguments, plain values."""
+        statistics = {"mean": self.mean.flatten().tolist(), "std": self.std.flatten().tolist()}
+        return statistics | {"bgr": self.bgr}
+
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) RGB 0..1 -> (B, 3, H, W)."""
         return ((images.flip(1) if self.bgr else images) - self.mean) / self.std

@@ -19,7 +19,14 @@ from getam_core.classes import IGNORE
 from getam_core.labels import by_image, scores_over, threshold_labels
 from getam_core.refine.affinity import RADIUS, affinity_loss, affinity_targets, propagate
 from getam_core.resizing import resize_tensor
-from getam_core.training.getam import Batch, Labelling, label_batch, map_pass
+from getam_core.training.getam import (
+    CLASSIFICATION,
+    Batch,
+    BatchObjective,
+    Labelling,
+    label_batch,
+    map_pass,
+)
 from getam_core.training.losses import (
     Count,
     alone,
@@ -27,8 +34,8 @@ from getam_core.training.losses import (
     segmentation_losses,
 )
 
-# What is learnt, as metrics.csv calls it: to classify; from reliable labels; from propagated ones.
-CLASSIFICATION, RELIABLE, PROPAGATED = "classification", "reliable", "propagated"
+# What is learnt after classifying, as metrics.csv calls it: from reliable labels; propagated ones.
+RELIABLE, PROPAGATED = "reliable", "propagated"
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class Recipe:
     flip: bool = True
 
 
-class Afa(nn.Module):
+class Afa(BatchObjective):
     """The loss of a batch, as the loop wants it (`plan.Objective`).
 
     Parameters
@@ -89,15 +96,6 @@ class Afa(nn.Module):
         if step < self.classification_steps:
             return CLASSIFICATION
         return RELIABLE if step < self.propagation_steps else PROPAGATED
-
-    def leaves_out(self, phase: str) -> bool:
-        """Whether parameters have no part in the loss: decoder and affinity, at first."""
-        return phase == CLASSIFICATION
-
-    def batch(self, samples: Mapping[str, Tensor], device: torch.device, *, idle: bool) -> Batch:
-        """Put samples of a `TrainingSet` on a device; of an idle part no pixel counts."""
-        batch = Batch.of(samples, self.saliency_threshold, device)
-        return batch.uncounted() if idle else batch
 
     def forward(self, batch: Batch, phase: str) -> tuple[Tensor, Tensor]:
         """Return the loss with its graph, and, detached, the loss and the terms in their order."""

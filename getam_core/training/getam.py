@@ -91,7 +91,27 @@ class Labelling:
     method: str = "getam"  # a name in `activation.METHODS`
 
 
-class Getam(nn.Module):
+class BatchObjective(nn.Module):
+    """What objectives of a `TrainingSet` have in common; the first phase learns to classify alone.
+
+    Attributes
+    ----------
+    saliency_threshold : what is above it is salient; None for batches without saliency.
+    """
+
+    saliency_threshold: float | None
+
+    def leaves_out(self, phase: str) -> bool:
+        """Whether parameters have no part in the loss: all but the classifier's, at first."""
+        return phase == CLASSIFICATION
+
+    def batch(self, samples: Mapping[str, Tensor], device: torch.device, *, idle: bool) -> Batch:
+        """Put samples of a `TrainingSet` on a device; of an idle part no pixel counts."""
+        batch = Batch.of(samples, self.saliency_threshold, device)
+        return batch.uncounted() if idle else batch
+
+
+class Getam(BatchObjective):
     """The loss of a batch, as the loop wants it (`plan.Objective`).
 
     Parameters
@@ -126,15 +146,6 @@ class Getam(nn.Module):
     def phase(self, epochs: float) -> str:
         """Return the half that begins, or goes on, after so many epochs."""
         return CLASSIFICATION if epochs < self.classification_epochs else BOTH
-
-    def leaves_out(self, phase: str) -> bool:
-        """Whether parameters have no part in the loss: the decoder's, in the first half."""
-        return phase == CLASSIFICATION
-
-    def batch(self, samples: Mapping[str, Tensor], device: torch.device, *, idle: bool) -> Batch:
-        """Put samples of a `TrainingSet` on a device; of an idle part no pixel counts."""
-        batch = Batch.of(samples, self.saliency_threshold, device)
-        return batch.uncounted() if idle else batch
 
     def forward(self, batch: Batch, phase: str) -> tuple[Tensor, Tensor]:
         """Return the loss with its graph, and, detached, the loss and the terms in their order."""
