@@ -206,6 +206,33 @@ def test_the_file_gives_the_network_back_and_refuses_another(pairs, tmp_path):
         load_saliency(tmp_path / "network.pt", new_network(width=8))
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_loaded_network_normalises_as_it_was_trained(pairs, tmp_path, known):
+    network, path = new_network(), tmp_path / "network.pt"
+    train(pairs, network, tmp_path, epochs=1)
+    if not known:  # a file of an earlier version
+        content = torch.load(path, weights_only=True)
+        del content["normalise"]
+        torch.save(content, path)
+    other = new_network()
+    other.encoder.normalise = Normalise([0.1] * 3, [0.9] * 3, bgr=True)
+    images = torch.rand(2, 3, 48, 64)
+    same = torch.equal(
+        predict_saliency(load_saliency(path, other), images), predict_saliency(network, images)
+    )
+    assert same == known
+
+
+def test_a_state_belongs_to_images_and_masks_as_they_are(tmp_path):
+    pairs = find_pairs(write_pairs(tmp_path, 2))
+    before = PLAN.settings(new_network(), pairs)
+    assert PLAN.settings(new_network(), pairs) == before
+    mask = cv2.imread(str(pairs[0][1]), cv2.IMREAD_GRAYSCALE)
+    mask[:, ::2] = 0
+    cv2.imwrite(str(pairs[0][1]), mask)
+    assert PLAN.settings(new_network(), pairs)["images"] != before["images"]
+
+
 def stop_at(monkeypatch, item, number=signal.SIGTERM):
     """Send this process a signal when the n-th crop is asked for."""
     read, asked = PairCrops.__getitem__, iter(range(1, 10_000))

@@ -53,7 +53,10 @@ def labelling_of(settings: Settings) -> Labelling:
     """Unpack how the second half makes its labels."""
     train = settings.train
     labels = train.labels.model_dump(exclude={"saliency", "saliency_threshold"})
-    return Labelling(train.maps.arguments, labels, train.maps.method)
+    maps = train.maps.arguments
+    if train.method == train.maps.method == "afa":
+        maps |= {"scales": train.afa.scales, "flip": train.afa.flip}
+    return Labelling(maps, labels, train.maps.method)
 
 
 def threshold_of(settings: Settings) -> float | None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from getam_core.checkpoint import load_checkpoint
 from getam_core.errors import InputError
 from getam_core.networks import FusionDecoder, Stem
+from getam_core.networks.stem import Normalise
 from getam_core.precision import products_of_inference
 from getam_core.resizing import resize_tensor
 
@@ -65,15 +66,20 @@ def predict_saliency(network: SaliencyNetwork, images: Tensor) -> Tensor:
 def load_saliency(path: Path | str, network: SaliencyNetwork) -> SaliencyNetwork:
     """Load what `train_saliency` wrote into a network of the same settings; returns it in eval.
 
+    It normalises as it was trained to; a file without `normalise` leaves that to the settings.
+
     Raises
     ------
     InputError
         The file is missing, unreadable, or of a network with other settings.
     """
     try:
-        network.load_state_dict(load_checkpoint(Path(path))["model"])
+        content = load_checkpoint(Path(path))
+        network.load_state_dict(content["model"])
     except (KeyError, RuntimeError):
         raise InputError(
             f"{path}: not a saliency network of these settings (encoder, width); train it again"
         ) from None
+    if "normalise" in content:
+        network.encoder.normalise = Normalise(**content["normalise"])
     return network.eval()

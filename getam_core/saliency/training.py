@@ -64,8 +64,9 @@ class SaliencyPlan:
     def settings(self, network: SaliencyNetwork, pairs: Sequence[Pair]) -> dict[str, Any]:
         """Return plain values, as they come back from a file."""
         values = asdict(self) | {"scale_range": list(self.scale_range)}
-        names = "\n".join(image.name for image, _ in pairs)
-        values["images"] = f"{len(pairs)} with checksum {zlib.crc32(names.encode()):08x}"
+        files = [f"{file.name} {file.stat().st_size}" for pair in pairs for file in pair]
+        checksum = zlib.crc32("\n".join(files).encode())
+        values["images"] = f"{len(pairs)} with checksum {checksum:08x}"
         values["parameters"] = sum(p.numel() for p in network.parameters())
         return values
 
@@ -152,8 +153,8 @@ def train_saliency(
     ----------
     pairs : image and mask, (Path, Path) each, from `find_pairs`.
     network : trained in place; on the CPU and in eval mode afterwards.
-    out : written when training is complete: `model`, `settings`, `held_out` (torch file of plain
-        values).
+    out : written when training is complete: `model`, `normalise`, `settings`, `held_out` (torch
+        file of plain values).
     state : an interrupted training resumes from it if its settings agree.
     events : folder of the TensorBoard events.
     precision, checkpoint_minutes : see `training.Plan`.
@@ -185,8 +186,9 @@ def train_saliency(
         return None
     score = measure(network, testing, plan.size)
     log.info(SCORES, score)
-    content = {"model": network.cpu().state_dict(), "settings": settings, "held_out": score}
-    save_checkpoint(out, content)
+    normalise = network.encoder.normalise.description()
+    content = {"model": network.cpu().state_dict(), "normalise": normalise}
+    save_checkpoint(out, content | {"settings": settings, "held_out": score})
     return score
 
 
