@@ -93,6 +93,13 @@ def test_refinement_has_its_iterations_its_scale_and_its_background(refinement, 
     torch.testing.assert_close(got, F.interpolate(refined, (24, 40), mode="bilinear"))
 
 
+def test_labels_by_a_crf_have_its_background():
+    options = {"refinement": "crf", "iterations": 3, "gamma": 2.0}
+    refined = refine_maps(IMAGE[None], MAPS[None], **options)[0]
+    expected = complete_labels(refined, IDS, None, gamma=2.0)
+    assert torch.equal(label_image(IMAGE, MAPS, IDS, None, **options), expected)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -57,6 +57,21 @@ def test_an_exception_leaves_the_old_file_and_no_rest(labels):
     assert list(labels.parent.iterdir()) == [labels]
 
 
+def test_what_an_exception_leaves_is_never_sealed(labels):
+    """It may stay under its temporary name, where it cannot be removed."""
+    kept = labels.with_name("kept.h5")
+    with (
+        pytest.raises(KeyboardInterrupt),
+        StoreWriter(labels, "labels", CLASSES, {}) as writer,
+    ):
+        writer.write("new", LABELS)
+        (temporary,) = set(labels.parent.iterdir()) - {labels}
+        kept.hardlink_to(temporary)
+        raise KeyboardInterrupt
+    with pytest.raises(InputError):
+        open_store(kept)
+
+
 def test_nothing_stands_at_the_path_until_the_end(tmp_path):
     with StoreWriter(tmp_path / "s.h5", "saliency", CLASSES, {}) as writer:
         writer.write("a", LABELS)
