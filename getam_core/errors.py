@@ -31,7 +31,8 @@ class Interrupted(Exception):  # noqa: N818  (it is no error: the state is saved
     Parameters
     ----------
     message : str
-    signals : numbers of the signals that asked for it; the exit code is 128 + the last one's.
+    *signals : int
+        Numbers of the signals that asked for it; the exit code is 128 + the last one's.
     """
 
     def __init__(self, message: str = "run the command again", *signals: int) -> None:

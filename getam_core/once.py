@@ -34,8 +34,10 @@ class Finished:
 
     Parameters
     ----------
-    identity : plain values; what other settings or inputs, or another version, made is not taken.
-    outputs : the files of the stage, of different names.
+    identity : mapping
+        Plain values; what other settings or inputs, or another version, made is not taken.
+    *outputs : Path
+        The files of the stage, of different names.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], *outputs: Path):

@@ -13,8 +13,10 @@ def resize_tensor(x: Tensor, size: Sequence[int], *, antialias: bool = False) ->
 
     Parameters
     ----------
-    x : (..., h, w) float Tensor, also an empty one.
-    antialias : average over what a pixel covers where the tensor shrinks.
+    x : (..., h, w) float Tensor
+        Also an empty one.
+    antialias : bool
+        Average over what a pixel covers where the tensor shrinks.
 
     Returns
     -------

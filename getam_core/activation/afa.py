@@ -42,11 +42,15 @@ def afa(
 
     Parameters
     ----------
-    model : with the head "max_pooled".
-    images : (B, 3, H, W) Tensor, as the model wants them.
-    targets : (B, C) bool Tensor.
-    scales, flip : see `located`.
-    check : see `getam`.
+    model : nn.Module
+        With the head "max_pooled".
+    images : (B, 3, H, W) Tensor
+        As the model wants them.
+    targets : (B, C) bool Tensor
+    scales, flip
+        See `located`.
+    check : bool
+        See `getam`.
 
     Returns
     -------
@@ -74,11 +78,16 @@ def located(
 
     Parameters
     ----------
-    model, images, targets : as in `afa`.
-    scales : factors on the sides of the images.
-    flip : also the mirror images.
-    size : of the maps; None for the patches of the images as they are.
-    check : see `getam`.
+    model, images, targets
+        As in `afa`.
+    scales : sequence of float
+        Factors on the sides of the images.
+    flip : bool
+        Also the mirror images.
+    size : sequence of int or None
+        Of the maps; None for the patches of the images as they are.
+    check : bool
+        See `getam`.
 
     Raises
     ------

@@ -25,10 +25,14 @@ def averaged(
 
     Parameters
     ----------
-    method : one of `METHODS`, or any `f(model, images, targets, **own) -> (maps, logits)`.
-    scales : factors on the sides of the images; the maps have the grid of the first.
-    flip : add each scale's mirror image.
-    stride : sides of scaled images are rounded to its multiples.
+    method : MapMethod
+        One of `METHODS`, or any `f(model, images, targets, **own) -> (maps, logits)`.
+    scales : sequence of float
+        Factors on the sides of the images; the maps have the grid of the first.
+    flip : bool
+        Add each scale's mirror image.
+    stride : int
+        Sides of scaled images are rounded to its multiples.
     """
     if tuple(scales) == (1.0,) and not flip:
         return method

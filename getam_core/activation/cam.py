@@ -30,10 +30,13 @@ def cam_ignore(
 
     Parameters
     ----------
-    model : timm `VisionTransformer` or `SegmentationTransformer`, with a linear head.
-    images : (B, 3, H, W) Tensor, as the model wants them.
-    targets : (B, C) bool Tensor.
-    check : see `getam`.
+    model : nn.Module
+        timm `VisionTransformer` or `SegmentationTransformer`, with a linear head.
+    images : (B, 3, H, W) Tensor
+        As the model wants them.
+    targets : (B, C) bool Tensor
+    check : bool
+        See `getam`.
 
     Returns
     -------

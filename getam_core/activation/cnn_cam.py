@@ -22,11 +22,14 @@ def cnn_cam(
 
     Parameters
     ----------
-    model : a CNN of timm, or `ConvolutionalClassifier`, whose logits are a linear layer of the
-        last map's mean (ResNet, EfficientNet, RegNet, DenseNet, ...).
-    images : (B, 3, H, W) Tensor, as the model wants them.
-    targets : (B, C) bool Tensor.
-    check : compare the logits with the mean of the maps too; see `getam`.
+    model : nn.Module
+        A CNN of timm, or `ConvolutionalClassifier`, whose logits are a linear layer of the last
+        map's mean (ResNet, EfficientNet, RegNet, DenseNet, ...).
+    images : (B, 3, H, W) Tensor
+        As the model wants them.
+    targets : (B, C) bool Tensor
+    check : bool
+        Compare the logits with the mean of the maps too; see `getam`.
 
     Returns
     -------

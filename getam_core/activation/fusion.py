@@ -20,7 +20,8 @@ def fuse(maps_MLN: Tensor, fusion: str) -> Tensor:
 
     Parameters
     ----------
-    maps_MLN : (M, L, ...) Tensor, not negative.
+    maps_MLN : (M, L, ...) Tensor
+        Not negative.
     fusion : {"sum", "product"}
         The sum over the blocks (Eq. 3), or the product of the maps, each divided by its maximum:
         products of twelve squared gradients are below float32's range otherwise.

@@ -56,15 +56,20 @@ def getam(
 
     Parameters
     ----------
-    model : any classifier (B, 3, H, W) -> (B, C) whose attention goes through
-        `torch.nn.functional.scaled_dot_product_attention` and whose first token is [class]:
-        plain ViTs of timm, torchvision and transformers. Where the logits are of pooled patches
-        (BEiT, EVA-02), [class] matters only as far as the patches attend to it.
-    images : (B, 3, H, W) Tensor, as the model wants them.
-    targets : (B, C) bool Tensor.
-    blocks, coupling, fusion : see `maps_from`.
-    prefix : number of tokens before the patches, where it cannot be found; see `record`.
-    check : look at the values of the logits, which waits for the device; see `logits_of`.
+    model : nn.Module
+        Any classifier (B, 3, H, W) -> (B, C) whose attention goes through
+        `torch.nn.functional.scaled_dot_product_attention` and whose first token is [class]: plain
+        ViTs of timm, torchvision and transformers. Where the logits are of pooled patches (BEiT,
+        EVA-02), [class] matters only as far as the patches attend to it.
+    images : (B, 3, H, W) Tensor
+        As the model wants them.
+    targets : (B, C) bool Tensor
+    blocks, coupling, fusion
+        See `maps_from`.
+    prefix : int or None
+        Number of tokens before the patches, where it cannot be found; see `record`.
+    check : bool
+        Look at the values of the logits, which waits for the device; see `logits_of`.
 
     Returns
     -------
@@ -137,14 +142,22 @@ def maps_from(
 
     Parameters
     ----------
-    tape : of the forward pass that gave `logits`.
-    logits : (B, C) Tensor with its graph, raw class scores.
-    targets : (B, C) bool Tensor, the classes of which maps are wanted.
-    blocks : None for all, n for the last n, or indices from 0.
-    coupling : see `couple`.
-    fusion : {"sum", "product", "matrix"}, how blocks are put together; see `fusion`.
-    grid : (h, w) with h * w = N; None for a square.
-    retain_graph : keep the graph, so that a loss can use the same forward pass.
+    tape : Tape
+        Of the forward pass that gave `logits`.
+    logits : (B, C) Tensor
+        With its graph, raw class scores.
+    targets : (B, C) bool Tensor
+        The classes of which maps are wanted.
+    blocks : int or sequence of int or None
+        None for all, n for the last n, or indices from 0.
+    coupling : str
+        See `couple`.
+    fusion : {"sum", "product", "matrix"}
+        How blocks are put together; see `fusion`.
+    grid : (int, int) or None
+        (h, w) with h * w = N; None for a square.
+    retain_graph : bool
+        Keep the graph, so that a loss can use the same forward pass.
 
     Returns
     -------

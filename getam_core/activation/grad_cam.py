@@ -29,10 +29,13 @@ def grad_cam(
 
     Parameters
     ----------
-    model : timm `VisionTransformer` or `SegmentationTransformer`.
-    images : (B, 3, H, W) Tensor, as the model wants them.
-    targets : (B, C) bool Tensor.
-    check : see `getam`.
+    model : nn.Module
+        timm `VisionTransformer` or `SegmentationTransformer`.
+    images : (B, 3, H, W) Tensor
+        As the model wants them.
+    targets : (B, C) bool Tensor
+    check : bool
+        See `getam`.
 
     Returns
     -------

@@ -84,8 +84,9 @@ def logits_of(model: nn.Module, images: Tensor, *, check: bool = True) -> Tensor
 
     Parameters
     ----------
-    check : look at the values of the logits, which waits for the device. Training leaves it out:
-        there, logits that are not finite end the run by its loss.
+    check : bool
+        Look at the values of the logits, which waits for the device. Training leaves it out: there,
+        logits that are not finite end the run by its loss.
 
     Raises
     ------

@@ -46,10 +46,14 @@ def class_gradients(
 
     Parameters
     ----------
-    logits : (B, C) Tensor, with its graph.
-    targets : (B, C) bool Tensor, in host memory.
-    inputs : activations of the graph, each with the images along its first dimension.
-    retain_graph : keep the graph after the last pass.
+    logits : (B, C) Tensor
+        With its graph.
+    targets : (B, C) bool Tensor
+        In host memory.
+    inputs : sequence of Tensor
+        Activations of the graph, each with the images along its first dimension.
+    retain_graph : bool
+        Keep the graph after the last pass.
 
     Yields
     ------

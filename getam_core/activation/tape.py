@@ -175,9 +175,12 @@ def record(
 
     Parameters
     ----------
-    model : a classifier whose first token is [class]; may hold the transformer in `vit`.
-    prefix : number T of tokens before the patches; None to find it, see `prefix_tokens`.
-    keep_graph : of queries and keys, for a loss on attention itself.
+    model : nn.Module
+        A classifier whose first token is [class]; may hold the transformer in `vit`.
+    prefix : int or None
+        Number T of tokens before the patches; None to find it, see `prefix_tokens`.
+    keep_graph : bool
+        Of queries and keys, for a loss on attention itself.
 
     Yields
     ------

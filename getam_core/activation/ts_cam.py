@@ -24,10 +24,13 @@ def ts_cam(
 
     Parameters
     ----------
-    model : `SegmentationTransformer` with the head "ts_cam".
-    images : (B, 3, H, W) Tensor, as the model wants them.
-    targets : (B, C) bool Tensor.
-    check : see `getam`.
+    model : nn.Module
+        `SegmentationTransformer` with the head "ts_cam".
+    images : (B, 3, H, W) Tensor
+        As the model wants them.
+    targets : (B, C) bool Tensor
+    check : bool
+        See `getam`.
 
     Returns
     -------

@@ -41,11 +41,15 @@ def explain(
 
     Parameters
     ----------
-    images : sequence of (H, W, 3) uint8 ndarray, RGB.
-    subject : the network, see `load_subject`.
-    classes : names; None for the `top` likeliest of each image.
-    methods : names in `METHODS`. One: a row an image, a column a class. Several, of which those
-        that cannot read the network are left out: a row an (image, class) pair, a column a method.
+    images : sequence of (H, W, 3) uint8 ndarray
+        RGB.
+    subject : Subject
+        The network, see `load_subject`.
+    classes : sequence of str or None
+        Names; None for the `top` likeliest of each image.
+    methods : sequence of str
+        Names in `METHODS`. One: a row an image, a column a class. Several, of which those that
+        cannot read the network are left out: a row an (image, class) pair, a column a method.
 
     Returns
     -------

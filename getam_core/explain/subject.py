@@ -24,10 +24,14 @@ class Subject:
 
     Parameters
     ----------
-    model : images -> (B, C) logits; any that the methods of `getam_core.activation` take.
-    class_names : of the C classes; several names of one class may be joined by ", ".
-    prepare : (H, W, 3) uint8 RGB array -> (1, 3, h, w) Tensor, as the model wants it.
-    exclusive : an image shows one class (softmax), not any number of them (sigmoid).
+    model : nn.Module
+        images -> (B, C) logits; any that the methods of `getam_core.activation` take.
+    class_names : sequence of str
+        Of the C classes; several names of one class may be joined by ", ".
+    prepare : callable
+        (H, W, 3) uint8 RGB array -> (1, 3, h, w) Tensor, as the model wants it.
+    exclusive : bool
+        An image shows one class (softmax), not any number of them (sigmoid).
     """
 
     model: nn.Module
@@ -80,10 +84,13 @@ def load_subject(
 
     Parameters
     ----------
-    name : timm's name, or the path of a `checkpoint.pt`.
-    weights : of timm's network: "hub", a safetensors or torch file, or None for random ones, with
-        which a picture shows nothing but that the model can be read.
-    size : long side of the images in pixels for a trained one (None: their own size); side of the
+    name : str
+        timm's name, or the path of a `checkpoint.pt`.
+    weights : Path or str or None
+        Of timm's network: "hub", a safetensors or torch file, or None for random ones, with which a
+        picture shows nothing but that the model can be read.
+    size : int or None
+        Long side of the images in pixels for a trained one (None: their own size); side of the
         square for timm's (None: what it was trained on).
 
     Raises

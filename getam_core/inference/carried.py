@@ -17,9 +17,12 @@ def carried(method: MapMethod, *, scale: float = max(SCALES), radius: int = RADI
 
     Parameters
     ----------
-    method : one of `METHODS`.
-    scale : of the view whose affinity counts; the maps get its grid.
-    radius : see `propagate`.
+    method : MapMethod
+        One of `METHODS`.
+    scale : float
+        Of the view whose affinity counts; the maps get its grid.
+    radius : int
+        See `propagate`.
     """
 
     def propagated(

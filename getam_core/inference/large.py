@@ -124,7 +124,8 @@ def predict_large(
 
     Parameters
     ----------
-    views : of `predictor.views(image)`.
+    views : sequence of ndarray
+        Of `predictor.views(image)`.
     image : (H, W, 3) uint8 ndarray
         RGB.
     tile : int

@@ -31,8 +31,10 @@ def scores_over(maps: Tensor, counts: Sequence[int], threshold: float) -> Tensor
 
     Parameters
     ----------
-    maps : (B, K, h, w) Tensor, 0..1, of `by_image`.
-    counts : classes of each image.
+    maps : (B, K, h, w) Tensor
+        0..1, of `by_image`.
+    counts : sequence of int
+        Classes of each image.
 
     Returns
     -------
@@ -56,7 +58,8 @@ def agreed_labels(high: Tensor, low: Tensor, class_ids: Tensor) -> Tensor:
     ----------
     high, low : (B, 1 + K, H, W) Tensor
         The background first.
-    class_ids : (B, K) integer Tensor, 1..C.
+    class_ids : (B, K) integer Tensor
+        1..C.
 
     Returns
     -------

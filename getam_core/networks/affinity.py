@@ -18,7 +18,8 @@ class AffinityHead(nn.Module):
 
     Parameters
     ----------
-    heads : H, of all blocks that are read, together.
+    heads : int
+        H, of all blocks that are read, together.
     """
 
     def __init__(self, heads: int):
@@ -32,8 +33,10 @@ class AffinityHead(nn.Module):
 
         Parameters
         ----------
-        blocks : (query, key), (B, heads, T + N, D) each, with their graph.
-        prefix : T.
+        blocks : (query, key)
+            (B, heads, T + N, D) each, with their graph.
+        prefix : int
+            T.
 
         Returns
         -------

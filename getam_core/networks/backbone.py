@@ -32,12 +32,18 @@ def build_vit(
 
     Parameters
     ----------
-    name : timm's name of a `VisionTransformer` (ViT, DeiT, DeiT-3, hybrids, DINOv2, CLIP).
-    image_size : pixels for which the position embedding is made; resampled for other sizes.
-    num_classes : C; the head is new.
-    options : arguments of `VisionTransformer` to override (`embed_dim`, `depth`, ...).
-    weights : a safetensors, torch or (timm's JAX models) npz file, "hub", or None for random.
-    stem : its last map then takes the place of the image, cut in patches of 1 x 1 cells unless
+    name : str
+        timm's name of a `VisionTransformer` (ViT, DeiT, DeiT-3, hybrids, DINOv2, CLIP).
+    image_size : int or (int, int)
+        Pixels for which the position embedding is made; resampled for other sizes.
+    num_classes : int
+        C; the head is new.
+    options : dict or None
+        Arguments of `VisionTransformer` to override (`embed_dim`, `depth`, ...).
+    weights : Path or str or None
+        A safetensors, torch or (timm's JAX models) npz file, "hub", or None for random.
+    stem : Stem or None
+        Its last map then takes the place of the image, cut in patches of 1 x 1 cells unless
         `options` has another `patch_size`.
 
     Raises

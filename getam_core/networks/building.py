@@ -38,20 +38,28 @@ def build_network(
 
     Parameters
     ----------
-    name, image_size, num_classes, options, weights : see `build_vit`. timm's own hybrids
-        (vit_base_r50_s16_384) are split, so that the decoder reads the CNN's maps too. None for
-        no transformer: the stem is the backbone, and everything else but the decoder's arguments
-        is without effect; see `build_cnn`. "mit_b0" to "mit_b5" for a Mix Transformer, whose
-        arguments are those of `build_mit`.
-    stem : arguments of `build_stem`, or None.
-    decoder_width : channels inside the decoder; DPT has 256.
-    decoder_stride : of the finest map that the decoder reads, where its head works; DPT has 4.
-        The head's output is doubled, then resized to the image.
-    decoder_kernel : side of the decoder's projections; see `FusionDecoder`.
-    taps : blocks that the decoder reads; None for those of `default_taps`.
-    readout : see `Reassemble`.
-    head : "class", "pooled", "ts_cam" or "max_pooled"; see `SegmentationTransformer`.
-    affinity_blocks : see `SegmentationTransformer`.
+    name, image_size, num_classes, options, weights
+        See `build_vit`. timm's own hybrids (vit_base_r50_s16_384) are split, so that the decoder
+        reads the CNN's maps too. None for no transformer: the stem is the backbone, and everything
+        else but the decoder's arguments is without effect; see `build_cnn`. "mit_b0" to "mit_b5"
+        for a Mix Transformer, whose arguments are those of `build_mit`.
+    stem : dict or None
+        Arguments of `build_stem`, or None.
+    decoder_width : int
+        Channels inside the decoder; DPT has 256.
+    decoder_stride : int
+        Of the finest map that the decoder reads, where its head works; DPT has 4. The head's output
+        is doubled, then resized to the image.
+    decoder_kernel : int
+        Side of the decoder's projections; see `FusionDecoder`.
+    taps : sequence of int or None
+        Blocks that the decoder reads; None for those of `default_taps`.
+    readout : str
+        See `Reassemble`.
+    head : str
+        "class", "pooled", "ts_cam" or "max_pooled"; see `SegmentationTransformer`.
+    affinity_blocks : int
+        See `SegmentationTransformer`.
 
     Raises
     ------

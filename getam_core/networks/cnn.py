@@ -55,8 +55,10 @@ class SegmentationCNN(ConvolutionalClassifier):
 
     Parameters
     ----------
-    stem : the CNN.
-    decoder : on the last of its maps, C + 1 outputs, background first.
+    stem : Stem
+        The CNN.
+    decoder : FusionDecoder
+        On the last of its maps, C + 1 outputs, background first.
     """
 
     def __init__(self, stem: Stem, num_classes: int, decoder: FusionDecoder):
@@ -100,8 +102,10 @@ def build_cnn(
 
     Parameters
     ----------
-    stem : arguments of `build_stem`; `max_stride` 32 takes the whole of a ResNet.
-    decoder_width, decoder_stride, decoder_kernel : see `build_network`.
+    stem : dict
+        Arguments of `build_stem`; `max_stride` 32 takes the whole of a ResNet.
+    decoder_width, decoder_stride, decoder_kernel : int
+        See `build_network`.
 
     Raises
     ------

@@ -17,8 +17,10 @@ def compile_parts(network: nn.Module, backend: str | Callable = "inductor") -> n
 
     Parameters
     ----------
-    network : `SegmentationTransformer`, `SegmentationCNN` or `ConvolutionalClassifier`.
-    backend : of torch.compile.
+    network : nn.Module
+        `SegmentationTransformer`, `SegmentationCNN` or `ConvolutionalClassifier`.
+    backend : str or callable
+        Of torch.compile.
     """
     autograd_settings.donated_buffer = False
     for part in _parts(network):

@@ -55,11 +55,15 @@ class FusionDecoder(nn.Module):
 
     Parameters
     ----------
-    in_channels : of the maps, fine to coarse, each about twice as coarse as the one before.
-    width : channels F inside the decoder.
-    outputs : channels of the prediction.
-    kernel : side of the projections to `width`, odd. DPT's is 3; 1 makes a narrow decoder on the
-        wide fine maps of a CNN about 1.6 times faster.
+    in_channels : sequence of int
+        Of the maps, fine to coarse, each about twice as coarse as the one before.
+    width : int
+        Channels F inside the decoder.
+    outputs : int
+        Channels of the prediction.
+    kernel : int
+        Side of the projections to `width`, odd. DPT's is 3; 1 makes a narrow decoder on the wide
+        fine maps of a CNN about 1.6 times faster.
     """
 
     def __init__(self, in_channels: Sequence[int], width: int, outputs: int, *, kernel: int = 3):
@@ -87,11 +91,15 @@ class Reassemble(nn.Module):
 
     Parameters
     ----------
-    embed_dim : token width E.
-    width : channels of the map.
-    scale : a power of two, e.g. 4, 2, 1, 0.5.
-    readout : what happens to the [class] token: "project" (concatenated to every patch and
-        projected), "add", "ignore".
+    embed_dim : int
+        Token width E.
+    width : int
+        Channels of the map.
+    scale : float
+        A power of two, e.g. 4, 2, 1, 0.5.
+    readout : str
+        What happens to the [class] token: "project" (concatenated to every patch and projected),
+        "add", "ignore".
     """
 
     def __init__(self, embed_dim: int, width: int, scale: float, readout: str = "project"):
@@ -148,10 +156,16 @@ class DPT(nn.Module):
 
     Parameters
     ----------
-    embed_dim : token width E.
-    scales : of the tapped tokens' maps, relative to the patch grid; see `token_scales`.
-    stem_channels : of the stem's maps that join in, all finer than the tokens' maps.
-    width, outputs, kernel : see `FusionDecoder`. readout : see `Reassemble`.
+    embed_dim : int
+        Token width E.
+    scales : sequence of float
+        Of the tapped tokens' maps, relative to the patch grid; see `token_scales`.
+    stem_channels : sequence of int
+        Of the stem's maps that join in, all finer than the tokens' maps.
+    width, outputs, kernel : int
+        See `FusionDecoder`.
+    readout : str
+        See `Reassemble`.
     """
 
     def __init__(

@@ -38,10 +38,13 @@ class SegmentationMiT(nn.Module):
 
     Parameters
     ----------
-    backbone : mmsegmentation's `MixVisionTransformer`, strides 4, 2, 2, 1.
-    decoder : mmsegmentation's `SegformerHead` with C + 1 outputs, background first.
-    affinity_blocks : how many of the last blocks the affinity head reads; 0 for none. Only blocks
-        of the last stage compare all patches with all.
+    backbone : nn.Module
+        mmsegmentation's `MixVisionTransformer`, strides 4, 2, 2, 1.
+    decoder : nn.Module
+        mmsegmentation's `SegformerHead` with C + 1 outputs, background first.
+    affinity_blocks : int
+        How many of the last blocks the affinity head reads; 0 for none. Only blocks of the last
+        stage compare all patches with all.
     """
 
     num_prefix_tokens = 0
@@ -112,12 +115,18 @@ def build_mit(
 
     Parameters
     ----------
-    name : "mit_b0" to "mit_b5".
-    num_classes : C.
-    options : arguments of mmsegmentation's `MixVisionTransformer` to override.
-    weights : a file in the official format (mit_b1.pth), see `load_mit`; None for random.
-    decoder_width : channels of SegFormer's head; AFA has 256.
-    affinity_blocks : see `SegmentationMiT`.
+    name : str
+        "mit_b0" to "mit_b5".
+    num_classes : int
+        C.
+    options : dict or None
+        Arguments of mmsegmentation's `MixVisionTransformer` to override.
+    weights : Path or str or None
+        A file in the official format (mit_b1.pth), see `load_mit`; None for random.
+    decoder_width : int
+        Channels of SegFormer's head; AFA has 256.
+    affinity_blocks : int
+        See `SegmentationMiT`.
 
     Raises
     ------

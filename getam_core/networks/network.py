@@ -21,13 +21,19 @@ class SegmentationTransformer(nn.Module):
 
     Parameters
     ----------
-    vit : with a [class] token; on the stem's last map when there is a stem.
-    decoder : C + 1 outputs, background first.
-    taps : blocks whose tokens the decoder reads.
-    stem : CNN in front of the transformer, or None.
-    stem_maps : how many of the stem's maps, the last left out, the decoder reads, counted from
-        the coarse end.
-    head : what the class logits are of.
+    vit : VisionTransformer
+        With a [class] token; on the stem's last map when there is a stem.
+    decoder : DPT
+        C + 1 outputs, background first.
+    taps : sequence of int
+        Blocks whose tokens the decoder reads.
+    stem : Stem or None
+        CNN in front of the transformer, or None.
+    stem_maps : int
+        How many of the stem's maps, the last left out, the decoder reads, counted from the coarse
+        end.
+    head : {"class", "pooled", "ts_cam", "max_pooled"}
+        What the class logits are of.
         "class": the [class] token, by `vit`'s own head.
         "pooled": the mean of the last reassembled map, by a linear layer, as in GETAM's released
         code. `vit` then needs no head, and loses its last norm, which nothing reads.
@@ -35,7 +41,8 @@ class SegmentationTransformer(nn.Module):
         et al. 2021).
         "max_pooled": a linear layer without bias on the maximum of each feature over the last patch
         tokens, as in AFA (Ru et al. 2022); on the tokens it gives class maps, see `locate`.
-    affinity_blocks : how many of the last blocks the affinity head reads; 0 for none.
+    affinity_blocks : int
+        How many of the last blocks the affinity head reads; 0 for none.
     """
 
     def __init__(

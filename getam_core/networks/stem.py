@@ -57,12 +57,17 @@ class Stem(nn.Module):
 
     Parameters
     ----------
-    trunk : maps normalised images to a list of maps, fine to coarse.
-    normalise : what the trunk expects of its input.
-    channels, strides : of the maps, in the trunk's order.
-    pad : pixels of zeros around the normalised image, for networks without padding of their own.
-    feature_scale : factor on every map, or one factor a map, for networks whose features are far
-        from unit size.
+    trunk : nn.Module
+        Maps normalised images to a list of maps, fine to coarse.
+    normalise : Normalise
+        What the trunk expects of its input.
+    channels, strides : sequence of int
+        Of the maps, in the trunk's order.
+    pad : int
+        Pixels of zeros around the normalised image, for networks without padding of their own.
+    feature_scale : float or sequence of float
+        Factor on every map, or one factor a map, for networks whose features are far from unit
+        size.
 
     Raises
     ------
@@ -144,15 +149,22 @@ def build_stem(
 
     Parameters
     ----------
-    name : the library's name of the network.
-    library : "timm" or "torchvision".
-    weights : a safetensors or torch file in the library's key names (the classifier in it is
-        ignored), "hub" for the library's own download, None for random weights.
-    max_stride : the coarsest map; layers beyond it are left out.
-    dilated : keep those layers instead, dilated so that they work at `max_stride`, as CAMs of CNNs
-        are usually made; timm's ResNets and their like.
-    mean, std, bgr : see `Normalise`; None for those of the weights, see `resolve_normalisation`.
-    pad, feature_scale : see `Stem`.
+    name : str
+        The library's name of the network.
+    library : str
+        "timm" or "torchvision".
+    weights : Path or str or None
+        A safetensors or torch file in the library's key names (the classifier in it is ignored),
+        "hub" for the library's own download, None for random weights.
+    max_stride : int
+        The coarsest map; layers beyond it are left out.
+    dilated : bool
+        Keep those layers instead, dilated so that they work at `max_stride`, as CAMs of CNNs are
+        usually made; timm's ResNets and their like.
+    mean, std, bgr
+        See `Normalise`; None for those of the weights, see `resolve_normalisation`.
+    pad, feature_scale
+        See `Stem`.
 
     Returns
     -------

@@ -14,7 +14,8 @@ def freeze_unused(stem: Stem, read: int) -> None:
 
     Parameters
     ----------
-    read : how many of the stem's maps the network reads, counted from the coarse end.
+    read : int
+        How many of the stem's maps the network reads, counted from the coarse end.
     """
     modes = {module: module.training for module in stem.modules()}
     trained = [parameter for parameter in stem.parameters() if parameter.requires_grad]

@@ -26,7 +26,8 @@ def affinity_targets(labels: Tensor, grid: Sequence[int], radius: int = RADIUS) 
     ----------
     labels : (B, H, W) uint8 Tensor
         0 background, 1..C classes, 255 unknown. A cell has the label of its nearest pixel.
-    grid : (h, w), cells.
+    grid : (h, w)
+        Cells.
     radius : int
         Pairs farther apart than so many rows or columns of cells do not count.
 
@@ -51,9 +52,12 @@ def affinity_loss(
 
     Parameters
     ----------
-    affinity : (B, N, N) Tensor, 0..1.
-    targets : (B, N, N) Tensor, of `affinity_targets`.
-    count : what the sum over a number of pairs is divided by to become a mean; None for the number.
+    affinity : (B, N, N) Tensor
+        0..1.
+    targets : (B, N, N) Tensor
+        Of `affinity_targets`.
+    count : callable or None
+        What the sum over a number of pairs is divided by to become a mean; None for the number.
     """
     count = count or (lambda number: number.clamp(min=1))
     same, different = targets == SAME, targets == DIFFERENT
@@ -70,10 +74,12 @@ def propagate(affinity: Tensor, maps: Tensor, radius: int = RADIUS) -> Tensor:
 
     Parameters
     ----------
-    affinity : (B, N, N) Tensor, 0..1.
+    affinity : (B, N, N) Tensor
+        0..1.
     maps : (B, K, h, w) Tensor
         With h * w = N.
-    radius : as in `affinity_targets`.
+    radius : int
+        As in `affinity_targets`.
 
     Returns
     -------

@@ -41,9 +41,12 @@ class Pyramid(nn.Module):
 
     Parameters
     ----------
-    trunk : gives maps (B, E, H / patch, W / patch), early to late.
-    patch : side of a patch in pixels, a power of 2.
-    strides : of the pyramid, fine to coarse, one a map.
+    trunk : nn.Module
+        Gives maps (B, E, H / patch, W / patch), early to late.
+    patch : int
+        Side of a patch in pixels, a power of 2.
+    strides : sequence of int
+        Of the pyramid, fine to coarse, one a map.
     """
 
     def __init__(self, trunk: nn.Module, patch: int, strides: Sequence[int]):

@@ -151,16 +151,25 @@ def train_saliency(
 
     Parameters
     ----------
-    pairs : image and mask, (Path, Path) each, from `find_pairs`.
-    network : trained in place; on the CPU and in eval mode afterwards.
-    out : written when training is complete: `model`, `normalise`, `settings`, `held_out` (torch
-        file of plain values).
-    state : an interrupted training resumes from it if its settings agree.
-    events : folder of the TensorBoard events.
-    precision, checkpoint_minutes : see `training.Plan`.
-    workers : processes that read images; 0 reads in this one.
-    processes : those that train together.
-    identity : what else a saved state must agree with: the settings of the encoder.
+    pairs : sequence of Pair
+        Image and mask, (Path, Path) each, from `find_pairs`.
+    network : SaliencyNetwork
+        Trained in place; on the CPU and in eval mode afterwards.
+    out : Path
+        Written when training is complete: `model`, `normalise`, `settings`, `held_out` (torch file
+        of plain values).
+    state : Path
+        An interrupted training resumes from it if its settings agree.
+    events : Path or None
+        Folder of the TensorBoard events.
+    precision, checkpoint_minutes
+        See `training.Plan`.
+    workers : int
+        Processes that read images; 0 reads in this one.
+    processes : Processes or None
+        Those that train together.
+    identity : mapping or None
+        What else a saved state must agree with: the settings of the encoder.
 
     Returns
     -------

@@ -64,8 +64,10 @@ def export_onnx(checkpoint: Path | str, out: Path | str) -> str:
 
     Parameters
     ----------
-    checkpoint : a run's `train/checkpoint.pt` or `deeplabv2/checkpoint.pt`.
-    out : the file. Its input `images` is (batch, 3, height, width) float32 RGB, 0..1; its metadata
+    checkpoint : Path or str
+        A run's `train/checkpoint.pt` or `deeplabv2/checkpoint.pt`.
+    out : Path or str
+        The file. Its input `images` is (batch, 3, height, width) float32 RGB, 0..1; its metadata
         has `classes` (JSON, without the background), `stride` and `sides`.
 
     Raises

@@ -95,8 +95,10 @@ class Segmenter:
             The same for DeepLabv2: factors on a picture's sides, 1 by default.
         flip : bool
             Average over the mirrored picture too.
-        crf, tile : see `Segmenter`.
-        device : "auto" (a GPU if there is one), "cpu" or "cuda".
+        crf, tile
+            See `Segmenter`.
+        device : str
+            "auto" (a GPU if there is one), "cpu" or "cuda".
 
         Raises
         ------

@@ -44,10 +44,13 @@ class Recipe:
 
     Attributes
     ----------
-    labelling : the method of maps, and arguments of `label_images`. AFA's are "afa", labelled by
+    labelling : Labelling
+        The method of maps, and arguments of `label_images`. AFA's are "afa", labelled by
         "thresholds"; any other of either is a union of two methods.
-    radius : of the window of affinities, in cells.
-    scales, flip : views of the maps "afa"; the largest scale gives the affinity that carries maps.
+    radius : int
+        Of the window of affinities, in cells.
+    scales, flip
+        Views of the maps "afa"; the largest scale gives the affinity that carries maps.
     """
 
     labelling: Labelling = field(default_factory=lambda: Labelling(method="afa"))
@@ -61,13 +64,20 @@ class Afa(BatchObjective):
 
     Parameters
     ----------
-    network, recipe : see `afa_step`.
-    weights : of the terms, by name.
-    steps_per_epoch : steps, or iterations as AFA counts them.
-    classification_steps : for so many steps it learns to classify alone.
-    propagation_steps : from this step on segmentation learns from propagated maps.
-    saliency_threshold : what is above it is salient; None for labels without saliency.
-    count : see `losses.Count`.
+    network, recipe
+        See `afa_step`.
+    weights : mapping
+        Of the terms, by name.
+    steps_per_epoch : int
+        Steps, or iterations as AFA counts them.
+    classification_steps : int
+        For so many steps it learns to classify alone.
+    propagation_steps : int
+        From this step on segmentation learns from propagated maps.
+    saliency_threshold : float or None
+        What is above it is salient; None for labels without saliency.
+    count : Count
+        See `losses.Count`.
     """
 
     terms = ("classification", "segmentation", "affinity")
@@ -126,11 +136,13 @@ def afa_step(
 
     Parameters
     ----------
-    network : with `classify_and_segment`, `grid`, `stride`, `affinity` and, for AFA's maps,
-        `locate`.
-    propagated : segmentation learns from maps that affinity has carried on; affinity itself learns
-        from reliable labels in any case.
-    count : what sums are divided by to become means; see `losses.Count`.
+    network : nn.Module
+        With `classify_and_segment`, `grid`, `stride`, `affinity` and, for AFA's maps, `locate`.
+    propagated : bool
+        Segmentation learns from maps that affinity has carried on; affinity itself learns from
+        reliable labels in any case.
+    count : Count
+        What sums are divided by to become means; see `losses.Count`.
     """
     with record(network, prefix=network.num_prefix_tokens, keep_graph=True) as tape:
         logits, segmentation = network.classify_and_segment(batch.images)

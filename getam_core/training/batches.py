@@ -29,9 +29,12 @@ class Order:
 
     Attributes
     ----------
-    parts : of a batch, one after the other.
-    drop_last : leave out a last batch that is smaller than the others.
-    shuffle : (images, seed, epoch) -> indices.
+    parts : int
+        Of a batch, one after the other.
+    drop_last : bool
+        Leave out a last batch that is smaller than the others.
+    shuffle : Shuffle
+        (images, seed, epoch) -> indices.
     """
 
     seed: int
@@ -67,8 +70,10 @@ def load_parts(
 
     Parameters
     ----------
-    images : with a length, and `set_epoch`, which chooses their random crops.
-    prepare : makes of collated samples, and the part that they are of, what a step takes.
+    images : Dataset
+        With a length, and `set_epoch`, which chooses their random crops.
+    prepare : callable
+        Makes of collated samples, and the part that they are of, what a step takes.
 
     Yields
     ------

@@ -34,9 +34,12 @@ class DenseEnergy:
 
         Parameters
         ----------
-        images : (B, 3, H, W) Tensor, RGB 0..1.
-        segmentation : (B, C + 1, H, W) Tensor of logits.
-        valid : (B, H, W) bool Tensor, False in padding.
+        images : (B, 3, H, W) Tensor
+            RGB 0..1.
+        segmentation : (B, C + 1, H, W) Tensor
+            Of logits.
+        valid : (B, H, W) bool Tensor
+            False in padding.
 
         Returns
         -------

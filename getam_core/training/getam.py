@@ -96,7 +96,8 @@ class BatchObjective(nn.Module):
 
     Attributes
     ----------
-    saliency_threshold : what is above it is salient; None for batches without saliency.
+    saliency_threshold : float or None
+        What is above it is salient; None for batches without saliency.
     """
 
     saliency_threshold: float | None
@@ -116,12 +117,18 @@ class Getam(BatchObjective):
 
     Parameters
     ----------
-    network, labelling : see `double_backward_step`.
-    weights : of the terms, by name.
-    classification_epochs : the first half, which leaves out the decoder.
-    saliency_threshold : what is above it is salient; None for labels and loss without saliency.
-    energy : see `double_backward_step`; left out where its weight is zero.
-    count : see `losses.Count`.
+    network, labelling
+        See `double_backward_step`.
+    weights : mapping
+        Of the terms, by name.
+    classification_epochs : int
+        The first half, which leaves out the decoder.
+    saliency_threshold : float or None
+        What is above it is salient; None for labels and loss without saliency.
+    energy : DenseEnergy or None
+        See `double_backward_step`; left out where its weight is zero.
+    count : Count
+        See `losses.Count`.
     """
 
     terms = tuple(term.name for term in fields(Terms))
@@ -182,9 +189,12 @@ def double_backward_step(
 
     Parameters
     ----------
-    network : with `classify_and_segment`, and `grid` for GETAM's maps.
-    energy : a further term, or None.
-    count : what sums are divided by to become means; see `losses.Count`.
+    network : nn.Module
+        With `classify_and_segment`, and `grid` for GETAM's maps.
+    energy : DenseEnergy or None
+        A further term, or None.
+    count : Count
+        What sums are divided by to become means; see `losses.Count`.
     """
     maps, logits, segmentation = _forward_with_maps(network, batch, labelling)
     labels = label_batch(batch, maps, labelling.labels)

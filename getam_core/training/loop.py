@@ -31,14 +31,21 @@ class Trainer:
 
     Parameters
     ----------
-    images : of samples that the objective takes, with `set_epoch`.
-    validate : called with the network in evaluation mode; returns class mAP in percent, or None.
-    draw : called with the network after every epoch; returns a picture of training images,
-        (H, W, 3) uint8 RGB, for TensorBoard. It draws no random number.
-    states : saved every epoch, every `plan.checkpoint_minutes` and when asked to stop.
-    events : folder of the TensorBoard events.
-    workers : of the loader, in this process.
-    processes : those that train together, each in a `Trainer` of the same arguments. The first one
+    images : Dataset
+        Of samples that the objective takes, with `set_epoch`.
+    validate : callable or None
+        Called with the network in evaluation mode; returns class mAP in percent, or None.
+    draw : callable or None
+        Called with the network after every epoch; returns a picture of training images, (H, W, 3)
+        uint8 RGB, for TensorBoard. It draws no random number.
+    states : States
+        Saved every epoch, every `plan.checkpoint_minutes` and when asked to stop.
+    events : Path or None
+        Folder of the TensorBoard events.
+    workers : int
+        Of the loader, in this process.
+    processes : Processes or None
+        Those that train together, each in a `Trainer` of the same arguments. The first one
         validates and writes.
     """
 

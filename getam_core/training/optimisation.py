@@ -159,9 +159,12 @@ class Updater:
 
         Parameters
         ----------
-        objective : an `Objective` of the loop, or what `Processes.wrap` made of it.
-        parts : the weight of each part, 1 in sum, and its images.
-        phase : of the objective.
+        objective : nn.Module
+            An `Objective` of the loop, or what `Processes.wrap` made of it.
+        parts : sequence of tuple
+            The weight of each part, 1 in sum, and its images.
+        phase : str
+            Of the objective.
 
         Returns
         -------

@@ -18,7 +18,8 @@ class Objective(Protocol):
     ----------
     network : nn.Module
         What is trained, with `parameter_groups() -> {name: parameters}`.
-    terms : names of what the loss is made of; they become columns of metrics.csv.
+    terms : tuple of str
+        Names of what the loss is made of; they become columns of metrics.csv.
     """
 
     network: nn.Module
@@ -43,13 +44,20 @@ class Plan:
 
     Attributes
     ----------
-    second_half : first epoch of the half in which `schedule` scales the rates; `epochs` for none.
-    decay_vectors : let weight decay reach biases and norms too, as the saliency network's does.
-    accumulate : parts of a batch, one after the other.
-    drop_last, shuffle : see `batches.Order`.
-    seed : of the order, and of the network's random layers.
-    remedy : of a loss or gradient that is not finite.
-    reseed : let random layers begin with numbers of the seed, not behind those of the weights.
+    second_half : int
+        First epoch of the half in which `schedule` scales the rates; `epochs` for none.
+    decay_vectors : bool
+        Let weight decay reach biases and norms too, as the saliency network's does.
+    accumulate : int
+        Parts of a batch, one after the other.
+    drop_last, shuffle
+        See `batches.Order`.
+    seed : int
+        Of the order, and of the network's random layers.
+    remedy : str
+        Of a loss or gradient that is not finite.
+    reseed : bool
+        Let random layers begin with numbers of the seed, not behind those of the weights.
     """
 
     epochs: int

@@ -26,12 +26,17 @@ class States:
 
     Parameters
     ----------
-    path : rewritten again and again; outside the workflow's outputs.
-    settings : plain values that identify the run: state of others is set aside, not resumed.
-    resume_from : state to start from where `path` has none; that of other settings is refused.
-    keep_last : number of epochs whose state is kept, the last ones; that of `resume_from` stays.
-    keep_best : keep that of the epoch with the highest class mAP, of the half that was trained
-        last: the decoder of an earlier one is not trained.
+    path : Path
+        Rewritten again and again; outside the workflow's outputs.
+    settings : dict
+        Plain values that identify the run: state of others is set aside, not resumed.
+    resume_from : Path or None
+        State to start from where `path` has none; that of other settings is refused.
+    keep_last : int
+        Number of epochs whose state is kept, the last ones; that of `resume_from` stays.
+    keep_best : bool
+        Keep that of the epoch with the highest class mAP, of the half that was trained last: the
+        decoder of an earlier one is not trained.
     """
 
     def __init__(
