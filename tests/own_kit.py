@@ -5,6 +5,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
+
+from getam_core.data import list_folder
+from getam_core.errors import InputError
 
 OWN_SPLITS = {"train": "train", "val": "val"}
 # Class names and ids that mean something to matplotlib, HTML, Markdown, a shell or a file system.
@@ -45,3 +49,10 @@ def class_folders(root: Path, count: int = 5, names: Sequence[str] = ("cat", "do
             image = f"{name}{i}.png".replace("\\", "")  # which an id may not have
             picture(root / name / image, 10 * k + i)
     return root
+
+
+def report(root, classes=("cat", "dog"), read=list_folder, splits=OWN_SPLITS) -> str:
+    """Return what is said of a data set that is wrong."""
+    with pytest.raises(InputError) as raised:
+        read(root, splits, classes).checked(classes, workers=1)
+    return str(raised.value)

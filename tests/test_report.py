@@ -1,11 +1,7 @@
-"""The report's words, colours and files, on made-up numbers."""
+"""The report's words, colours and figures, on made-up numbers."""
 
-import base64
 import io
-import re
 from dataclasses import replace
-from datetime import UTC, datetime
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,7 +11,6 @@ from PIL import Image
 
 from getam_core.errors import InputError
 from getam_core.report import (
-    Example,
     class_bars,
     class_table,
     colour_labels,
@@ -28,56 +23,13 @@ from getam_core.report import (
     seed_curves,
     side_by_side,
     training_curves,
-    write_report,
 )
 from getam_core.report.names import LONGEST
 from getam_core.report.pictures import BRIGHT
 from tests.own_kit import ODD_NAMES
+from tests.report_kit import METRICS, MIOU, NETWORK, SEED, example
 
 SVG = "{http://www.w3.org/2000/svg}"
-
-SEED = {
-    "split": "train", "what": "seed", "method": "getam", "miou": 50.0, "images": 8,
-    "per_class": {"background": 70.0, "cat": 30.0, "<b>": None}, "settings": {"threshold": 0.31},
-    "curve": [[0.1, 20.0], [0.31, 50.0], [0.9, None]],
-}  # fmt: skip
-LABELS = {
-    "split": "train", "what": "pseudo_labels", "method": "getam", "miou": 60.0, "images": 8,
-    "per_class": {"background": 80.0, "cat": 40.0, "<b>": None}, "miou_known": 65.0,
-    "coverage": 0.931, "settings": {"alpha": 0.9, "conflicts": True, "crf": None},
-}  # fmt: skip
-NETWORK = {
-    "split": "val", "what": "segmentation", "method": "getam", "miou": 55.0, "images": 4,
-    "per_class": {"background": 75.0, "cat": 35.0, "<b>": 0.0}, "class_map": 91.2,
-    "settings": {"sizes": [None, 96], "flip": False},
-}  # fmt: skip
-MIOU = {
-    "run": "trial", "dataset": "scenes", "classes": ["cat", "<b>"],
-    "entries": [NETWORK, SEED, LABELS],
-}  # fmt: skip
-
-
-def metric_row(epoch: int, phase: str, class_map: str) -> dict[str, str]:
-    return {
-        "epoch": str(epoch), "step": str(10 * epoch), "phase": phase, "lr": "0.04", "loss": "0.5",
-        "loss_classification": "0.5", "loss_foreground": "0" if phase != "both" else "0.3",
-        "loss_background": "", "loss_saliency": "", "images_per_second": "12.5",
-        "val_class_map": class_map,
-    }  # fmt: skip
-
-
-METRICS = [
-    metric_row(1, "classification", ""),
-    metric_row(2, "both", "80"),
-    metric_row(3, "both", ""),
-]
-
-
-def example(classes: dict[int, str], **panels) -> Example:
-    image = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
-    maps = {"getam": np.random.default_rng(1).random((len(classes), 3, 4))}
-    return Example("made", image, classes, maps, **panels)
-
 
 LABEL_MAP = np.repeat(np.array([0, 1, 255], np.uint8), 8)[:, None].repeat(32, axis=1)
 
@@ -230,89 +182,3 @@ def test_metrics_are_read_as_text_and_a_missing_file_is_named(tmp_path):
     assert read_metrics(path) == [{"epoch": "1", "loss": "0.5", "val_class_map": ""}]
     with pytest.raises(InputError, match=r"nowhere\.csv"):
         read_metrics(tmp_path / "nowhere.csv")
-
-
-class Page(HTMLParser):
-    """Collects tags, whether they close in order, and every address."""
-
-    VOID = ("meta", "link", "img", "br")
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.open, self.addresses, self.headings = [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.addresses += [value for key, value in attrs if key in ("src", "href", "srcset")]
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] in ("h1", "h2"):
-            self.headings.append(data)
-
-
-def written(tmp_path, **changes) -> str:
-    png = io.BytesIO()
-    Image.new("RGB", (2, 2)).save(png, "png")
-    figures = {
-        "Training": training_curves(METRICS),
-        "Examples": gallery([example({1: "cat"})]),
-        "Ablation": png.getvalue(),
-    }
-    given = {
-        "run": "trial & error", "miou": MIOU, "figures": figures, "metrics": METRICS,
-        "settings": {"train": {"epochs": 3}}, "written": datetime(2025, 1, 2, 3, 4, tzinfo=UTC),
-    }  # fmt: skip
-    write_report(tmp_path / "report.html", **{**given, **changes})
-    return (tmp_path / "report.html").read_text(encoding="utf-8")
-
-
-def test_report_is_one_well_formed_file_that_needs_no_other(tmp_path):
-    page = Page(written(tmp_path))
-    assert page.open == []
-    assert all(address.startswith(("data:", "#")) for address in page.addresses)
-    assert page.headings == [
-        "trial & error",
-        "Numbers",
-        "Training",
-        "Examples",
-        "Ablation",
-        "Settings",
-    ]
-    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
-
-
-def test_report_embeds_plots_as_svg_photographs_as_webp_and_bytes_as_png(tmp_path):
-    text = written(tmp_path)
-    images = re.findall(r'data:image/([\w+]+);base64,([^"]+)"', text)
-    assert [kind for kind, _ in images] == ["svg+xml", "webp", "png"]
-    assert b"<svg" in base64.b64decode(images[0][1])
-    for kind, data in images[1:]:
-        assert Image.open(io.BytesIO(base64.b64decode(data))).format.lower() == kind
-
-
-def test_report_of_the_same_run_has_the_same_bytes(tmp_path):
-    assert written(tmp_path) == written(tmp_path)
-
-
-def test_report_escapes_names_and_says_when_and_with_what_settings(tmp_path):
-    text = written(tmp_path, settings={"train": {"epochs": 3}, "data_root": "<script>"})
-    assert "<b></td>" not in text and "&lt;b&gt;" in text and "<script>" not in text
-    assert "2025-01-02 03:04 UTC" in text and "epochs: 3" in text
-
-
-def test_names_that_are_numbers_are_no_percentages(tmp_path):
-    entry = NETWORK | {"per_class": {"background": 75.0, "7": 35.0, "12": 20.0}}
-    for names in (["background", "7", "12"], ["7", "12"]):
-        per_class = {name: entry["per_class"][name] for name in names}
-        text = written(tmp_path, miou={"entries": [entry | {"per_class": per_class}]}, figures={})
-        assert '<td class="name">7</td>' in text and '"--value:7"' not in text
-
-
-def test_report_of_a_run_without_masks_and_metrics_has_no_numbers(tmp_path):
-    text = written(tmp_path, miou={"entries": []}, metrics=[], figures={})
-    assert Page(text).headings == ["trial & error", "Settings"]
