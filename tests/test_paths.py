@@ -45,6 +45,18 @@ def test_saliency_without_a_source_of_maps_is_refused(tmp_path):
         check(data_root=tmp_path)
 
 
+def test_a_trained_saliency_network_stands_for_its_images_and_may_be_another_run_s(
+    tmp_path, monkeypatch
+):
+    trained = "results/other-seed3/saliency/network.pt"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"saliency\.network: no such file.*other-seed3"):
+        check(data_root=tmp_path, model={"weights": None}, saliency={"network": trained})
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/other.yaml").touch()
+    check(data_root=tmp_path, model={"weights": None}, saliency={"network": trained})
+
+
 def test_a_run_without_saliency_needs_no_source_of_it(tmp_path):
     off = {"saliency": False}
     check(data_root=tmp_path, train={"labels": off}, pseudo_labels=off)

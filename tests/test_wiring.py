@@ -116,6 +116,7 @@ ARRIVES = {
     "saliency.folder": {"make_saliency": "precomputed_saliency.folder"},
     "saliency.rembg_model": {"make_saliency": "rembg_saliency.model"},
     "saliency.images": {"train_saliency": "find_pairs.folder"},
+    "saliency.network": {"make_saliency": "command"},
     "saliency.precision": {"train_saliency": "train_saliency.precision"},
     "saliency.checkpoint_minutes": {"train_saliency": "train_saliency.checkpoint_minutes"},
     "saliency.width": dict.fromkeys(ENCODING, "SaliencyNetwork.width"),

@@ -7,6 +7,8 @@ from getam_core.errors import InputError
 from getam_core.settings.runs import run_file
 from getam_core.settings.sections import Settings
 
+LABEL_MAPS = r"pseudo_labels/(?:labels|network)\.h5"
+
 
 def check_paths(settings: Settings, source: Path, run: str | None = None) -> None:
     """Check, before anything is planned, that every folder and file that a run names is there.
@@ -49,6 +51,7 @@ def _named_paths(settings: Settings) -> list[tuple[str, str]]:
     stem, encoder = settings.model.stem, settings.saliency.encoder
     cnn = settings.classifiers.cnn
     source = settings.saliency.source if _uses_saliency(settings) else None
+    trains = source == "network" and settings.saliency.network is None
     named = {
         "data.sbd": settings.data.sbd,
         "submission.root": settings.submission.root,
@@ -57,8 +60,9 @@ def _named_paths(settings: Settings) -> list[tuple[str, str]]:
         "train.label_maps": settings.train.label_maps,
         "train.resume_from": settings.train.resume_from,
         "classifiers.cnn.weights": cnn.weights if cnn else None,
-        "saliency.encoder.weights": encoder.weights if source == "network" else None,
-        "saliency.images": settings.saliency.images if source == "network" else None,
+        "saliency.encoder.weights": encoder.weights if trains else None,
+        "saliency.images": settings.saliency.images if trains else None,
+        "saliency.network": settings.saliency.network if source == "network" else None,
         "saliency.folder": settings.saliency.folder if source == "precomputed" else None,
         "deeplab.labels": settings.deeplab.labels,
         "deeplab.weights": settings.deeplab.weights,
@@ -75,10 +79,13 @@ def _from_hub(key: str, text: str) -> bool:
 
 
 def _made_by_run(key: str, text: str) -> bool:
-    """Whether it is the labels of a run with a file of settings, which the workflow makes."""
-    if key not in ("train.label_maps", "deeplab.labels"):
-        return False
-    made = re.fullmatch(r"results/([^/]+)/pseudo_labels/(labels|network)\.h5", text)
+    """Whether it is of a run with a file of settings, and so made by the workflow."""
+    files = {
+        "train.label_maps": LABEL_MAPS,
+        "deeplab.labels": LABEL_MAPS,
+        "saliency.network": r"saliency/network\.pt",
+    }
+    made = re.fullmatch(rf"results/([^/]+)/{files[key]}", text) if key in files else None
     return made is not None and run_file(made[1])[0].is_file()
 
 
@@ -100,7 +107,8 @@ def check_saliency(settings: Settings, source: Path) -> None:
     if saliency.source == "precomputed" and saliency.folder is None:
         raise InputError(f"{source}: saliency.folder: needed by saliency.source: precomputed")
     made = settings.data.layout == "scenes"
-    if saliency.source == "network" and saliency.images is None and not made:
+    trains = saliency.source == "network" and saliency.network is None
+    if trains and saliency.images is None and not made:
         raise InputError(
             f"{source}: saliency.images: name a folder with images/ and masks/ to train the"
             " saliency network on, or take another source: saliency.source: precomputed (with"

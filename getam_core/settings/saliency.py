@@ -23,6 +23,10 @@ class SaliencySettings(Section):
     rembg_model: str = "u2net"
     """Name of rembg's network for `source: rembg`. rembg downloads it into `~/.u2net`. Install it
     by `.venv/bin/uv pip install -c requirements.lock -e '.[rembg]'`."""
+    network: str | None = None
+    """Trained network to take instead of training one, for `source: network`: another run's
+    `results/<other run>/saliency/network.pt`, which the workflow makes if it is missing. It must
+    have the same `encoder` and `width`. `null`: the run's own."""
     images: str | None = None
     """Folder to train the network on, for `source: network`: `images/` and `masks/`, or
     `DUTS-TR-Image/` and `DUTS-TR-Mask/`, with the same file names. Made scenes have their own."""

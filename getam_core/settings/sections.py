@@ -23,9 +23,10 @@ from getam_core.settings.training import TrainSettings
 
 SWEEPS = ("alpha", "gamma", "refinement", "completion")
 MAP_STUDIES = ("fusion", "blocks")
-# When states of a training are saved, and from which it starts; not what is trained.
+# When states of a training are saved, and from which it starts, or what stands for it; not what is
+# trained.
 SAVING = {
-    "saliency": {"checkpoint_minutes"},
+    "saliency": {"checkpoint_minutes", "network"},
     "train": {"checkpoint_minutes", "keep_last", "keep_best", "resume_from"},
     "deeplab": {"checkpoint_minutes"},
 }

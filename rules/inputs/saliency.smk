@@ -12,9 +12,10 @@ def saliency_training_images(wildcards):
 
 
 def saliency_network(wildcards):
-    """The trained network, unless maps are given."""
-    trained = run_settings(wildcards.run).saliency.source == "network"
-    return rules.train_saliency.output.network if trained else []
+    """The trained network, of this run or another, unless maps are given."""
+    saliency = run_settings(wildcards.run).saliency
+    network = saliency.network or rules.train_saliency.output.network
+    return network if saliency.source == "network" else []
 
 
 def saliency_shards(wildcards):
