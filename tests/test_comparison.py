@@ -1,11 +1,16 @@
 """Runs as rows of the paper's tables: means, spreads, and what was published."""
 
+import json
+from argparse import Namespace
+
 import pytest
 
 from getam_core.classes import COCO_CLASSES, VOC_CLASSES
 from getam_core.evaluation import compare_runs, published_figures
 from getam_core.report import comparison_figure, comparison_table
 from getam_core.report.comparison import comparison_note
+from getam_core.report.studies import read_studies
+from workflow_scripts import compare_runs as stage
 
 
 def entry(miou, what="segmentation", split="val", images=1449):
@@ -72,3 +77,24 @@ def test_a_plot_has_a_bar_for_each_figure_and_a_mark_for_each_published_one():
     assert [width for width in widths if width == width] == [71.5, 50.0, 40.0]
     marks = [line for line in axes.lines if line.get_marker() == "D"]
     assert [list(line.get_xdata()) for line in marks] == [[71.7]]
+
+
+def test_the_stage_puts_the_runs_entries_together_and_a_report_reads_them(tmp_path):
+    (tmp_path / "index.csv").write_text("image_id,image,split,classes\na,/a.jpg,train,cat\n")
+    files = [tmp_path / name for name in ("0.json", "1.json")]
+    for file, miou in zip(files, (40.0, 44.0), strict=True):
+        file.write_text(json.dumps(entry(miou)))
+    out = tmp_path / "ablation" / "table1.json"
+    stage.main(
+        Namespace(
+            run="own", table="table1", index=tmp_path / "index.csv", entries=files, out=out,
+            plot=out.with_suffix(".png"), settings='{"title": "mine"}',
+            cells=json.dumps([["GETAM", "own"], ["GETAM", "own-seed1"]]),
+        )
+    )  # fmt: skip
+    (row,) = json.loads(out.read_text())["entries"]
+    assert (row["miou"], row["runs"]) == (42.0, {"own": 40.0, "own-seed1": 44.0})
+    assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    (study,) = read_studies(out.parent)
+    assert study.title.startswith("Table 1") and study.table[1][0][:2] == ["GETAM", "42.0"]
+    assert read_studies(tmp_path / "nothing") == []

@@ -37,24 +37,16 @@ def test_refined_maps_are_completed_at_the_size_of_the_image():
     assert torch.equal(label_image(IMAGE, MAPS, IDS, None, iterations=3, gamma=4.0), expected)
 
 
-@pytest.mark.parametrize(("threshold", "uses_saliency"), [(0.2, True), (0.3, False)])
-def test_an_image_whose_saliency_does_not_fit_its_maps_is_labelled_without_it(
-    threshold, uses_saliency
-):
-    maps = torch.zeros(1, 4, 4)
-    maps[0, :2] = 1  # 8 pixels have the class without saliency
-    salient = torch.zeros(4, 4, dtype=torch.bool)
-    salient[1:3, :2] = True  # 2 of them and 2 others: 2 of 10
-    salient[1, 2] = True  # 3 of 10
-    image, ids = torch.zeros(3, 4, 4), torch.tensor([3])
-    labels = [
-        label_refined(image, maps, ids, given, gamma=2.0, fallback=fallback)
-        for given, fallback in [
-            (salient, {"agreement": threshold + 0.05, "gamma": 2.0}),
-            (salient if uses_saliency else None, None),
-        ]
-    ]
-    assert torch.equal(*labels)
+def test_saliency_counts_from_a_low_value_where_the_maps_agree_and_from_a_high_one_elsewhere():
+    maps = torch.tensor([[[1.0, 1.0], [0.0, 0.0]]])  # a class above
+    saliency = torch.tensor([[0.3, 0.2], [0.7, 0.8]])
+    agreed = {"gamma": 2.0, "inside": 0.25, "outside": 0.75}
+    numbers = {"gamma": 2.0, "alpha": 1.0}
+    image, ids = torch.zeros(3, 2, 2), torch.tensor([3])
+    labels = label_refined(image, maps, ids, saliency, agreed_saliency=agreed, **numbers)
+    salient = torch.tensor([[True, False], [False, True]])
+    assert torch.equal(labels, label_refined(image, maps, ids, salient, **numbers))
+    assert labels.tolist() == [[3, 0], [0, 255]]
 
 
 def test_without_refinement_maps_are_resized_as_they_are():

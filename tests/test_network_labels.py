@@ -6,9 +6,11 @@ import torch
 from PIL import Image
 
 from getam_core.data import Entry
+from getam_core.evaluation import ConfusionMatrix
 from getam_core.inference.network_labels import label_split, of_classes
 from getam_core.inference.prediction import Prediction
 from getam_core.stores import StoreWriter, open_store
+from workflow_scripts.evaluate_labels import described
 
 CLASSES = ("cat", "cow", "dog")
 
@@ -36,3 +38,14 @@ def test_an_image_gets_background_and_its_own_classes_alone(tmp_path, recipe):
     store = open_store(tmp_path / "labels.h5", "labels")
     tops = {name: (store[name][0, 0], store[name][-1, -1]) for name in ("both", "dog", "none")}
     assert tops == {"both": (1, 0), "dog": (3, 0), "none": (0, 0)}
+
+
+def test_their_figure_says_by_what_settings_they_were_predicted(tmp_path):
+    header = {"predict": {"crf": True}, "made_from": {"method": "network"}}
+    with StoreWriter(tmp_path / "labels.h5", "labels", CLASSES, header) as writer:
+        writer.write("a", np.ones((2, 2), np.uint8))
+    matrix = ConfusionMatrix(4)
+    matrix.update(np.ones((2, 2), np.uint8), np.ones((2, 2), np.uint8))
+    entry = described(open_store(tmp_path / "labels.h5"), "train", "network", matrix)
+    assert (entry["what"], entry["method"], entry["miou"]) == ("pseudo_labels", "network", 100.0)
+    assert entry["settings"] == {"crf": True}

@@ -44,7 +44,7 @@ CONTEXTS = {
     "train.afa.scales": {"train": {"maps": {"method": "afa"}}},
     "train.afa.flip": {"train": {"maps": {"method": "afa"}}},
     "train.label_maps": {"train": {"supervision": "labels", "label_maps": "labels.h5"}},
-    "pseudo_labels.fallback": {"pseudo_labels": {"fallback": {"agreement": 0.5}}},
+    "pseudo_labels.agreed_saliency": {"pseudo_labels": {"agreed_saliency": {"gamma": 4}}},
     "tables": {"tables": {key: {"GETAM": "r"} for key in TABLES}},
     "nodes": {"gpus": 2},
     "deeplab.width": {"deeplab": {"weights": None, "batch_norm": "trained"}},

@@ -144,6 +144,7 @@ def _labels(given: LabelInputs, variants: Mapping[str, Arguments]) -> dict[str, 
         labelling = dict(variant)
         uses_saliency, threshold = labelling.pop("saliency"), labelling.pop("saliency_threshold")
         labelling.pop("thresholds", None)  # of labels that have no sweep
+        threshold = None if variant.get("agreed_saliency") else threshold
         salient = given.salient(threshold) if uses_saliency else None
         refining = {key: variant[key] for key in REFINING}
         if refining["refinement"] != "crf":

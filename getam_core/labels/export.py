@@ -32,7 +32,7 @@ def export_labels(
     saliency : Store or None
         Saliency 0..255; None for labels without saliency.
     saliency_threshold : float
-        Pixels above this share of 255 are salient.
+        Pixels above this share of 255 are salient, unless `agreed_saliency` has thresholds.
     workers : int
         Processes; 1 stays in this one.
     **labelling
@@ -42,7 +42,7 @@ def export_labels(
         _label_entry,
         maps=maps,
         saliency=saliency,
-        threshold=saliency_threshold,
+        threshold=None if labelling.get("agreed_saliency") else saliency_threshold,
         labelling=labelling,
     )
     results = parallel_map(work, entries, workers, attrgetter("image_id"))
@@ -52,7 +52,11 @@ def export_labels(
 
 
 def _label_entry(
-    entry: Entry, maps: Store, saliency: Store | None, threshold: float, labelling: dict[str, Any]
+    entry: Entry,
+    maps: Store,
+    saliency: Store | None,
+    threshold: float | None,
+    labelling: dict[str, Any],
 ) -> np.ndarray:
     given = read_label_inputs(entry, maps, saliency)
     salient = None if saliency is None else given.salient(threshold)

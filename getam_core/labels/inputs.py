@@ -21,10 +21,10 @@ class LabelInputs:
     class_ids: Tensor  # (K,), 1..C
     grey: Tensor | None  # (H, W) uint8
 
-    def salient(self, threshold: float) -> Tensor:
-        """Return where saliency, 0..1, is above the threshold: (H, W) bool."""
+    def salient(self, threshold: float | None) -> Tensor:
+        """Return where saliency is above the threshold, (H, W) bool; without one saliency, 0..1."""
         assert self.grey is not None, "asked for where there is saliency"
-        return self.grey > 255 * threshold
+        return self.grey / 255 if threshold is None else self.grey > 255 * threshold
 
 
 def read_label_inputs(entry: Entry, maps: Store, saliency: Store | None) -> LabelInputs:

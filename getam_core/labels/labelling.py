@@ -207,7 +207,7 @@ def label_refined(
     alpha: float = 0.9,
     conflicts: bool = True,
     opening: int = 0,
-    fallback: Mapping[str, float] | None = None,
+    agreed_saliency: Mapping[str, float] | None = None,
     crf_gammas: tuple[float, float] = (32.0, 1000.0),
 ) -> Tensor:
     """Make the label map (H, W) of maps at the image's size, (K, H, W), finite ones.
@@ -218,9 +218,9 @@ def label_refined(
         Eq. 4 and 5, or the agreement of two CRFs (the paper's Table 2), which uses no saliency.
     gamma, alpha, conflicts, opening
         As in `complete_labels`.
-    fallback : mapping with `agreement` and `gamma`, optional
-        Where saliency fits the labels without it, by this gamma, less than this (IoU of what is
-        salient and what has a class), the image gets the latter.
+    agreed_saliency : mapping with `gamma`, `inside` and `outside`, optional
+        `saliency` is then of 0..1, not bool: a pixel is salient above `inside` where the labels
+        without saliency, by this gamma, have a class, and above `outside` elsewhere.
     crf_gammas
         As `gammas` of `crf_labels`, which runs on the CPU.
 
@@ -237,14 +237,8 @@ def label_refined(
         )
         return torch.from_numpy(labels).to(maps.device)
     own: dict[str, Any] = {"alpha": alpha, "conflicts": conflicts, "opening": opening}
-    if saliency is not None and fallback is not None:
-        plain = completed(maps, class_ids, None, gamma=fallback["gamma"], **own)
-        if overlap(plain != BACKGROUND, saliency) < fallback["agreement"]:
-            return plain
+    if saliency is not None and agreed_saliency is not None:
+        plain = completed(maps, class_ids, None, gamma=agreed_saliency["gamma"], **own)
+        inside, outside = (saliency > agreed_saliency[key] for key in ("inside", "outside"))
+        saliency = torch.where(plain == BACKGROUND, outside, inside)
     return completed(maps, class_ids, saliency, gamma=gamma, **own)
-
-
-def overlap(one: Tensor, other: Tensor) -> float:
-    """Return the intersection over union of two areas, bool; 1 where both are empty."""
-    union = (one | other).sum()
-    return float((one & other).sum() / union) if union else 1.0

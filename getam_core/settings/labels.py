@@ -66,14 +66,16 @@ class LabelSettings(Section):
         return self
 
 
-class FallbackSettings(Section):
-    """Labels without saliency, for the images whose saliency does not fit their maps."""
+class AgreedSaliencySettings(Section):
+    """Saliency that the maps bear out or contradict, pixel by pixel, for `method: completion`."""
 
-    agreement: Fraction = 0.3
-    """Intersection over union of the salient pixels and those that the labels without saliency give
-    to a class, below which an image gets the latter."""
-    gamma: Exponent = 8.0
-    """Exponent of the background score of the labels without saliency, which want more of it."""
+    gamma: Exponent = 4.0
+    """Exponent of the background score of labels without saliency, whose class area is what the
+    maps say."""
+    inside: Fraction = 0.1
+    """Saliency above which a pixel of that area is salient, from 0 to 1."""
+    outside: Fraction = 0.9
+    """Saliency above which any other pixel is salient, from 0 to 1."""
 
 
 class ExportedLabelSettings(LabelSettings):
@@ -82,6 +84,7 @@ class ExportedLabelSettings(LabelSettings):
     Neither follows the other.
     """
 
-    fallback: FallbackSettings | None = None
-    """Way past poor saliency, for `method: completion`. No mask is opened for it. `null`: every
-    image is labelled with its saliency."""
+    agreed_saliency: AgreedSaliencySettings | None = None
+    """Two thresholds instead of `saliency_threshold`, for saliency that is often wrong: a low one
+    where the maps see a class, a high one elsewhere. No mask is opened for it. `null`: one
+    threshold."""
