@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from getam_core.errors import InputError
 from getam_core.networks import FusionDecoder, build_vit
+from getam_core.networks.building import WIDE
 from getam_core.networks.dpt import Reassemble, default_taps, token_scales
 from getam_core.resizing import resize_tensor
 from tests.networks import NETWORKS, SMALL, network_of, random_images, vit
@@ -172,6 +173,20 @@ def test_a_1x1_convolution_before_bilinear_resizing_is_that_after_it():
 def test_the_decoder_takes_maps_of_odd_sizes():
     maps = [random_images(2, c, h, w) for c, h, w in ((5, 15, 9), (7, 8, 5), (3, 4, 3))]
     assert FusionDecoder((5, 7, 3), width=6, outputs=2)(maps).shape == (2, 2, 30, 18)
+
+
+def test_a_wide_decoder_is_the_same_in_either_memory_layout():
+    network, images = network_of("vit", decoder_width=WIDE), random_images(2, 3, 64, 64)
+    weight = network.decoder.fusion.head[0].weight
+    assert weight.is_contiguous()
+    results = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        network.to(memory_format=layout)
+        segmentation = network.classify_and_segment(images)[1]
+        assert network.decoder.fusion.head[0].weight.is_contiguous(memory_format=layout)
+        (gradient,) = torch.autograd.grad(segmentation.square().mean(), weight)
+        results.append((segmentation, gradient))
+    torch.testing.assert_close(*results)
 
 
 def test_taps_and_scales_are_those_of_dpt():

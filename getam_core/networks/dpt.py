@@ -6,6 +6,7 @@ Shapes: B images, N = h * w patches, T prefix tokens, E token width, F decoder w
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -81,9 +82,16 @@ class FusionDecoder(nn.Module):
         """Fuse maps, fine to coarse, the finest (B, channels, h, w) -> (B, outputs, 2h, 2w)."""
         x = None
         for stage, feature_map in zip(reversed(self.stages), reversed(maps), strict=True):
-            x = stage(feature_map, x)
+            x = stage(_as_weights_lie(feature_map, self.head[0].weight), x)
         h, w = x.shape[-2:]
         return resize_tensor(self.head(x), (2 * h, 2 * w))
+
+
+def _as_weights_lie(feature_map: Tensor, weight: Tensor) -> Tensor:
+    """Return a map on a CPU in the memory layout of a 3 x 3 convolution; a GPU takes either."""
+    if not feature_map.is_cpu or weight.is_contiguous(memory_format=torch.channels_last):
+        return feature_map
+    return feature_map.contiguous()
 
 
 class Reassemble(nn.Module):
