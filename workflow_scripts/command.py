@@ -16,6 +16,7 @@ from getam_core.files import digest
 from getam_core.once import Finished, alone
 from getam_core.settings import Settings
 from getam_core.signals import heeded
+from workflow_scripts.sessions import session
 
 WRONG_INPUT = 2
 FILE_ALONE = {"file_alone": True}  # of a record that is too long for the screen
@@ -83,12 +84,22 @@ def identity(arguments: argparse.Namespace, *inputs: str) -> dict[str, Any]:
 def only_copy(arguments: argparse.Namespace) -> Iterator[None]:
     """Refuse a second copy of a running stage; the lock lies beside its state.
 
-    The stage's log begins anew with the lock: a copy that is refused adds a line to it.
+    The stage's log begins anew with the lock: a copy that is refused adds a line to it. What the
+    session costs is added to `<log's name>.tsv` beside the state.
     """
     if rank() > 0:  # of several processes of one stage
         yield
         return
-    with alone(arguments.state.with_suffix(".lock")):
+    arguments.restored = False  # see `finished_before`
+    name = arguments.log.stem if arguments.log else arguments.state.stem
+    with (
+        alone(arguments.state.with_suffix(".lock")),
+        session(
+            arguments.state.with_name(f"{name}.tsv"),
+            goes_on=arguments.state.exists(),
+            counts=lambda: not arguments.restored,
+        ),
+    ):
         _begin(arguments.log)
         yield
 
@@ -111,10 +122,10 @@ def finished_before(
 
     A state that is left of it goes: `--anew` would end at once with the old network.
     """
-    restored = processes.ask_first(kept.restore)
-    if restored and processes.is_first:
+    arguments.restored = processes.ask_first(kept.restore)
+    if arguments.restored and processes.is_first:
         arguments.state.unlink(missing_ok=True)
-    return restored
+    return arguments.restored
 
 
 def run(

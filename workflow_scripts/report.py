@@ -63,7 +63,12 @@ def main(arguments: argparse.Namespace) -> None:
         hero(training[:HERO]).savefig(temporary, dpi=110)
     settings = json.loads(arguments.settings)
     tables = {
-        "Costs": cost_table(read_costs(arguments.benchmarks.glob("*.tsv"))),
+        "Costs": cost_table(
+            read_costs(
+                arguments.benchmarks.glob("*.tsv"),
+                sessions=arguments.benchmarks.with_name("state").glob("*.tsv"),
+            )
+        ),
         "Origin": origin_table(trained_by(arguments.metrics), provenance(), settings),
     }
     studies = read_studies(arguments.ablation)

@@ -29,14 +29,23 @@ class Cost:
                 values.append(value)
 
 
-def read_costs(files: Iterable[Path]) -> dict[str, Cost]:
-    """Read benchmarks/*.tsv: stage to its cost, the most expensive first."""
+def read_costs(files: Iterable[Path], sessions: Iterable[Path] = ()) -> dict[str, Cost]:
+    """Read benchmarks/*.tsv: stage to its cost, the most expensive first.
+
+    `sessions` are tables of the same form, of all jobs that one training took: of a training that
+    was resumed or restored, the benchmark has the last job alone.
+    """
+    costs = _read(files) | _read(sessions)
+    return dict(sorted(costs.items(), key=lambda item: -item[1].seconds))
+
+
+def _read(files: Iterable[Path]) -> dict[str, Cost]:
     costs: dict[str, Cost] = {}
     for path in sorted(files):
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file, delimiter="\t"):
                 costs.setdefault(SHARD.sub("", path.stem), Cost()).add(row)
-    return dict(sorted(costs.items(), key=lambda item: -item[1].seconds))
+    return costs
 
 
 def cost_table(costs: dict[str, Cost]) -> Table:

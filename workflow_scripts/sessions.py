@@ -1,0 +1,41 @@
+"""What the sessions of a training cost, of which Snakemake's benchmark has the last one alone."""
+
+import csv
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+COLUMNS = ("s", "cpu_time", "max_rss")  # seconds, seconds, MB: as in Snakemake's benchmarks
+
+
+@contextmanager
+def session(record: Path, *, goes_on: bool, counts: Callable[[], bool]) -> Iterator[None]:
+    """Add a row to `record` when the block ends, however it does; a kill alone leaves none.
+
+    Parameters
+    ----------
+    goes_on : whether a state is resumed; if not, the record begins anew.
+    counts : asked at the end; a session that only restored what had finished does not.
+    """
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        if counts():
+            _add(record, time.monotonic() - started, anew=not (goes_on and record.exists()))
+
+
+def _add(record: Path, seconds: float, *, anew: bool) -> None:
+    own, children = (
+        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    used = sum(usage.ru_utime + usage.ru_stime for usage in (own, children))
+    row = (f"{seconds:.2f}", f"{used:.2f}", f"{own.ru_maxrss / 1024:.2f}")
+    record.parent.mkdir(parents=True, exist_ok=True)
+    with record.open("w" if anew else "a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        if anew:
+            writer.writerow(COLUMNS)
+        writer.writerow(row)
