@@ -145,14 +145,21 @@ def test_a_sweep_scores_the_run_s_own_labels_as_miou_json_does(finished, sweep):
     assert (made / f"ablation/{sweep}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_runs_and_getam_s_choices_are_compared_and_the_report_shows_them(finished):
-    rows = {"GETAM": "tiny"}
-    finished.configure(tables={"table1": rows, "table3": rows}, evaluate={"network_labels": True})
+def test_runs_and_getam_s_choices_are_compared_and_the_report_shows_them(
+    finished, tmp_path, repository
+):
+    shutil.copytree(finished.folder / "results", tmp_path / "results")
+    shutil.copytree(finished.folder / ".snakemake", tmp_path / ".snakemake")
+    workflow, made, rows = (
+        Workflow(tmp_path, repository),
+        tmp_path / "results/tiny",
+        {"GETAM": "tiny"},
+    )
+    workflow.configure(tables={"table1": rows, "table3": rows}, evaluate={"network_labels": True})
     names = ("table1", "table3", "fusion", "blocks")
     files = [f"results/tiny/ablation/{name}.json" for name in names]
-    finished.run([*files, "results/tiny/miou.json"])
-    made = finished.folder / "results/tiny"
-    of_run = {(e["what"], e["split"], e["method"]): e["miou"] for e in finished.miou()["entries"]}
+    workflow.run([*files, "results/tiny/miou.json"])
+    of_run = {(e["what"], e["split"], e["method"]): e["miou"] for e in workflow.miou()["entries"]}
     assert of_run["pseudo_labels", "train", "network"] > 0
     for name in names[:2]:
         for entry in json.loads((made / f"ablation/{name}.json").read_text())["entries"]:
@@ -162,10 +169,9 @@ def test_runs_and_getam_s_choices_are_compared_and_the_report_shows_them(finishe
             assert entry.get("comparable", False) is False
     with h5py.File(made / "pseudo_labels/labels_val.h5") as file:
         assert len(file["images"]) == 12
-    finished.run(["results/tiny/report.html"])
+    workflow.run(["results/tiny/report.html"])
     report = (made / "report.html").read_text()
     assert all(f"<h2>{title}" in report for title in ("Table 1", "Table 3", "Fusion", "Blocks"))
-    shutil.rmtree(made / "ablation")
 
 
 def test_maps_of_val_and_png_labels_are_made_when_asked_for(finished):
