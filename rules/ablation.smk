@@ -69,6 +69,8 @@ rule compare_getam:
         "../envs/getam.yaml"
     threads: 8
     resources:
+        mem_mb=mem_mb,
+        runtime=runtime(),
         gpu=gpus,
         device=device,
     params:

@@ -75,6 +75,12 @@ def _sweep(settings: Settings, images: int) -> Work:
     return Work(0, 0, 0, 3 * count * SMOOTHED)  # a grid of labels from one refinement
 
 
+def _studied(settings: Settings, images: int) -> Work:
+    # At most ten variants; the matrix product takes tens of times as long as a sum.
+    maps = _maps(settings, min(images, settings.ablation.images or images))
+    return maps._replace(megapixels=30 * maps.megapixels)
+
+
 def _checked(_settings: Settings, images: int) -> Work:
     return Work(0, 0, 0, images * 0.1)
 
@@ -89,6 +95,7 @@ STAGES: Mapping[str, Callable[[Settings, int], Work]] = {
     "export_maps": _maps,
     "pseudo_labels": _labels,
     "ablation": _sweep,
+    "compare_getam": _studied,
     "predict": _predict,
     "network_labels": _predict,
     "retrain_deeplab": _retrain,
