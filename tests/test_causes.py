@@ -1,11 +1,11 @@
 """What is said last of a run that failed: the message of each failed stage, and of no other."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.warm_python import warm_python
 from workflow_scripts.causes import LINES, causes
 
 SNAKEMAKE = """
@@ -87,7 +87,7 @@ def test_of_a_log_that_names_no_error_the_last_line_is_said(tmp_path):
 
 def test_two_failures_of_a_real_run_are_said_after_all_else_and_its_exit_code_stays(tmp_path):
     (tmp_path / "Snakefile").write_text(WORKFLOW)
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--keep-going", "--nocolor"]
+    command = [warm_python(), "-m", "snakemake", "--cores", "1", "--keep-going", "--nocolor"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     last = done.stderr.partition("Exiting because")[2]
     assert done.returncode == 1

@@ -36,9 +36,7 @@ def finished(tmp_path_factory, repository):
     """A run that is retrained on its masks, which needs nothing else of the workflow."""
     workflow = Workflow(tmp_path_factory.mktemp("retraining"), repository)
     workflow.configure(deeplab=MASKS, deeplab_test=TEST)
-    workflow.run(
-        TARGET, "--cores", "1"
-    )  # the CRF then needs no processes, which take seconds to start
+    workflow.run(TARGET)
     return workflow
 
 

@@ -266,7 +266,7 @@ def test_interrupted_in_training_and_run_again_it_ends_the_same(finished, tmp_pa
     workflow.configure()
     log = tmp_path / "results/tiny/logs/train.log"
     with subprocess.Popen(
-        workflow.command(END[:1]),
+        workflow.command(END[:1], python=sys.executable),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

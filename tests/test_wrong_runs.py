@@ -2,11 +2,11 @@
 
 import re
 import subprocess
-import sys
 
 import pytest
 
 from tests.tiny_workflow import END, Workflow
+from tests.warm_python import warm_python
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_a_run_that_is_not_described_lists_those_that_are(workflow):
 def test_what_snakemake_says_of_a_wrong_option_stands_among_the_errors(
     options, message, repository
 ):
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", *options]
+    command = [warm_python(), "-m", "snakemake", "--cores", "1", *options]
     said = subprocess.run(command, cwd=repository, capture_output=True, text=True).stderr
     line = said.strip().splitlines()[-1]
     errors = (repository / "docs/guides/errors.md").read_text()

@@ -3,10 +3,11 @@
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import yaml
+
+from tests.warm_python import warm_python
 
 TINY = {
     "device": "cpu",
@@ -40,8 +41,10 @@ class Workflow:
     def __init__(self, folder: Path, repository: Path):
         self.folder, self.repository = folder, repository
 
-    def command(self, targets, *options):
-        start = [sys.executable, "-m", "snakemake", "--cores", "2", "--directory", self.folder]
+    def command(self, targets, *options, python=None):
+        # With a second core stages would start workers, each of which imports torch anew.
+        start = [python or warm_python(), "-m", "snakemake", "--cores", "1"]
+        start += ["--directory", self.folder]
         start += ["--snakefile", self.repository / "Snakefile", "--nocolor", *options]
         return [str(part) for part in [*start, "--", *targets]]
 
