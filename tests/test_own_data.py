@@ -75,7 +75,7 @@ def test_folders_of_pictures_become_labels_figures_and_a_report_whatever_their_n
     shard = {"method": "getam", "split": "train", "shard": 0, "shard_size": 30}
     stage("export_maps", files=network | {"state": "parts", "out": "maps.h5"}, **shard)
     made = index | {"maps": "maps.h5", "out": "labels.h5"}
-    stage("pseudo_labels", files=made, saliency=None)
+    stage("pseudo_labels", files=made, saliency=None, split="train")
     stage("predict", files=network | {"out": "predictions.h5"}, split="val")
     for split, store in (("train", "labels.h5"), ("val", "predictions.h5")):
         masks = index | {"root": "pictures", "out": f"masks_{split}.csv"}
@@ -105,7 +105,8 @@ def test_folders_of_pictures_become_labels_figures_and_a_report_whatever_their_n
     stage("overview", files=seen | {"out": "overview.png"}, **shown)
     seen |= {"miou": "miou.json", "metrics": "metrics.csv", "picture": "picture.png"}
     masks = [tmp_path / f"masks_{split}.csv" for split in ("train", "val")]
-    seen |= {"confusion": "confusion.csv", "benchmarks": "benchmarks", "out": "report.html"}
+    seen |= {"confusion": "confusion.csv", "benchmarks": "benchmarks", "ablation": "ablation"}
+    seen |= {"out": "report.html"}
     shown |= {"mious": [tmp_path / f"images_{split}.csv" for split in ("train", "val")]}
     stage("report", files=seen, run="tiny", masks=masks, **shown)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
