@@ -271,7 +271,7 @@ def test_interrupted_in_training_and_run_again_it_ends_the_same(finished, tmp_pa
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as running:
-        limit = time.monotonic() + 120
+        limit = time.monotonic() + 300
         while not (log.exists() and "epoch 1," in log.read_text()):
             assert running.poll() is None and time.monotonic() < limit
             time.sleep(0.02)
