@@ -21,6 +21,7 @@ wildcard_constraints:
     split="train|val",
     of="|_val",
     shard=r"\d+",
+    figure=r"seed_\w+|pseudo_labels(_val)?|network_labels|segmentation_(train|val)|deeplabv2_(train|val)(_crf)?",
     sweep="|".join(SWEEPS),
     study="|".join(MAP_STUDIES),
     table="|".join(TABLES),

@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.timing import table
 from getam_core.data import Entry
 from getam_core.labels import export_labels
+from getam_core.processes import Workers
 from getam_core.stores import StoreWriter, open_store, write_maps
 
 CLASSES = tuple("abcdefghijklmnopqrst")
@@ -39,9 +40,12 @@ def made_run(folder: Path) -> list[Entry]:
 
 
 def label_all(folder: Path, entries: list[Entry], workers: int) -> None:
-    with StoreWriter(folder / "labels.h5", "labels", CLASSES, {}) as writer:
+    with (
+        StoreWriter(folder / "labels.h5", "labels", CLASSES, {}) as writer,
+        Workers(workers) as processes,
+    ):
         stores = (open_store(folder / f"{kind}.h5", kind) for kind in ("maps", "saliency"))
-        export_labels(entries, *stores, writer, saliency_threshold=0.5, workers=workers)
+        export_labels(entries, *stores, writer, saliency_threshold=0.5, workers=processes)
 
 
 def seconds(work: Callable[[], object]) -> float:

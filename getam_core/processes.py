@@ -1,14 +1,16 @@
 """Work on many images in several processes, each on one core."""
 
 import os
+import pickle
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import lru_cache
 from multiprocessing import connection, get_context, parent_process
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from getam_core.errors import InputError
 
@@ -19,51 +21,65 @@ LESS = (
     "use fewer processes (--threads of a stage, --cores or --set-threads of Snakemake) or a"
     " machine with more memory"
 )
-_work: Callable[[Any], Any]  # of a worker process
 WAITING = 4  # items a worker that are sent ahead: results come in order, and some take longer
 
 
-def parallel_map(
-    work: Callable[[Item], Result],
-    items: Iterable[Item],
-    workers: int,
-    name: Callable[[Item], str] | None = None,
-) -> Iterator[Result]:
-    """Yield `work(item)` in the order of `items`; 1 worker stays in this process.
-
-    Items are taken as they are needed, so that there may be more of them than memory holds.
+class Workers:
+    """Processes that live for a whole stage: to start one takes seconds.
 
     Parameters
     ----------
-    work : callable
-        Can be pickled; sent to each worker once.
-    workers : int
-        Processes. They end with this one, however it ends.
-    name : callable, optional
-        Gives the image_id of an item; an exception of `work` gets it as a note.
-
-    Raises
-    ------
-    InputError
-        Memory ran out, or a worker was killed, which is what the system does then.
+    count : int
+        Processes, started with the first work; 1 works in this process. They end with this one,
+        however it ends.
     """
-    named = ((item, None if name is None else name(item)) for item in items)
-    if workers <= 1:
-        for item, known in named:
-            with _naming(known):
-                result = work(item)
-            yield result
-        return
-    # Not forked: a fork inherits the locks of this process's threads, and may wait for ever.
-    context = get_context("spawn")
-    with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_start_worker, initargs=(work,)
-    ) as pool:
-        sent: deque[tuple[Future[Result], str | None]] = deque()
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def map(
+        self,
+        work: Callable[[Item], Result],
+        items: Iterable[Item],
+        name: Callable[[Item], str] | None = None,
+    ) -> Iterator[Result]:
+        """Yield `work(item)` in the order of `items`.
+
+        Items are taken as they are needed, so that there may be more of them than memory holds.
+
+        Parameters
+        ----------
+        work : callable
+            Can be pickled; a worker makes it once of what it is sent.
+        name : callable, optional
+            Gives the image_id of an item; an exception of `work` gets it as a note.
+
+        Raises
+        ------
+        InputError
+            Memory ran out, or a worker was killed, which is what the system does then.
+        """
+        named = ((item, None if name is None else name(item)) for item in items)
+        if self.count <= 1:
+            for item, known in named:
+                with _naming(known):
+                    result = work(item)
+                yield result
+            return
+        pool, sent = self._started(), deque[tuple[Future[Result], str | None]]()
+        packed = pickle.dumps(work)
         try:
             for item, known in named:
-                sent.append((pool.submit(_do, item), known))
-                if len(sent) == WAITING * workers:
+                sent.append((pool.submit(_do, packed, item), known))
+                if len(sent) == WAITING * self.count:
                     yield _result(*sent.popleft())
             while sent:
                 yield _result(*sent.popleft())
@@ -72,6 +88,26 @@ def parallel_map(
         finally:
             for future, _ in sent:
                 future.cancel()
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            # Not forked: a fork inherits the locks of this process's threads, and may wait for
+            # ever.
+            self._pool = ProcessPoolExecutor(
+                self.count, mp_context=get_context("spawn"), initializer=_start_worker
+            )
+        return self._pool
+
+
+def parallel_map(
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int,
+    name: Callable[[Item], str] | None = None,
+) -> Iterator[Result]:
+    """Yield `work(item)` in the order of `items`, by so many `Workers` of its own; see there."""
+    with Workers(workers) as processes:
+        yield from processes.map(work, items, name)
 
 
 def _result(future: "Future[Result]", name: str | None) -> Result:
@@ -95,15 +131,13 @@ def _naming(name: str | None) -> Iterator[None]:
         raise
 
 
-def _start_worker(work: Callable) -> None:
-    global _work
+def _start_worker() -> None:
     import cv2
     import torch  # where the processes start, they compute: what only plans need not import it
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _work = work
 
 
 def _end_with_parent() -> None:
@@ -113,5 +147,10 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _do(item: Any) -> Any:
-    return _work(item)
+def _do(packed: bytes, item: Any) -> Any:
+    return _unpacked(packed)(item)
+
+
+@lru_cache(maxsize=1)  # in a worker: it may hold open files
+def _unpacked(packed: bytes) -> Callable[[Any], Any]:
+    return pickle.loads(packed)

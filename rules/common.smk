@@ -18,6 +18,14 @@ from workflow_scripts.runs import (
 make_library_importable(workflow.basedir)
 run_settings = settings_reader(config)
 
+# A command: shards become the whole. A single one is the whole, and starting Python takes longer.
+MERGE = (
+    "set -- {input.shards}; if [ $# -eq 1 ]; then"
+    ' ln "$1" {output} 2> {log} || cp -R "$1" {output}; else'
+    " python -m workflow_scripts.merge_shards --split {params.split} --index {input.index}"
+    ' --shards "$@" --out {output} --log {log}; fi'
+)
+
 
 def stage_settings(*sections, ground_truth=False):
     """Params: these sections as JSON; a change in them, and nothing else, reruns the stage.
@@ -47,6 +55,20 @@ def option_of(name):
         return f"--{name} {input[name]}" if input[name] else ""
 
     return option
+
+
+def counts_of(figure):
+    """Counts of a figure by shards, for those of splits of several; none where it has one."""
+
+    def select(wildcards):
+        name = figure.format(**dict(wildcards))
+        split = "val" if "_val" in name else "train"
+        shards = shards_of(wildcards, split, shard_size(wildcards))
+        counts = rules.count_pixels.output.counts
+        found = expand(counts, figure=name, shard=shards, allow_missing=True)
+        return found if len(shards) > 1 else []
+
+    return select
 
 
 def anew(rule: str):

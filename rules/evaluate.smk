@@ -15,11 +15,11 @@ rule predict:
         index=index_of_split,
         checkpoint="results/{run}/train/checkpoint.pt",
     output:
-        predictions="results/{run}/predictions/{split}.h5",
+        shard=temp("results/{run}/predictions/shards_{split}/{shard}.h5"),
     log:
-        "results/{run}/logs/predict_{split}.log",
+        "results/{run}/logs/predict_{split}_{shard}.log",
     benchmark:
-        "results/{run}/benchmarks/predict_{split}.tsv"
+        "results/{run}/benchmarks/predict_{split}_{shard}.tsv"
     wildcard_constraints:
         split="train|val|test",
     conda:
@@ -27,15 +27,37 @@ rule predict:
     threads: 8
     resources:
         mem_mb=mem_mb,
-        runtime=runtime(),
+        runtime=runtime(shard=shard_size),
         gpu=gpus,
         device=device,
     params:
         settings=stage_settings("data", "predict"),
+        shard_size=shard_size,
+        state="results/{run}/state/predictions_{split}_{shard}",
     shell:
         "python -m workflow_scripts.predict --split {wildcards.split} --index {input.index}"
-        " --checkpoint {input.checkpoint} --settings {params.settings:q} --threads {threads}"
-        " --device {resources.device} --out {output.predictions} --log {log}"
+        " --checkpoint {input.checkpoint} --shard {wildcards.shard}"
+        " --shard-size {params.shard_size} --settings {params.settings:q} --threads {threads}"
+        " --device {resources.device} --state {params.state} --out {output.shard} --log {log}"
+
+
+rule merge_predictions:
+    input:
+        index=index_of_split,
+        shards=prediction_shards,
+    output:
+        predictions="results/{run}/predictions/{split}.h5",
+    log:
+        "results/{run}/logs/merge_predictions_{split}.log",
+    wildcard_constraints:
+        split="train|val|test",
+    conda:
+        "../envs/getam.yaml"
+    params:
+        settings=stage_settings("data", "predict"),  # as of merge_maps
+        split="{split}",
+    shell:
+        MERGE
 
 
 rule check_masks:
@@ -60,11 +82,35 @@ rule check_masks:
         " --out {output.masks} --log {log}"
 
 
+# Of splits that have several shards; the figures add them up.
+rule count_pixels:
+    input:
+        index="results/{run}/index.csv",
+        masks=masks_of_figure,
+        store=store_of_figure,
+    output:
+        counts=temp("results/{run}/evaluation/counts/{figure}/{shard}.npz"),
+    log:
+        "results/{run}/logs/count_pixels_{figure}_{shard}.log",
+    conda:
+        "../envs/getam.yaml"
+    params:
+        store=counted_store,
+        split=split_of_figure,
+        shard_size=shard_size,
+        ground_truth=stage_settings("data", ground_truth=True),
+    shell:
+        "python -m workflow_scripts.count_pixels --split {params.split} --index {input.index}"
+        " --masks {input.masks} --store {params.store} --shard {wildcards.shard}"
+        " --shard-size {params.shard_size} --out {output.counts} --log {log}"
+
+
 rule evaluate_seed:
     input:
         index="results/{run}/index.csv",
         masks="results/{run}/evaluation/masks_train.csv",
         maps="results/{run}/{method}/maps.h5",
+        counts=counts_of("seed_{method}"),
     output:
         entry="results/{run}/evaluation/seed_{method}.json",
     log:
@@ -72,10 +118,11 @@ rule evaluate_seed:
     conda:
         "../envs/getam.yaml"
     params:
+        counts=option_of("counts"),
         ground_truth=stage_settings("data", ground_truth=True),
     shell:
         "python -m workflow_scripts.evaluate_seed --method {wildcards.method} --index {input.index}"
-        " --masks {input.masks} --maps {input.maps} --out {output.entry} --log {log}"
+        " --masks {input.masks} --maps {input.maps} {params.counts} --out {output.entry} --log {log}"
 
 
 rule evaluate_pseudo_labels:
@@ -83,6 +130,7 @@ rule evaluate_pseudo_labels:
         index="results/{run}/index.csv",
         masks=masks_of_labels,
         labels="results/{run}/pseudo_labels/labels{of}.h5",
+        counts=counts_of("pseudo_labels{of}"),
     output:
         entry="results/{run}/evaluation/pseudo_labels{of}.json",
         images="results/{run}/evaluation/images_pseudo_labels{of}.csv",
@@ -94,10 +142,11 @@ rule evaluate_pseudo_labels:
     params:
         method=own_method,
         split=split_of,
+        counts=option_of("counts"),
         ground_truth=stage_settings("data", ground_truth=True),
     shell:
         "python -m workflow_scripts.evaluate_labels --split {params.split} --method {params.method}"
-        " --index {input.index} --masks {input.masks} --labels {input.labels}"
+        " --index {input.index} --masks {input.masks} --labels {input.labels} {params.counts}"
         " --images {output.images} --confusion {output.confusion} --out {output.entry} --log {log}"
 
 
@@ -106,6 +155,7 @@ use rule evaluate_pseudo_labels as evaluate_network_labels with:
         index="results/{run}/index.csv",
         masks="results/{run}/evaluation/masks_train.csv",
         labels="results/{run}/pseudo_labels/network.h5",
+        counts=counts_of("network_labels"),
     output:
         entry="results/{run}/evaluation/network_labels.json",
         images="results/{run}/evaluation/images_network_labels.csv",
@@ -115,6 +165,7 @@ use rule evaluate_pseudo_labels as evaluate_network_labels with:
     params:
         method="network",
         split=split_of,
+        counts=option_of("counts"),
         ground_truth=stage_settings("data", ground_truth=True),
 
 
@@ -123,6 +174,7 @@ rule evaluate_segmentation:
         index="results/{run}/index.csv",
         masks="results/{run}/evaluation/masks_{split}.csv",
         labels="results/{run}/predictions/{split}.h5",
+        counts=counts_of("segmentation_{split}"),
     output:
         entry="results/{run}/evaluation/segmentation_{split}.json",
         images="results/{run}/evaluation/images_segmentation_{split}.csv",
@@ -133,11 +185,13 @@ rule evaluate_segmentation:
         "../envs/getam.yaml"
     params:
         method=segmentation_method,
+        counts=option_of("counts"),
         ground_truth=stage_settings("data", ground_truth=True),
     shell:
         "python -m workflow_scripts.evaluate_labels --split {wildcards.split}"
         " --method {params.method} --index {input.index} --masks {input.masks}"
-        " --labels {input.labels} --images {output.images} --confusion {output.confusion}"
+        " --labels {input.labels} {params.counts}"
+        " --images {output.images} --confusion {output.confusion}"
         " --out {output.entry} --log {log}"
 
 

@@ -49,5 +49,4 @@ rule merge_maps:
         settings=map_settings,  # a change must make the shards again, which are gone
         split=split_of,
     shell:
-        "python -m workflow_scripts.merge_shards --split {params.split} --index {input.index}"
-        " --shards {input.shards} --out {output.maps} --log {log}"
+        MERGE

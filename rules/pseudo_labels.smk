@@ -1,5 +1,6 @@
-# Pseudo labels from stored maps: a change of alpha, gamma or the refinement starts here. On request, as
-# labels_val.h5, those of val, made of its images' own classes.
+# Pseudo labels from stored maps: a change of alpha, gamma or the refinement starts here. Each shard is
+# a job, which resumes by itself from results/<run>/state/. On request, as labels_val.h5, those of
+# val, made of its images' own classes.
 
 
 include: "inputs/pseudo_labels.smk"
@@ -11,25 +12,45 @@ rule pseudo_labels:
         maps=label_maps,
         saliency=label_saliency,
     output:
-        labels="results/{run}/pseudo_labels/labels{of}.h5",
+        shard=temp("results/{run}/pseudo_labels/shards{of}/{shard}.h5"),
     log:
-        "results/{run}/logs/pseudo_labels{of}.log",
+        "results/{run}/logs/pseudo_labels{of}_{shard}.log",
     benchmark:
-        "results/{run}/benchmarks/pseudo_labels{of}.tsv"
+        "results/{run}/benchmarks/pseudo_labels{of}_{shard}.tsv"
     conda:
         "../envs/getam.yaml"
     threads: 8
     resources:
         mem_mb=mem_mb,
-        runtime=runtime(),
+        runtime=runtime(shard=shard_size),
     params:
         settings=stage_settings("pseudo_labels"),
         saliency=option_of("saliency"),
         split=split_of,
+        shard_size=shard_size,
+        state="results/{run}/state/pseudo_labels{of}_{shard}",
     shell:
         "python -m workflow_scripts.pseudo_labels --split {params.split} --index {input.index}"
-        " --maps {input.maps} {params.saliency} --settings {params.settings:q} --threads {threads}"
-        " --out {output.labels} --log {log}"
+        " --maps {input.maps} {params.saliency} --shard {wildcards.shard}"
+        " --shard-size {params.shard_size} --settings {params.settings:q} --threads {threads}"
+        " --state {params.state} --out {output.shard} --log {log}"
+
+
+rule merge_labels:
+    input:
+        index="results/{run}/index.csv",
+        shards=label_shards,
+    output:
+        labels="results/{run}/pseudo_labels/labels{of}.h5",
+    log:
+        "results/{run}/logs/merge_labels{of}.log",
+    conda:
+        "../envs/getam.yaml"
+    params:
+        settings=stage_settings("pseudo_labels"),  # as of merge_maps
+        split=split_of,
+    shell:
+        MERGE
 
 
 # Labels by the trained network, restricted to the classes of each image: for a second round.

@@ -59,25 +59,45 @@ rule predict_deeplab:
         index="results/{run}/index.csv",
         checkpoint="results/{run}/deeplabv2/checkpoint.pt",
     output:
-        folder=directory("results/{run}/deeplabv2/{split}"),
+        folder=temp(directory("results/{run}/deeplabv2/shards_{split}/{shard}")),
     log:
-        "results/{run}/logs/predict_deeplab_{split}.log",
+        "results/{run}/logs/predict_deeplab_{split}_{shard}.log",
     benchmark:
-        "results/{run}/benchmarks/predict_deeplab_{split}.tsv"
+        "results/{run}/benchmarks/predict_deeplab_{split}_{shard}.tsv"
     conda:
         "../envs/getam.yaml"
     threads: 8
     resources:
         mem_mb=mem_mb,
-        runtime=runtime(),
+        runtime=runtime(shard=shard_size),
         gpu=gpus,
         device=device,
     params:
         settings=stage_settings("data", "deeplab_test"),
+        shard_size=shard_size,
+        state="results/{run}/state/deeplab_{split}_{shard}",
     shell:
         "python -m workflow_scripts.predict_deeplab --split {wildcards.split} --index {input.index}"
-        " --checkpoint {input.checkpoint} --settings {params.settings:q} --threads {threads}"
-        " --device {resources.device} --out {output.folder} --log {log}"
+        " --checkpoint {input.checkpoint} --shard {wildcards.shard}"
+        " --shard-size {params.shard_size} --settings {params.settings:q} --threads {threads}"
+        " --device {resources.device} --state {params.state} --out {output.folder} --log {log}"
+
+
+rule merge_deeplab:
+    input:
+        index="results/{run}/index.csv",
+        shards=deeplab_shards,
+    output:
+        folder=directory("results/{run}/deeplabv2/{split}"),
+    log:
+        "results/{run}/logs/merge_deeplab_{split}.log",
+    conda:
+        "../envs/getam.yaml"
+    params:
+        settings=stage_settings("data", "deeplab_test"),  # as of merge_maps
+        split="{split}",
+    shell:
+        MERGE
 
 
 rule evaluate_deeplab:
@@ -85,6 +105,7 @@ rule evaluate_deeplab:
         index="results/{run}/index.csv",
         masks="results/{run}/evaluation/masks_{split}.csv",
         predictions="results/{run}/deeplabv2/{split}",
+        counts=counts_of("deeplabv2_{split}{crf}"),
     output:
         entry="results/{run}/evaluation/deeplabv2_{split}{crf}.json",
         images="results/{run}/evaluation/images_deeplabv2_{split}{crf}.csv",
@@ -94,10 +115,12 @@ rule evaluate_deeplab:
     conda:
         "../envs/getam.yaml"
     params:
+        counts=option_of("counts"),
         ground_truth=stage_settings("data", ground_truth=True),
     shell:
         "python -m workflow_scripts.evaluate_labels --split {wildcards.split} --index {input.index}"
         " --masks {input.masks} --labels {input.predictions}/predictions{wildcards.crf}.h5"
+        " {params.counts}"
         " --images {output.images} --confusion {output.confusion} --out {output.entry} --log {log}"
 
 

@@ -78,5 +78,4 @@ rule merge_saliency:
         settings=stage_settings("data", "saliency"),  # as of merge_maps
         split=split_of,
     shell:
-        "python -m workflow_scripts.merge_shards --split {params.split} --index {input.index}"
-        " --shards {input.shards} --out {output.saliency} --log {log}"
+        MERGE

@@ -5,7 +5,8 @@
 include: "inputs/submission.smk"
 
 
-rule list_test:
+# A checkpoint, as prepare_data: how many shards of predictions there are is known afterwards.
+checkpoint list_test:
     output:
         index="results/{run}/submission/index.csv",
     log:

@@ -52,6 +52,7 @@ def run(tmp_path_factory):
     index = folder / "index.csv"
     write_index(index, entries_of(folder, SCENE_CLASSES))
     shared = {"index": index, "device": "cpu", "threads": 1}
+    shard = {"state": folder / "parts", "shard": 0, "shard_size": 100}
     out = folder / "checkpoint.pt"
     train.main(
         Namespace(
@@ -71,13 +72,13 @@ def run(tmp_path_factory):
     pseudo_labels.main(
         Namespace(
             settings=settings("pseudo_labels"), maps=folder / "afa.h5", saliency=None,
-            split="train", out=folder / "labels.h5", **shared,
+            split="train", out=folder / "labels.h5", **shard, **shared,
         )
     )  # fmt: skip
     predict.main(
         Namespace(
             settings=settings("data", "predict"), checkpoint=out, split="val",
-            out=folder / "predictions.h5", **shared,
+            out=folder / "predictions.h5", **shard, **shared,
         )
     )  # fmt: skip
     return folder

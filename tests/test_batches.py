@@ -22,6 +22,7 @@ from getam_core.inference.predictions import predict_split
 from getam_core.inference.reading import batches_alike, in_order, read_ahead
 from getam_core.inference.single_stage import SingleStage
 from getam_core.networks import build_network
+from getam_core.processes import Workers
 from getam_core.stores import StoreWriter, open_store, read_maps
 
 CPU = torch.device("cpu")
@@ -164,7 +165,7 @@ def test_the_maps_of_bfloat16_are_nearly_those_of_float32(network, entries, tmp_
 def test_predictions_are_those_of_one_at_a_time(network, entries, tmp_path):
     predictor = SingleStage(network, sizes=(32, None), flip=True)
     with StoreWriter(tmp_path / "p.h5", "predictions", SCENE_CLASSES, {}) as writer:
-        predict_split(predictor, entries, writer, None)
+        predict_split(predictor, entries, writer, None, workers=Workers(1))
     store = open_store(tmp_path / "p.h5")
     for entry in entries:
         alone = predictor(read_image(Path(entry.image)))

@@ -78,7 +78,8 @@ def test_all_methods_are_scored_and_ranked_in_one_table(folder, networks):
                 shard=0, shard_size=100, device="cpu", threads=1, **common,
             )
         )  # fmt: skip
-        evaluate_seed.main(Namespace(masks=folder / "masks.csv", maps=maps, out=entry, **common))
+        files = {"masks": folder / "masks.csv", "maps": maps, "out": entry}
+        evaluate_seed.main(Namespace(counts=[], **files, **common))
         seeds.append(entry)
         metrics.append(measured)
     out, plot = folder / "maps.json", folder / "maps.png"

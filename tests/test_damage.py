@@ -10,6 +10,7 @@ from getam_core.errors import InputError
 from getam_core.evaluation import evaluate_label_maps, seed_curve
 from getam_core.evaluation.ablation import evaluate_variants
 from getam_core.labels import export_labels
+from getam_core.processes import Workers
 from getam_core.report import predicted_example, training_example
 from getam_core.scenes import write_scenes
 from getam_core.settings import Settings
@@ -59,7 +60,7 @@ def train(run):
 def label(run):
     with StoreWriter(run.folder / "out.h5", "labels", run.classes, {}) as writer:
         stores = run.store("maps"), run.store("saliency")
-        export_labels(run.entries, *stores, writer, saliency_threshold=0.5, workers=1)
+        export_labels(run.entries, *stores, writer, saliency_threshold=0.5, workers=Workers(1))
 
 
 def sweep(run):

@@ -12,6 +12,7 @@ from getam_core.deeplab import build_deeplab
 from getam_core.evaluation import ConfusionMatrix
 from getam_core.inference.deeplab import DeepLab, aligned
 from getam_core.inference.predictions import predict_split
+from getam_core.processes import Workers
 from getam_core.refine import dense_crf
 from getam_core.stores import StoreWriter, open_store
 from tests.labelled import CLASSES, TINY, scene, write_labelled
@@ -84,8 +85,8 @@ def test_predictions_are_written_with_crf_and_without(network, tmp_path):
     for workers in (1, 2):
         paths = [tmp_path / f"{name}{workers}.h5" for name in ("plain", "crf")]
         writers = [StoreWriter(path, "predictions", CLASSES, {}) for path in paths]
-        with writers[0] as plain, writers[1] as crf:
-            predict_split(predictor, entries, plain, crf, workers=workers)
+        with writers[0] as plain, writers[1] as crf, Workers(workers) as processes:
+            predict_split(predictor, entries, plain, crf, workers=processes)
     for i, entry in enumerate(entries):
         image = scene(i)[0]
         probabilities = predictor(image).probabilities.numpy()

@@ -110,7 +110,7 @@ def test_another_run_s_labels_are_made_first(ceiling):
     teacher = yaml.safe_dump({"base": "tiny", "train": train})
     (ceiling.folder / "config" / "teacher.yaml").write_text(teacher)
     planned = ceiling.planned(targets=TARGET)
-    assert planned >= {"prepare_data", "pseudo_labels", "train"}
+    assert planned >= {"prepare_data", "merge_labels", "train"}
     assert not planned & {"masks_as_labels", "evaluate_seed"}
 
 

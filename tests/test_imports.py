@@ -11,6 +11,7 @@ import pytest
 
 WITHOUT_TORCH = (
     "check_masks",
+    "count_pixels",
     "evaluate_labels",
     "evaluate_seed",
     "list_test",

@@ -19,6 +19,7 @@ from getam_core.labels import (
     read_label_inputs,
     refine_maps,
 )
+from getam_core.processes import Workers
 from getam_core.refine import crf_maps, pamr, par
 from getam_core.scenes import write_scenes
 from getam_core.settings.labels import ExportedLabelSettings
@@ -150,7 +151,7 @@ def test_the_threshold_says_what_is_salient(threshold, one_image, tmp_path):
     with StoreWriter(tmp_path / "labels.h5", "labels", SCENE_CLASSES, {}) as writer:
         export_labels(
             [entry], maps, saliency, writer,
-            saliency_threshold=threshold, workers=1, refinement="none",
+            saliency_threshold=threshold, workers=Workers(1), refinement="none",
         )  # fmt: skip
     got = open_store(tmp_path / "labels.h5")["a"]
     resized = F.interpolate(
@@ -211,14 +212,17 @@ def test_two_processes_write_what_one_writes(tmp_path):
             saliency.write(entry.image_id, rng.integers(0, 256, (32, 32), np.uint8))
     for workers in (1, 2):
         path = tmp_path / f"labels{workers}.h5"
-        with StoreWriter(path, "labels", SCENE_CLASSES, {}) as writer:
+        with (
+            StoreWriter(path, "labels", SCENE_CLASSES, {}) as writer,
+            Workers(workers) as some,
+        ):
             export_labels(
                 entries,
                 open_store(tmp_path / "maps.h5"),
                 open_store(tmp_path / "saliency.h5"),
                 writer,
                 saliency_threshold=0.5,
-                workers=workers,
+                workers=some,
                 gamma=4.0,
             )
     one, two = (open_store(tmp_path / f"labels{workers}.h5") for workers in (1, 2))

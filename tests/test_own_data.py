@@ -72,24 +72,26 @@ def test_folders_of_pictures_become_labels_figures_and_a_report_whatever_their_n
     state = {"state": "train.pt", "events": "events", "metrics": "metrics.csv"}
     files = index | state | {"out": "checkpoint.pt"}
     stage("train", files=files, saliency=None, labels=None, classifier=None)
-    shard = {"method": "getam", "split": "train", "shard": 0, "shard_size": 30}
-    stage("export_maps", files=network | {"state": "parts", "out": "maps.h5"}, **shard)
+    shard, parts = {"shard": 0, "shard_size": 30}, {"state": "parts"}
+    files = network | parts | {"out": "maps.h5"}
+    stage("export_maps", files=files, method="getam", split="train", **shard)
     made = index | {"maps": "maps.h5", "out": "labels.h5"}
-    stage("pseudo_labels", files=made, saliency=None, split="train")
-    stage("predict", files=network | {"out": "predictions.h5"}, split="val")
+    stage("pseudo_labels", files=made | parts, saliency=None, split="train", **shard)
+    stage("predict", files=network | parts | {"out": "predictions.h5"}, split="val", **shard)
     for split, store in (("train", "labels.h5"), ("val", "predictions.h5")):
         masks = index | {"root": "pictures", "out": f"masks_{split}.csv"}
         stage("check_masks", files=masks, split=split)
         scored = index | {"masks": f"masks_{split}.csv", "labels": store, "out": f"{split}.json"}
         scored |= {"images": f"images_{split}.csv", "confusion": "confusion.csv"}
-        stage("evaluate_labels", files=scored, split=split, method="getam")
+        stage("evaluate_labels", files=scored, split=split, method="getam", counts=[])
         assert open_store(tmp_path / store).classes == tuple(classes)
     state = {"state": "deeplab.pt", "events": "events", "metrics": "retrained.csv"}
     stage("retrain_deeplab", files=made | state | {"labels": "labels.h5", "out": "deeplab"})
-    stage("predict_deeplab", files=index | {"checkpoint": "deeplab", "out": "."}, split="val")
+    files = index | parts | {"checkpoint": "deeplab", "out": "."}
+    stage("predict_deeplab", files=files, split="val", **shard)
     retrained = masks | {"labels": "predictions.h5", "masks": "masks_val.csv", "out": "last.json"}
     retrained |= {"images": "last.csv", "confusion": "confusion.csv"}
-    stage("evaluate_labels", files=retrained, split="val", method="getam")
+    stage("evaluate_labels", files=retrained, split="val", method="getam", counts=[])
     entries = [tmp_path / f"{name}.json" for name in ("train", "val", "last")]
     stage("merge_entries", files=index | {"out": "miou.json"}, run="tiny", entries=entries)
     miou = json.loads((tmp_path / "miou.json").read_text())
@@ -143,7 +145,7 @@ def test_no_saliency_stage_is_planned_for_source_none(workflow):
     own_folder(workflow.folder / "pictures")
     listed(workflow.folder, "tiny")
     planned = workflow.planned(targets=[LABELS])
-    assert planned == {"train", "export_maps", "merge_maps", "pseudo_labels"}
+    assert planned == {"train", "export_maps", "merge_maps", "pseudo_labels", "merge_labels"}
 
 
 @pytest.mark.parametrize("run", ["voc", "coco"])

@@ -28,7 +28,10 @@ DEEPLAB = {
 }
 TEST = {"scales": [1.0, 1.5]}
 MASKS = DEEPLAB | {"supervision": "masks"}
-RETRAINING = {"retrain_deeplab", "predict_deeplab", "evaluate_deeplab", "merge_deeplab_entries"}
+RETRAINING = {
+    "retrain_deeplab", "predict_deeplab", "merge_deeplab", "evaluate_deeplab",
+    "merge_deeplab_entries",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -83,6 +83,7 @@ def stage(script, folder, photos, checkpoint, settings):
     write_index(folder / "index.csv", entries)
     files = {"index": folder / "index.csv", "checkpoint": checkpoint, "out": folder / "stage"}
     options = {"split": "val", "settings": json.dumps(settings), "device": "cpu", "threads": 1}
+    options |= {"shard": 0, "shard_size": 100, "state": folder / "state"}
     script.main(argparse.Namespace(**files, **options))
     return files["out"]
 

@@ -11,6 +11,7 @@ from getam_core.data.index import Entry
 from getam_core.inference.class_map import class_map
 from getam_core.inference.predictions import predict_split
 from getam_core.inference.single_stage import SingleStage
+from getam_core.processes import Workers
 from getam_core.refine import crf_label_map
 from getam_core.stores import StoreWriter
 
@@ -136,6 +137,6 @@ def test_a_split_is_the_same_with_the_crf_in_processes(photograph, tmp_path):
     predictor = SingleStage(Brightness(), flip=False)
     for workers in (1, 2):
         path = tmp_path / f"{workers}.h5"
-        with StoreWriter(path, "predictions", ("a", "b"), {}) as writer:
-            predict_split(predictor, entries, None, writer, workers=workers)
+        with StoreWriter(path, "predictions", ("a", "b"), {}) as writer, Workers(workers) as some:
+            predict_split(predictor, entries, None, writer, workers=some)
     assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "2.h5").read_bytes()

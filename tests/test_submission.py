@@ -66,7 +66,8 @@ def test_an_archive_holds_the_predictions_of_all_test_images(devkit):
     assert {(entry.split, entry.classes) for entry in read_index(devkit / "index.csv")} == {
         ("test", ())
     }
-    predict.main(arguments(devkit, split="test", checkpoint=checkpoint, out=devkit / "test.h5"))
+    shard = {"state": devkit / "parts", "shard": 0, "shard_size": 100, "out": devkit / "test.h5"}
+    predict.main(arguments(devkit, split="test", checkpoint=checkpoint, **shard))
     record = devkit / "submission.json"
     make_submission.main(arguments(devkit, run="r", method="getam", record=record, out=out))
 

@@ -59,6 +59,7 @@ SCORED = {"merge_entries": "merge_entries.entries"}
 RETRAINED = {"merge_deeplab_entries": "merge_entries.entries"}
 ENCODING = ("train_saliency", "make_saliency")
 ON_A_GPU = (*ENCODING, "export_maps", "predict", "predict_deeplab")
+SHARDED = ("export_maps", "pseudo_labels", "predict", "predict_deeplab", "count_pixels")
 TRAININGS = ("train", "train_classifier", "retrain_deeplab")
 ARRIVES = {
     "data_root": {"prepare_data": "list_voc.root", "check_masks": "find_masks.root"},
@@ -71,7 +72,7 @@ ARRIVES = {
         "train_saliency": "manual_seed.seed train_saliency.plan",
         "retrain_deeplab": "manual_seed.seed train_deeplab.plan",
     },
-    "shard_size": {"export_maps": "command"},
+    "shard_size": dict.fromkeys(SHARDED, "command"),
     "data.train": {"prepare_data": "list_voc.splits"},
     "data.val": {"prepare_data": "list_voc.splits"},
     "data.layout": {"prepare_data": "list_coco.root", "check_masks": "coco_masks.root"},
@@ -281,7 +282,13 @@ def test_the_meaning_of_masks_reruns_what_opens_them_and_no_training(labels, loa
 
     assert reruns("prepare_data") == (labels == "masks")
     assert not any(map(reruns, ("train", "make_saliency", "predict", "retrain_deeplab")))
-    opening = ("check_masks", "masks_as_labels", "evaluate_pseudo_labels", "evaluate_deeplab")
+    opening = (
+        "check_masks",
+        "masks_as_labels",
+        "count_pixels",
+        "evaluate_pseudo_labels",
+        "evaluate_deeplab",
+    )
     assert all(map(reruns, (*opening, "evaluate_seed", "evaluate_segmentation", "report")))
     assert reruns("ablation", sweep="alpha")
 
@@ -298,7 +305,14 @@ def test_a_stage_that_a_key_is_not_for_is_called_with_the_same(called):
 
 
 @pytest.mark.parametrize(
-    ("making", "merging"), [("export_maps", "merge_maps"), ("make_saliency", "merge_saliency")]
+    ("making", "merging"),
+    [
+        ("export_maps", "merge_maps"),
+        ("make_saliency", "merge_saliency"),
+        ("pseudo_labels", "merge_labels"),
+        ("predict", "merge_predictions"),
+        ("predict_deeplab", "merge_deeplab"),
+    ],
 )
 def test_shards_which_are_gone_once_merged_are_made_again_by_the_merging(making, merging, loaded):
     params = (loaded.expanded(rule, Settings(), shard="0")["params"] for rule in (making, merging))

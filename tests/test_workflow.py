@@ -20,7 +20,9 @@ from getam_core.settings import SWEEPS
 from tests.opened import opened_files
 from tests.tiny_workflow import END, TINY, Workflow
 
-LABEL_STAGE = {"pseudo_labels", "evaluate_pseudo_labels", "merge_entries", "report"}
+LABEL_STAGE = {
+    "pseudo_labels", "merge_labels", "evaluate_pseudo_labels", "merge_entries", "report",
+}  # fmt: skip
 BEFORE_EVALUATION = [
     "results/tiny/pseudo_labels/labels.h5",
     "results/tiny/grad_cam/maps.h5",
@@ -77,7 +79,7 @@ def test_a_submission_trains_nothing_whatever_its_list(finished):
     finished.configure(submission={"list": "val"})
     assert finished.planned() <= {"report"}
     planned = finished.planned(targets=["results/tiny/submission.tar.gz"])
-    assert planned == {"list_test", "predict", "make_submission"}
+    assert planned == {"list_test", "merge_predictions", "make_submission"}
 
 
 @pytest.mark.parametrize("by", ["file", "command line"])
@@ -99,6 +101,7 @@ def test_a_training_key_replans_training_and_what_follows(finished):
         "export_maps",
         "merge_maps",
         "predict",
+        "merge_predictions",
         "evaluate_seed",
         "evaluate_segmentation",
     }

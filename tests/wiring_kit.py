@@ -34,6 +34,7 @@ from workflow_scripts import causes, command, runs
 WILDCARDS = {
     "run": "r", "split": "train", "of": "", "shard": "0", "sweep": "alpha", "crf": "",
     "method": "getam", "classifier": "cnn", "table": "table1", "study": "fusion",
+    "figure": "segmentation_val",
 }  # fmt: skip
 ENTRIES = [Entry(name, Path(f"{name}.jpg"), "train", ("dog",)) for name in "abc"]
 ENTRIES.append(Entry("d", Path("d.jpg"), "val", ("dog",)))
@@ -51,10 +52,14 @@ REAL = {
     "number_format",
 }
 ANSWERS = {
+    "evaluate_label_maps": lambda **_: ("matrix", {}),
     "read_index": lambda **_: ENTRIES,
     "torch_device": lambda **_: CPU,
     "TrainingSet": lambda entries, **_: entries,
     "write_in_parts": lambda write, **_: write("writer", slice(0, 1)),
+    "write_together_in_parts": lambda outputs, write, **_: write(
+        ["writer"] * len(outputs), slice(0, 1)
+    ),
     "only_copy": lambda **_: nullcontext(),
     "finished": lambda **_: SimpleNamespace(
         restore=lambda: False, place=lambda output: output, hand_over=lambda: None

@@ -19,6 +19,9 @@ from getam_core.signals import heeded
 from workflow_scripts.sessions import session
 
 WRONG_INPUT = 2
+# Images that a stage with worker processes loses at most when it is killed. At the end of each such
+# part workers wait for the last one.
+PART = 256
 FILE_ALONE = {"file_alone": True}  # of a record that is too long for the screen
 
 
@@ -41,6 +44,13 @@ def add_shard(arguments_parser: argparse.ArgumentParser) -> None:
     """Add `--shard` and `--shard-size`, for stages that work on a part of a split at a time."""
     arguments_parser.add_argument("--shard", type=int, required=True, help="its number, from 0")
     arguments_parser.add_argument("--shard-size", type=int, required=True, help="images a shard")
+
+
+def add_counts(arguments_parser: argparse.ArgumentParser) -> None:
+    """Add `--counts`, for figures that may have been counted in shards."""
+    arguments_parser.add_argument(
+        "--counts", type=Path, nargs="+", default=[], help="of its shards, if they are there"
+    )
 
 
 def shard_of(listed: Sequence[Any], arguments: argparse.Namespace) -> Sequence[Any]:

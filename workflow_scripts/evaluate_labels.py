@@ -12,6 +12,7 @@ from getam_core.evaluation import (
     label_entry,
     masks_of,
     mean_average_precision,
+    read_counts,
     read_mask_index,
     retrained_entry,
     write_confusion,
@@ -26,7 +27,10 @@ def main(arguments: argparse.Namespace) -> None:
     store = open_store(arguments.labels)
     entries = of_split(read_index(arguments.index), arguments.split)
     masks = masks_of(entries, read_mask_index(arguments.masks))
-    matrix, mious = evaluate_label_maps(store, masks, len(store.classes) + 1)
+    if arguments.counts:
+        (matrix,), mious = read_counts(arguments.counts, list(masks))
+    else:
+        matrix, mious = evaluate_label_maps(store, masks, len(store.classes) + 1)
     entry = described(store, arguments.split, arguments.method, matrix)
     if store.kind == "predictions" and "scores" in store.attributes(entries[0].image_id):
         entry |= class_map(store, entries)
@@ -65,4 +69,5 @@ if __name__ == "__main__":
     )
     arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
     arguments_parser.add_argument("--method", default="getam", help="whose maps labelled them")
+    command.add_counts(arguments_parser)
     command.run(main, arguments_parser)

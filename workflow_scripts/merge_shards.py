@@ -1,4 +1,7 @@
-"""Put the shards of a split into one store; their images must follow one another without a gap."""
+"""Put the shards of a split into one store; their images must follow one another without a gap.
+
+Where shards are folders of stores, so is the whole.
+"""
 
 import argparse
 from pathlib import Path
@@ -10,11 +13,17 @@ from workflow_scripts import command
 
 def main(arguments: argparse.Namespace) -> None:
     entries = of_split(read_index(arguments.index), arguments.split)
-    merge_stores(arguments.out, arguments.shards, [entry.image_id for entry in entries])
+    ids = [entry.image_id for entry in entries]
+    first, out = arguments.shards[0], arguments.out
+    if not first.is_dir():
+        merge_stores(out, arguments.shards, ids)
+        return
+    for name in sorted(path.name for path in first.iterdir()):
+        merge_stores(out / name, [shard / name for shard in arguments.shards], ids)
 
 
 if __name__ == "__main__":
     arguments_parser = command.parser(__doc__, index="index.csv", out="the whole store")
-    arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
+    arguments_parser.add_argument("--split", required=True, choices=("train", "val", "test"))
     arguments_parser.add_argument("--shards", type=Path, nargs="+", required=True)
     command.run(main, arguments_parser)

@@ -1,34 +1,56 @@
-"""Label maps predicted by the segmentation head, and class scores, for one split."""
+"""Label maps predicted by the segmentation head, and class scores, for one shard of a split.
+
+Resumes where it was killed.
+"""
 
 import argparse
 import json
 
 from getam_core.data import of_split, read_index
+from getam_core.files import digest
 from getam_core.inference.predictions import predict_split
 from getam_core.inference.single_stage import SingleStage
 from getam_core.networks import load_network, read_classes
-from getam_core.stores import StoreWriter
+from getam_core.processes import Workers
+from getam_core.stores import StoreWriter, write_in_parts
 from workflow_scripts import command
 
 
 def main(arguments: argparse.Namespace) -> None:
-    settings = command.settings_of(arguments)
-    entries = of_split(read_index(arguments.index), arguments.split)
-    classes = read_classes(arguments.checkpoint)
+    predict = command.settings_of(arguments).predict
+    listed = of_split(read_index(arguments.index), arguments.split)
+    entries = command.shard_of(listed, arguments)
     device = command.torch_device(arguments)
-    predict = settings.predict
     network = load_network(arguments.checkpoint).to(device)
     predictor = SingleStage(network, sizes=predict.sizes, flip=predict.flip)
-    header = json.loads(arguments.settings)
-    with StoreWriter(arguments.out, "predictions", classes, header) as writer:
-        plain, smoothed = (None, writer) if predict.crf else (writer, None)
-        options = {"recipe": predict.crf_recipe, "workers": arguments.threads}
-        predict_split(predictor, entries, plain, smoothed, **options)
+    header = json.loads(arguments.settings) | {"checkpoint": digest(arguments.checkpoint)}
+    with Workers(arguments.threads) as workers:
+
+        def write(writer: StoreWriter, chosen: slice) -> None:
+            plain, smoothed = (None, writer) if predict.crf else (writer, None)
+            options = {"recipe": predict.crf_recipe, "workers": workers}
+            predict_split(predictor, entries[chosen], plain, smoothed, **options)
+
+        write_in_parts(
+            arguments.out,
+            "predictions",
+            read_classes(arguments.checkpoint),
+            header,
+            [entry.image_id for entry in entries],
+            write,
+            state=arguments.state,
+            part=command.PART,
+        )
 
 
 if __name__ == "__main__":
     arguments_parser = command.parser(
-        __doc__, index="index.csv", checkpoint="checkpoint.pt", out="predictions.h5"
+        __doc__,
+        index="index.csv",
+        checkpoint="checkpoint.pt",
+        state="folder of finished parts, kept when the job fails",
+        out="predictions.h5 of the shard",
     )
     arguments_parser.add_argument("--split", required=True, choices=("train", "val", "test"))
+    command.add_shard(arguments_parser)
     command.run(main, arguments_parser)

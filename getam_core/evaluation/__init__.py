@@ -2,6 +2,7 @@
 
 Reading order: `masks` (ground truth; with `coco_masks`, which are rendered, and `mask_labels`),
 `confusion` (the figure: one matrix over the set), `label_maps` and `seeds` (stores against masks),
+`counts` (of shards, in files),
 `entries` (what miou.json says), `comparison` (runs beside each other, and beside
 `published` figures), `submission` (for VOC's evaluation server).
 
@@ -13,6 +14,7 @@ from getam_core.average_precision import average_precision, mean_average_precisi
 from getam_core.evaluation.coco_masks import coco_masks
 from getam_core.evaluation.comparison import compare_runs
 from getam_core.evaluation.confusion import ConfusionMatrix
+from getam_core.evaluation.counts import read_counts, write_counts
 from getam_core.evaluation.entries import (
     label_entry,
     merge_entries,
@@ -54,6 +56,7 @@ __all__ = [
     "mvtec_masks",
     "published_figures",
     "rank_maps",
+    "read_counts",
     "read_mask",
     "read_mask_index",
     "retrained_entry",
@@ -62,6 +65,7 @@ __all__ = [
     "translated_masks",
     "voc_mask_labels",
     "write_confusion",
+    "write_counts",
     "write_mask_index",
     "write_mious",
     "write_submission",

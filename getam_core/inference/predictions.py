@@ -20,7 +20,7 @@ from getam_core.inference.prediction import (
     on_cpu,
 )
 from getam_core.inference.reading import batches_alike, in_order, read_ahead
-from getam_core.processes import parallel_map
+from getam_core.processes import Workers
 from getam_core.refine import crf_label_map
 from getam_core.stores import StoreWriter
 
@@ -67,7 +67,7 @@ def predict_split(
     smoothed: StoreWriter | None,
     *,
     recipe: str = "getam",
-    workers: int = 1,
+    workers: Workers,
 ) -> None:
     """Write each image's label map at the size of its file, with class scores where there are any.
 
@@ -79,8 +79,8 @@ def predict_split(
         Of the same kind; gets those after a dense CRF.
     recipe : str
         Of the CRF, see `crf_label_map`.
-    workers : int
-        Processes for the CRF, while the network goes on with the next images; 1 stays in this one.
+    workers : Workers
+        For the CRF, while the network goes on with the next images.
     """
     segmented = _segmented(predictor, entries)
     if smoothed is None:
@@ -133,7 +133,7 @@ def _labelled(
 def _with_crf(
     segmented: Iterable[Segmented],
     smooth: "partial[np.ndarray]",
-    workers: int,
+    workers: Workers,
     predictor: Predictor | None,
 ) -> Iterator[tuple[int, Predicted]]:
     """Smooth in processes; with a `predictor`, make the label maps without the CRF here, too."""
@@ -146,7 +146,7 @@ def _with_crf(
             waiting.append((place, Predicted(image_id, attributes(*of_all(views)), labels)))
             yield Unsmoothed(image_id, viewed.image, [on_cpu(view) for view in views])
 
-    for labels in parallel_map(smooth, sent(), workers, attrgetter("image_id")):
+    for labels in workers.map(smooth, sent(), attrgetter("image_id")):
         place, one = waiting.popleft()
         yield place, replace(one, smoothed=labels)
 

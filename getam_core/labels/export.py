@@ -11,7 +11,7 @@ from tqdm import tqdm
 from getam_core.data import Entry
 from getam_core.labels.inputs import read_label_inputs
 from getam_core.labels.labelling import label_image
-from getam_core.processes import parallel_map
+from getam_core.processes import Workers
 from getam_core.stores import Store, StoreWriter
 
 
@@ -22,7 +22,7 @@ def export_labels(
     writer: StoreWriter,
     *,
     saliency_threshold: float,
-    workers: int,
+    workers: Workers,
     **labelling: Any,
 ) -> None:
     """Write the label map of every image at the size of its file.
@@ -33,8 +33,8 @@ def export_labels(
         Saliency 0..255; None for labels without saliency.
     saliency_threshold : float
         Pixels above this share of 255 are salient, unless `agreed_saliency` has thresholds.
-    workers : int
-        Processes; 1 stays in this one.
+    workers : Workers
+        That make them.
     **labelling
         Arguments of `label_image`.
     """
@@ -45,7 +45,7 @@ def export_labels(
         threshold=None if labelling.get("agreed_saliency") else saliency_threshold,
         labelling=labelling,
     )
-    results = parallel_map(work, entries, workers, attrgetter("image_id"))
+    results = workers.map(work, entries, attrgetter("image_id"))
     shown = tqdm(results, "labels", len(entries), unit="image")
     for entry, labels in zip(entries, shown, strict=True):
         writer.write(entry.image_id, labels)

@@ -55,8 +55,8 @@ class Settings(Section):
     seed: int = Field(0, ge=0)
     """Random seed of initial weights, crops, their order, and the held-out saliency images."""
     shard_size: Count = 2000
-    """Number of images in a shard of the maps. Each shard is a job, and is resumed if interrupted.
-    A change makes the maps again."""
+    """Number of images in a shard of maps, labels, predictions and figures. Each shard is a job,
+    which is resumed if interrupted. A change makes them again, but no training."""
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     classifiers: ClassifierSettings = ClassifierSettings()

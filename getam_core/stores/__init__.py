@@ -20,7 +20,12 @@ from getam_core.stores.label_images import (
 )
 from getam_core.stores.layout import SCHEMA
 from getam_core.stores.maps import StoredMaps, read_maps, write_maps
-from getam_core.stores.parts import merge_stores, write_in_parts
+from getam_core.stores.parts import (
+    Output,
+    merge_stores,
+    write_in_parts,
+    write_together_in_parts,
+)
 from getam_core.stores.reader import Store, open_store, verify
 from getam_core.stores.summary import summary
 from getam_core.stores.writer import StoreWriter
@@ -29,6 +34,7 @@ from getam_core.stores.yolo import export_yolo
 __all__ = [
     "LABELMAP",
     "SCHEMA",
+    "Output",
     "Store",
     "StoreWriter",
     "StoredMaps",
@@ -49,4 +55,5 @@ __all__ = [
     "verify",
     "write_in_parts",
     "write_maps",
+    "write_together_in_parts",
 ]

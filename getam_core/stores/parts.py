@@ -6,6 +6,8 @@ Every part is itself a whole store, so whatever stands under its name is complet
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,34 @@ from getam_core.stores.reader import Store, open_store, verify
 from getam_core.stores.writer import StoreWriter
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Output:
+    """A store to be made; the fields are arguments of `StoreWriter`."""
+
+    path: Path
+    kind: str
+    classes: Sequence[str]
+    settings: Mapping[str, Any]
+
+    def writer(self, path: Path) -> StoreWriter:
+        """Return what writes a part of it."""
+        return StoreWriter(path, self.kind, self.classes, self.settings)
+
+    def stands(self, path: Path, ids: Sequence[str]) -> bool:
+        """Whether this very part was completed by an earlier process.
+
+        Raises
+        ------
+        FileAccessError
+            It stands but cannot be read: it may be whole, and making it again may take hours.
+        """
+        if not path.exists() or verify(path):
+            return False
+        store = open_store(path)
+        held = (store.kind, store.classes, store.settings, store.ids())
+        return held == (self.kind, tuple(self.classes), dict(self.settings), sorted(ids))
 
 
 def write_in_parts(
@@ -44,17 +74,52 @@ def write_in_parts(
     part : int
         Images a part.
     """
-    parts = []
-    for start in range(0, len(ids), part):
-        chosen = slice(start, start + part)
-        parts.append(Path(state) / f"{start:08d}.h5")
-        if _stands(parts[-1], kind, classes, settings, ids[chosen]):
-            log.info("resumed: %s stands", parts[-1])
-            continue
-        with StoreWriter(parts[-1], kind, classes, settings) as writer:
-            write(writer, chosen)
-    merge_stores(path, parts, ids)
+    output = Output(Path(path), kind, classes, settings)
+    folders = {Path(state): output}
+    _write_parts(folders, ids, lambda writers, chosen: write(writers[0], chosen), part)
     shutil.rmtree(state)
+
+
+def write_together_in_parts(
+    outputs: Sequence[Output],
+    ids: Sequence[str],
+    write: Callable[[Sequence[StoreWriter], slice], None],
+    *,
+    state: Path | str,
+    part: int = 64,
+) -> None:
+    """Write several stores of the same images, of other file names, in one pass over these.
+
+    `write(writers, chosen)` gets a writer for each of `outputs`; the rest is as in
+    `write_in_parts`.
+    """
+    _write_parts({Path(state) / o.path.stem: o for o in outputs}, ids, write, part)
+    shutil.rmtree(state)
+
+
+def _write_parts(
+    folders: Mapping[Path, Output],
+    ids: Sequence[str],
+    write: Callable[[Sequence[StoreWriter], slice], None],
+    part: int,
+) -> None:
+    """Make the parts of every output in its folder, and of these the outputs."""
+    starts = range(0, len(ids), part)
+    for start in starts:
+        chosen = slice(start, start + part)
+        files = {_part(folder, start): output for folder, output in folders.items()}
+        if all(output.stands(file, ids[chosen]) for file, output in files.items()):
+            log.info("resumed: %s stands", ", ".join(map(str, files)))
+            continue
+        with ExitStack() as opened:
+            writers = [opened.enter_context(o.writer(file)) for file, o in files.items()]
+            write(writers, chosen)
+    for folder, output in folders.items():
+        merge_stores(output.path, [_part(folder, start) for start in starts], ids)
+
+
+def _part(folder: Path, start: int) -> Path:
+    return folder / f"{start:08d}.h5"
 
 
 def merge_stores(path: Path | str, parts: Sequence[Path | str], ids: Sequence[str]) -> None:
@@ -102,24 +167,3 @@ def _check_part(store: Store, first: Store, ids: Sequence[str]) -> None:
         raise InputError(
             f"{store.path}: not the images that are next, {unexpected[0]!r} for one; make it again"
         )
-
-
-def _stands(
-    path: Path,
-    kind: str,
-    classes: Sequence[str],
-    settings: Mapping[str, Any],
-    ids: Sequence[str],
-) -> bool:
-    """Whether this very part was completed by an earlier process.
-
-    Raises
-    ------
-    FileAccessError
-        It stands but cannot be read: it may be whole, and making it again may take hours.
-    """
-    if not path.exists() or verify(path):
-        return False
-    store = open_store(path)
-    held = (store.kind, store.classes, store.settings, store.ids())
-    return held == (kind, tuple(classes), dict(settings), sorted(ids))

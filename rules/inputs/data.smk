@@ -20,7 +20,13 @@ def listing_settings(wildcards) -> str:
     return settings.select("data", ground_truth=settings.data.labels == "masks")
 
 
+def shard_size(wildcards) -> int:
+    """Images a shard."""
+    return run_settings(wildcards.run).shard_size
+
+
 def shards_of(wildcards, split: str, size: int) -> range:
     """Numbers of the shards of `size` images that the listed ones of a split fill."""
-    index = checkpoints.prepare_data.get(run=wildcards.run).output.index
+    listed = checkpoints.list_test if split == "test" else checkpoints.prepare_data
+    index = listed.get(run=wildcards.run).output.index
     return range(planning.shard_count(images_of(index, split), size))

@@ -13,11 +13,6 @@ def map_settings(wildcards) -> str:
     return run_settings(wildcards.run).select(*planning.map_sections(wildcards.method))
 
 
-def shard_size(wildcards) -> int:
-    """Images a shard."""
-    return run_settings(wildcards.run).shard_size
-
-
 def map_shards(wildcards):
     """Maps of a split, by shards."""
     shards = shards_of(wildcards, split_of(wildcards), shard_size(wildcards))

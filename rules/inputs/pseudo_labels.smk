@@ -16,3 +16,9 @@ def network_that_segments(wildcards) -> str:
     """The run's network, whose decoder must have been trained."""
     planning.segmentation_method(run_settings(wildcards.run), wildcards.run)
     return rules.train.output.checkpoint
+
+
+def label_shards(wildcards):
+    """Pseudo labels, by shards."""
+    shards = shards_of(wildcards, split_of(wildcards), shard_size(wildcards))
+    return expand(rules.pseudo_labels.output.shard, shard=shards, allow_missing=True)

@@ -10,3 +10,9 @@ def entries_of_retraining(wildcards):
     """What deeplabv2/miou.json holds."""
     names = planning.entries_of_retraining(run_settings(wildcards.run))
     return [f"results/{wildcards.run}/evaluation/{name}.json" for name in names]
+
+
+def deeplab_shards(wildcards):
+    """DeepLabv2's predictions of a split, by shards."""
+    shards = shards_of(wildcards, wildcards.split, shard_size(wildcards))
+    return expand(rules.predict_deeplab.output.folder, shard=shards, allow_missing=True)
