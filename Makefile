@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count())")
 
-.PHONY: demo test test-cluster test-library bench lint docs environment lock envs clean
+.PHONY: demo test test-cluster test-library test-lowest bench lint docs environment lock envs clean
 
 demo: environment  ## results/demo/miou.json and report.html, on the CPU, without any download of data
 	$(BIN)/snakemake --cores $(CORES) -- results/demo/miou.json results/demo/report.html
@@ -21,6 +21,12 @@ test-library:  ## README's lines of library use, in an environment with the libr
 	uv=$$(command -v $(BIN)/uv uv | head -n 1); $$uv venv --clear --python $(PYTHON) .venv-library \
 		&& $$uv pip install --python .venv-library/bin/python .
 	.venv-library/bin/python -I tests/library_alone.py
+
+test-lowest:  ## the library's tests with the lowest versions that pyproject.toml allows; not the workflow's
+	uv=$$(command -v $(BIN)/uv uv | head -n 1); $$uv venv --clear --python $(PYTHON) .venv-lowest \
+		&& $$uv pip install --resolution lowest-direct --python .venv-lowest/bin/python \
+			'.[coco,crf,deeplab,sbd,dev]' 'tensorboard>=2.18'
+	.venv-lowest/bin/python -m pytest
 
 bench: environment  ## the benchmark tables, as ratios measured in one run
 	$(BIN)/python -m benchmarks

@@ -38,6 +38,8 @@ def number_format(precision: str, device: torch.device) -> torch.dtype:
 def _has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
+    if not hasattr(torch.cpu, "get_capabilities"):  # before torch 2.9
+        return torch.cpu._is_amx_tile_supported()
     return torch.cpu.get_capabilities().get("amx_bf16", False)
 
 

@@ -7,7 +7,9 @@ import torch
 from torch._dynamo import lookup_backend
 
 from getam_core.activation import METHODS, maps_from, record
+from getam_core.errors import InputError
 from getam_core.networks import compile_parts
+from getam_core.networks.compilation import COMPILES_SINCE
 from getam_core.training import Batch, Getam, Labelling, double_backward_step
 from getam_core.training.getam import (
     BOTH,
@@ -177,6 +179,9 @@ def test_dense_energy_is_of_valid_pixels_and_left_out_where_it_weighs_nothing(we
     torch.testing.assert_close(loss.detach(), values[1:-1].sum() + weight * values[-1])
 
 
+compiles = pytest.mark.skipif(torch.__version__ < COMPILES_SINCE, reason="an older torch")
+
+
 class Watched:
     """A backend of torch.compile that notes which parameters its graphs compute with."""
 
@@ -201,6 +206,7 @@ def to_be_compiled(model):
     return {name for name in names if name.startswith(("stem.", "decoder.")) or ".mlp." in name}
 
 
+@compiles
 @pytest.mark.parametrize(
     ("kind", "changes", "method"),
     [
@@ -225,6 +231,13 @@ def test_a_compiled_network_takes_the_same_step(kind, changes, method):
     assert watched.seen == to_be_compiled(compiled)
 
 
+def test_a_torch_that_cannot_compile_is_named(monkeypatch):
+    monkeypatch.setattr(torch, "__version__", type(torch.__version__)("2.8.0"))
+    with pytest.raises(InputError, match=r"train\.compile: torch 2\.8\.0 does not"):
+        compile_parts(network_of("vit"))
+
+
+@compiles
 def test_all_that_a_training_runs_stays_compiled():
     model, data = network_of("vit").double().train(), batch()
     watched = Watched(model, "eager")

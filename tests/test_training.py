@@ -168,7 +168,17 @@ class TestTrainer:
 def test_the_number_format_is_the_one_asked_for():
     for name in ("bfloat16", "float16", "float32"):
         assert number_format(name, CPU) == getattr(torch, name)
-    native = torch.cpu.get_capabilities().get("amx_bf16", False)
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("release", ["newest", "before 2.9"])
+def test_on_a_cpu_auto_takes_what_it_multiplies(native, release, monkeypatch):
+    if release == "newest":
+        known = {"amx_bf16": native}
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known, raising=False)
+    else:
+        monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: native)
     assert number_format("auto", CPU) == (torch.bfloat16 if native else torch.float32)
 
 

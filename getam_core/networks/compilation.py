@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import nn
 from torch._functorch import config as autograd_settings
 
+from getam_core.errors import InputError
 from getam_core.networks.dpt import DPT
+
+COMPILES_SINCE = "2.14"  # the oldest tried that does; 2.6 and 2.8 end in an error in the decoder
 
 
 def compile_parts(network: nn.Module, backend: str | Callable = "inductor") -> nn.Module:
@@ -21,7 +25,17 @@ def compile_parts(network: nn.Module, backend: str | Callable = "inductor") -> n
         `SegmentationTransformer`, `SegmentationCNN` or `ConvolutionalClassifier`.
     backend : str or callable
         Of torch.compile.
+
+    Raises
+    ------
+    InputError
+        This torch is older than `COMPILES_SINCE`.
     """
+    if torch.__version__ < COMPILES_SINCE:
+        raise InputError(
+            f"train.compile: torch {torch.__version__} does not compile these networks; set it to"
+            f" false, or install torch {COMPILES_SINCE} or newer"
+        )
     autograd_settings.donated_buffer = False
     for part in _parts(network):
         part.compile(backend=backend)
