@@ -66,11 +66,7 @@ class Demo:
 
     def times(self) -> dict[Path, int]:
         """Return when each file was made that training reads."""
-        files = [
-            self.made / "index.csv",
-            self.made / "saliency.h5",
-            *self.made.glob("saliency/*.pt"),
-        ]
+        files = [self.made / "index.csv", *self.made.glob("scenes/ImageSets/*/*.txt")]
         return {file: file.stat().st_mtime_ns for file in files}
 
     def forget_training(self) -> None:
