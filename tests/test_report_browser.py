@@ -7,7 +7,8 @@ from getam_core.provenance import provenance
 from getam_core.report import confusion_figure, cost_table, gallery, origin_table
 from getam_core.report.costs import Cost
 from tests.chromium import BROWSER, look
-from tests.test_report import LABEL_MAP, example, written
+from tests.test_report import LABEL_MAP, example
+from tests.test_report_page import written
 from tests.test_review import reviewed, write_run
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium")

@@ -16,7 +16,7 @@ from getam_core.review import Evidence, Verdict, gather, rank, suspects, write_r
 from getam_core.review.suspicion import classification_loss, suspicion
 from getam_core.stores import StoreWriter, open_store, write_maps
 from tests.own_kit import ODD_NAMES
-from tests.test_report import Page
+from tests.test_report_page import Page
 
 CLASSES = ("cat", "dog", "cow")
 

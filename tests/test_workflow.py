@@ -17,6 +17,7 @@ from PIL import Image
 
 from getam_core.classes import SCENE_CLASSES
 from getam_core.settings import SWEEPS
+from getam_core.stores import open_store
 from tests.opened import opened_files
 from tests.tiny_workflow import END, TINY, Workflow
 
@@ -131,7 +132,10 @@ def test_maps_do_not_depend_on_shards(finished, tmp_path, repository):
     done = workflow.run(["results/tiny/getam/maps.h5"])
     assert {f"maps_getam_{i}" in done.stdout + done.stderr for i in (0, 1)} == {True}
     maps = "results/tiny/getam/maps.h5"
-    assert (tmp_path / maps).read_bytes() == (finished.folder / maps).read_bytes()
+    sharded, whole = open_store(tmp_path / maps), open_store(finished.folder / maps)
+    assert list(sharded) == list(whole)
+    for image_id in whole:  # batches of other images round differently, and float16 once more
+        np.testing.assert_allclose(sharded[image_id], whole[image_id], atol=1e-3)
     assert not list(tmp_path.glob("results/tiny/state/maps*"))
 
 
