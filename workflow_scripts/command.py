@@ -40,8 +40,11 @@ def parser(description: str | None, **files: str) -> argparse.ArgumentParser:
     return arguments
 
 
-def add_shard(arguments_parser: argparse.ArgumentParser) -> None:
-    """Add `--shard` and `--shard-size`, for stages that work on a part of a split at a time."""
+def add_shard(
+    arguments_parser: argparse.ArgumentParser, splits: Sequence[str] = ("train", "val")
+) -> None:
+    """Add `--split`, `--shard` and `--shard-size`, for stages that work on a part of a split."""
+    arguments_parser.add_argument("--split", required=True, choices=splits)
     arguments_parser.add_argument("--shard", type=int, required=True, help="its number, from 0")
     arguments_parser.add_argument("--shard-size", type=int, required=True, help="images a shard")
 

@@ -36,6 +36,5 @@ if __name__ == "__main__":
         store="labels.h5, predictions.h5 or maps.h5",
         out="counts of the shard, npz",
     )
-    arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
     command.add_shard(arguments_parser)
     command.run(main, arguments_parser)

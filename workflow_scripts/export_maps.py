@@ -93,6 +93,5 @@ if __name__ == "__main__":
         out="maps.h5 of the shard",
     )
     arguments_parser.add_argument("--method", required=True, help="a name in activation.METHODS")
-    arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
     command.add_shard(arguments_parser)
     command.run(main, arguments_parser)

@@ -65,7 +65,6 @@ if __name__ == "__main__":
         state="folder of finished parts, kept when the job fails",
         out="saliency.h5 of the shard",
     )
-    arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
     command.add_shard(arguments_parser)
     arguments_parser.add_argument("--network", type=Path, help="network.pt, for source: network")
     command.run(main, arguments_parser)

@@ -51,6 +51,5 @@ if __name__ == "__main__":
         state="folder of finished parts, kept when the job fails",
         out="predictions.h5 of the shard",
     )
-    arguments_parser.add_argument("--split", required=True, choices=("train", "val", "test"))
-    command.add_shard(arguments_parser)
+    command.add_shard(arguments_parser, splits=("train", "val", "test"))
     command.run(main, arguments_parser)

@@ -55,6 +55,5 @@ if __name__ == "__main__":
         state="folder of finished parts, kept when the job fails",
         out="folder of the shard's predictions",
     )
-    arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
     command.add_shard(arguments_parser)
     command.run(main, arguments_parser)

@@ -43,7 +43,6 @@ if __name__ == "__main__":
         state="folder of finished parts, kept when the job fails",
         out="labels.h5 of the shard",
     )
-    arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
     arguments_parser.add_argument("--saliency", type=Path, help="saliency.h5, if labels use it")
     command.add_shard(arguments_parser)
     command.run(main, arguments_parser)

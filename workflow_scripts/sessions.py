@@ -16,8 +16,10 @@ def session(record: Path, *, goes_on: bool, counts: Callable[[], bool]) -> Itera
 
     Parameters
     ----------
-    goes_on : whether a state is resumed; if not, the record begins anew.
-    counts : asked at the end; a session that only restored what had finished does not.
+    goes_on : bool
+        Whether a state is resumed; if not, the record begins anew.
+    counts : callable
+        Asked at the end; a session that only restored what had finished does not count.
     """
     started = time.monotonic()
     try:
