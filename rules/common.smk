@@ -62,8 +62,7 @@ def counts_of(figure):
 
     def select(wildcards):
         name = figure.format(**dict(wildcards))
-        split = "val" if "_val" in name else "train"
-        shards = shards_of(wildcards, split, shard_size(wildcards))
+        shards = shards_of(wildcards, planning.split_of_figure(name), shard_size(wildcards))
         counts = rules.count_pixels.output.counts
         found = expand(counts, figure=name, shard=shards, allow_missing=True)
         return found if len(shards) > 1 else []

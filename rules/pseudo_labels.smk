@@ -59,25 +59,41 @@ rule network_labels:
         index="results/{run}/index.csv",
         checkpoint=network_that_segments,
     output:
-        labels="results/{run}/pseudo_labels/network.h5",
+        shard=temp("results/{run}/pseudo_labels/network_shards/{shard}.h5"),
     log:
-        "results/{run}/logs/network_labels.log",
+        "results/{run}/logs/network_labels_{shard}.log",
     benchmark:
-        "results/{run}/benchmarks/network_labels.tsv"
+        "results/{run}/benchmarks/network_labels_{shard}.tsv"
     conda:
         "../envs/getam.yaml"
     threads: 8
     resources:
         mem_mb=mem_mb,
-        runtime=runtime(),
+        runtime=runtime(shard=shard_size),
         gpu=gpus,
         device=device,
     params:
         settings=stage_settings("data", "predict"),
+        shard_size=shard_size,
+        state="results/{run}/state/network_labels_{shard}",
     shell:
-        "python -m workflow_scripts.network_labels --index {input.index}"
-        " --checkpoint {input.checkpoint} --settings {params.settings:q} --threads {threads}"
-        " --device {resources.device} --out {output.labels} --log {log}"
+        "python -m workflow_scripts.network_labels --split train --index {input.index}"
+        " --checkpoint {input.checkpoint} --shard {wildcards.shard}"
+        " --shard-size {params.shard_size} --settings {params.settings:q} --threads {threads}"
+        " --device {resources.device} --state {params.state} --out {output.shard} --log {log}"
+
+
+use rule merge_labels as merge_network_labels with:
+    input:
+        index="results/{run}/index.csv",
+        shards=network_label_shards,
+    output:
+        labels="results/{run}/pseudo_labels/network.h5",
+    log:
+        "results/{run}/logs/merge_network_labels.log",
+    params:
+        settings=stage_settings("data", "predict"),
+        split="train",
 
 
 # One PNG an image, to look at and to give away.

@@ -8,7 +8,9 @@ from PIL import Image
 from getam_core.data import Entry
 from getam_core.evaluation import ConfusionMatrix
 from getam_core.inference.network_labels import label_split, of_classes
-from getam_core.inference.prediction import Prediction
+from getam_core.inference.prediction import ViewPrediction
+from getam_core.inference.single_stage import SingleStage
+from getam_core.processes import Workers
 from getam_core.stores import StoreWriter, open_store
 from workflow_scripts.evaluate_labels import described
 
@@ -19,6 +21,19 @@ def test_probabilities_of_some_classes_sum_to_one_again():
     probabilities = torch.tensor([0.2, 0.5, 0.2, 0.1])[:, None, None]
     own = of_classes(probabilities, [0, 2])
     torch.testing.assert_close(own.flatten(), torch.tensor([0.5, 0.5]))
+
+
+class Seen(SingleStage):
+    """Predicts the same of every image: the given probabilities, at the image's own size."""
+
+    def __init__(self, planes):
+        self.planes = planes
+
+    def views(self, image):
+        return [image]
+
+    def segment_alike(self, views):
+        return [ViewPrediction(self.planes.log()[None], view.shape[:2]) for view in views]
 
 
 @pytest.mark.parametrize("recipe", [None, "getam"])
@@ -33,8 +48,8 @@ def test_an_image_gets_background_and_its_own_classes_alone(tmp_path, recipe):
         for name, classes in [("both", ("cat", "dog")), ("dog", ("dog",)), ("none", ())]
     ]
     with StoreWriter(tmp_path / "labels.h5", "labels", CLASSES, {}) as writer:
-        predict = lambda _: Prediction(planes)  # noqa: E731
-        label_split(predict, entries, writer, classes=CLASSES, recipe=recipe)
+        made = {"classes": CLASSES, "recipe": recipe, "workers": Workers(1)}
+        label_split(Seen(planes), entries, writer, **made)
     store = open_store(tmp_path / "labels.h5", "labels")
     tops = {name: (store[name][0, 0], store[name][-1, -1]) for name in ("both", "dog", "none")}
     assert tops == {"both": (1, 0), "dog": (3, 0), "none": (0, 0)}

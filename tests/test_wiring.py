@@ -59,7 +59,14 @@ SCORED = {"merge_entries": "merge_entries.entries"}
 RETRAINED = {"merge_deeplab_entries": "merge_entries.entries"}
 ENCODING = ("train_saliency", "make_saliency")
 ON_A_GPU = (*ENCODING, "export_maps", "predict", "predict_deeplab")
-SHARDED = ("export_maps", "pseudo_labels", "predict", "predict_deeplab", "count_pixels")
+SHARDED = (
+    "export_maps",
+    "pseudo_labels",
+    "network_labels",
+    "predict",
+    "predict_deeplab",
+    "count_pixels",
+)
 TRAININGS = ("train", "train_classifier", "retrain_deeplab")
 ARRIVES = {
     "data_root": {"prepare_data": "list_voc.root", "check_masks": "find_masks.root"},

@@ -1,5 +1,7 @@
 """Which reader a run's layout has, for images and, in evaluation, for masks."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -94,3 +96,9 @@ def mask_values(settings: Settings, root: Path, classes: Sequence[str]) -> Value
 def _places(settings: Settings) -> Places:
     data = settings.data
     return Places(data.images, data.table, data.columns.model_dump())
+
+
+def digest_of_labels(entries: Sequence[Entry]) -> str:
+    """SHA-256 of the images' names and classes, of which the maps are."""
+    rows = [[entry.image_id, list(entry.classes)] for entry in entries]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()

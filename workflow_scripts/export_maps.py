@@ -1,7 +1,6 @@
 """Activation maps of one shard of a split, by one method; resumes where it was killed."""
 
 import argparse
-import hashlib
 import json
 import logging
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from getam_core.networks import load_network, read_supervision
 from getam_core.settings import Settings
 from getam_core.stores import StoreWriter, write_in_parts
 from workflow_scripts import command
+from workflow_scripts.data_set import digest_of_labels
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -47,12 +47,6 @@ def main(arguments: argparse.Namespace) -> None:
     }
     ids = [entry.image_id for entry in entries]
     write_in_parts(arguments.out, "maps", classes, header, ids, write, state=arguments.state)
-
-
-def digest_of_labels(entries: Sequence[Entry]) -> str:
-    """SHA-256 of the images' names and classes, of which the maps are."""
-    rows = [[entry.image_id, list(entry.classes)] for entry in entries]
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def views_of(method: str, settings: Settings) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 Shapes: C foreground classes, K of them in an image, H, W pixels.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -12,13 +14,20 @@ from torch import Tensor
 from tqdm import tqdm
 
 from getam_core.classes import BACKGROUND
-from getam_core.data import Entry, read_image
-from getam_core.inference.prediction import Predictor
-from getam_core.processes import parallel_map
+from getam_core.data import Entry
+from getam_core.inference.prediction import Predictor, on_cpu
+from getam_core.inference.predictions import Unsmoothed, segmented
+from getam_core.inference.reading import in_order
+from getam_core.processes import Workers
 from getam_core.refine import crf_label_map
 from getam_core.stores import StoreWriter
 
-Given = tuple[np.ndarray, np.ndarray, list[int]]  # image, probabilities, planes' classes
+
+@dataclass(frozen=True)
+class Unlabelled(Unsmoothed):
+    """What a label map is made of; `planes` are its candidates, 0 for the background."""
+
+    planes: list[int]
 
 
 def label_split(
@@ -28,7 +37,7 @@ def label_split(
     *,
     classes: Sequence[str],
     recipe: str | None,
-    workers: int = 1,
+    workers: Workers,
 ) -> None:
     """Write each image's likeliest of the background and its own classes, at the file's size.
 
@@ -40,19 +49,27 @@ def label_split(
         Names of the C foreground classes.
     recipe : str or None
         Of the dense CRF that follows, see `crf_label_map`; None for none.
-    workers : int
-        Processes for it; 1 stays in this one.
+    workers : Workers
+        That make the label maps, while the network goes on with the next images.
     """
+    places: deque[int] = deque()  # of the images that are with the workers
 
-    def predicted() -> Iterator[Given]:
-        for entry in tqdm(entries, "network labels", unit="image"):
-            image = read_image(entry.image)
-            planes = [BACKGROUND, *(1 + classes.index(name) for name in entry.classes)]
-            own = of_classes(predictor(image).probabilities, planes)
-            yield image, own.cpu().numpy(), planes
+    def sent() -> Iterator[Unlabelled]:
+        for place, viewed, views in segmented(predictor, entries):
+            places.append(place)
+            own = (1 + classes.index(name) for name in viewed.entry.classes)
+            yield Unlabelled(
+                viewed.entry.image_id,
+                viewed.image,
+                [on_cpu(view) for view in views],
+                [BACKGROUND, *own],
+            )
 
-    label_maps = parallel_map(partial(_label, recipe=recipe), predicted(), workers)
-    for entry, labels in zip(entries, label_maps, strict=True):
+    label = partial(_label, predictor=type(predictor), recipe=recipe)
+    label_maps = workers.map(label, sent(), lambda given: given.image_id)
+    made = ((places.popleft(), labels) for labels in label_maps)
+    shown = tqdm(made, "network labels", len(entries), unit="image")
+    for entry, labels in zip(entries, in_order(shown), strict=True):
         writer.write(entry.image_id, labels)
 
 
@@ -62,11 +79,12 @@ def of_classes(probabilities: Tensor, planes: Sequence[int]) -> Tensor:
     return own / own.sum(0, keepdim=True).clamp_min(torch.finfo(own.dtype).tiny)
 
 
-def _label(given: Given, recipe: str | None) -> np.ndarray:
+def _label(given: Unlabelled, predictor: type[Predictor], recipe: str | None) -> np.ndarray:
     """Return the label map (H, W) uint8."""
-    image, probabilities, planes = given
-    if recipe is None or len(planes) == 1:
-        winner = probabilities.argmax(0)
+    probabilities = predictor.probabilities(given.views, given.image.shape[:2])
+    own = of_classes(probabilities, given.planes).numpy()
+    if recipe is None or len(given.planes) == 1:
+        winner = own.argmax(0)
     else:
-        winner = crf_label_map((image, probabilities), recipe)
-    return np.array(planes, np.uint8)[winner]
+        winner = crf_label_map((given.image, own), recipe)
+    return np.array(given.planes, np.uint8)[winner]

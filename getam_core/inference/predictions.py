@@ -82,13 +82,13 @@ def predict_split(
     workers : Workers
         For the CRF, while the network goes on with the next images.
     """
-    segmented = _segmented(predictor, entries)
+    seen = segmented(predictor, entries)
     if smoothed is None:
-        made = _labelled(predictor, segmented)
+        made = _labelled(predictor, seen)
     else:
         smooth = partial(_smoothed, predictor=type(predictor), recipe=recipe)
         also = predictor if plain is not None else None
-        made = _with_crf(segmented, smooth, workers, also)
+        made = _with_crf(seen, smooth, workers, also)
     for one in in_order(tqdm(made, "predict", len(entries), unit="image")):
         for writer, labels in ((plain, one.plain), (smoothed, one.smoothed)):
             if writer is not None:
@@ -98,8 +98,8 @@ def predict_split(
 Segmented = tuple[int, Viewed, list[ViewPrediction]]  # an image's place, it, what is seen in it
 
 
-def _segmented(predictor: Predictor, entries: Sequence[Entry]) -> Iterator[Segmented]:
-    """Run the network on images whose views are of the same shapes together."""
+def segmented(predictor: Predictor, entries: Sequence[Entry]) -> Iterator[Segmented]:
+    """Run the network on images whose views are of the same shapes together; not in their order."""
 
     def read(entry: Entry) -> Viewed:
         image = read_image(entry.image)

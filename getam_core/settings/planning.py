@@ -120,6 +120,11 @@ def entries_of_retraining(settings: Settings) -> tuple[str, ...]:
     return (*(["segmentation_val"] if own else []), *retrained_entries(settings))
 
 
+def split_of_figure(figure: str) -> str:
+    """Return the split that an entry of `evaluation/` is of, by its name."""
+    return "val" if "_val" in figure else "train"
+
+
 class Cell(NamedTuple):
     """A figure in a table of runs: `entry` is that of the run's `evaluation/<entry>.json`."""
 

@@ -17,7 +17,7 @@ def prediction_shards(wildcards):
 
 def split_of_figure(wildcards) -> str:
     """The split that a figure is of."""
-    return "val" if "_val" in wildcards.figure else "train"
+    return planning.split_of_figure(wildcards.figure)
 
 
 def masks_of_figure(wildcards) -> str:

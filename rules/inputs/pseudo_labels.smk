@@ -22,3 +22,9 @@ def label_shards(wildcards):
     """Pseudo labels, by shards."""
     shards = shards_of(wildcards, split_of(wildcards), shard_size(wildcards))
     return expand(rules.pseudo_labels.output.shard, shard=shards, allow_missing=True)
+
+
+def network_label_shards(wildcards):
+    """Labels of the training images by the trained network, by shards."""
+    shards = shards_of(wildcards, "train", shard_size(wildcards))
+    return expand(rules.network_labels.output.shard, shard=shards, allow_missing=True)
