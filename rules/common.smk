@@ -18,13 +18,19 @@ from workflow_scripts.runs import (
 make_library_importable(workflow.basedir)
 run_settings = settings_reader(config)
 
-# A command: shards become the whole. A single one is the whole, and starting Python takes longer.
+# A command: shards become the whole. A single one is the whole, and starting Python takes longer. The
+# others are named by their number: thousands of paths are more than a command may hold.
 MERGE = (
-    "set -- {input.shards}; if [ $# -eq 1 ]; then"
-    ' ln "$1" {output} 2> {log} || cp -R "$1" {output}; else'
+    "if [ {params.shards} -eq 1 ]; then"
+    " ln {input.shards[0]} {output} 2> {log} || cp -R {input.shards[0]} {output}; else"
     " python -m workflow_scripts.merge_shards --split {params.split} --index {input.index}"
-    ' --shards "$@" --out {output} --log {log}; fi'
+    " --first {input.shards[0]} --shards {params.shards} --out {output} --log {log}; fi"
 )
+
+
+def number_of_shards(wildcards, input) -> int:
+    """Params: how many shards there are to merge."""
+    return len(input.shards)
 
 
 def stage_settings(*sections, ground_truth=False):
@@ -68,6 +74,11 @@ def counts_of(figure):
         return found if len(shards) > 1 else []
 
     return select
+
+
+def option_of_counts(wildcards, input) -> str:
+    """Params: where the counts of a figure are, if it is counted by shards."""
+    return f"--counts {input.counts[0]} --shards {len(input.counts)}" if input.counts else ""
 
 
 def anew(rule: str):

@@ -56,6 +56,7 @@ rule merge_predictions:
     params:
         settings=stage_settings("data", "predict"),  # as of merge_maps
         split="{split}",
+        shards=number_of_shards,
     shell:
         MERGE
 
@@ -118,7 +119,7 @@ rule evaluate_seed:
     conda:
         "../envs/getam.yaml"
     params:
-        counts=option_of("counts"),
+        counts=option_of_counts,
         ground_truth=stage_settings("data", ground_truth=True),
     shell:
         "python -m workflow_scripts.evaluate_seed --method {wildcards.method} --index {input.index}"
@@ -142,7 +143,7 @@ rule evaluate_pseudo_labels:
     params:
         method=own_method,
         split=split_of,
-        counts=option_of("counts"),
+        counts=option_of_counts,
         ground_truth=stage_settings("data", ground_truth=True),
     shell:
         "python -m workflow_scripts.evaluate_labels --split {params.split} --method {params.method}"
@@ -165,7 +166,7 @@ use rule evaluate_pseudo_labels as evaluate_network_labels with:
     params:
         method="network",
         split=split_of,
-        counts=option_of("counts"),
+        counts=option_of_counts,
         ground_truth=stage_settings("data", ground_truth=True),
 
 
@@ -185,7 +186,7 @@ rule evaluate_segmentation:
         "../envs/getam.yaml"
     params:
         method=segmentation_method,
-        counts=option_of("counts"),
+        counts=option_of_counts,
         ground_truth=stage_settings("data", ground_truth=True),
     shell:
         "python -m workflow_scripts.evaluate_labels --split {wildcards.split}"

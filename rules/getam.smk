@@ -48,5 +48,6 @@ rule merge_maps:
     params:
         settings=map_settings,  # a change must make the shards again, which are gone
         split=split_of,
+        shards=number_of_shards,
     shell:
         MERGE

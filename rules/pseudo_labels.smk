@@ -49,6 +49,7 @@ rule merge_labels:
     params:
         settings=stage_settings("pseudo_labels"),  # as of merge_maps
         split=split_of,
+        shards=number_of_shards,
     shell:
         MERGE
 
@@ -94,6 +95,7 @@ use rule merge_labels as merge_network_labels with:
     params:
         settings=stage_settings("data", "predict"),
         split="train",
+        shards=number_of_shards,
 
 
 # One PNG an image, to look at and to give away.

@@ -96,6 +96,7 @@ rule merge_deeplab:
     params:
         settings=stage_settings("data", "deeplab_test"),  # as of merge_maps
         split="{split}",
+        shards=number_of_shards,
     shell:
         MERGE
 
@@ -115,7 +116,7 @@ rule evaluate_deeplab:
     conda:
         "../envs/getam.yaml"
     params:
-        counts=option_of("counts"),
+        counts=option_of_counts,
         ground_truth=stage_settings("data", ground_truth=True),
     shell:
         "python -m workflow_scripts.evaluate_labels --split {wildcards.split} --index {input.index}"

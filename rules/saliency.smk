@@ -77,5 +77,6 @@ rule merge_saliency:
     params:
         settings=stage_settings("data", "saliency"),  # as of merge_maps
         split=split_of,
+        shards=number_of_shards,
     shell:
         MERGE

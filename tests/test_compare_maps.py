@@ -79,7 +79,7 @@ def test_all_methods_are_scored_and_ranked_in_one_table(folder, networks):
             )
         )  # fmt: skip
         files = {"masks": folder / "masks.csv", "maps": maps, "out": entry}
-        evaluate_seed.main(Namespace(counts=[], **files, **common))
+        evaluate_seed.main(Namespace(counts=None, **files, **common))
         seeds.append(entry)
         metrics.append(measured)
     out, plot = folder / "maps.json", folder / "maps.png"

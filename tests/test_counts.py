@@ -54,7 +54,8 @@ def test_shards_add_up_to_the_whole(split, store, monkeypatch):
         names = ("out", "images", "confusion")
         files = {name: split / f"{name}{len(counts)}" for name in names}
         stores = dict.fromkeys(("labels", "maps"), split / f"{store}.h5")
-        stage.main(Namespace(method="getam", counts=counts, **stores, **files, **common))
+        counted = {"counts": counts[0] if counts else None, "shards": len(counts)}
+        stage.main(Namespace(method="getam", **counted, **stores, **files, **common))
         made.append([path.read_text() for path in files.values() if path.exists()])
     assert made[0] == made[1] and json.loads(made[0][0])["images"] == 5
 

@@ -83,7 +83,7 @@ def test_folders_of_pictures_become_labels_figures_and_a_report_whatever_their_n
         stage("check_masks", files=masks, split=split)
         scored = index | {"masks": f"masks_{split}.csv", "labels": store, "out": f"{split}.json"}
         scored |= {"images": f"images_{split}.csv", "confusion": "confusion.csv"}
-        stage("evaluate_labels", files=scored, split=split, method="getam", counts=[])
+        stage("evaluate_labels", files=scored, split=split, method="getam", counts=None)
         assert open_store(tmp_path / store).classes == tuple(classes)
     state = {"state": "deeplab.pt", "events": "events", "metrics": "retrained.csv"}
     stage("retrain_deeplab", files=made | state | {"labels": "labels.h5", "out": "deeplab"})
@@ -91,7 +91,7 @@ def test_folders_of_pictures_become_labels_figures_and_a_report_whatever_their_n
     stage("predict_deeplab", files=files, split="val", **shard)
     retrained = masks | {"labels": "predictions.h5", "masks": "masks_val.csv", "out": "last.json"}
     retrained |= {"images": "last.csv", "confusion": "confusion.csv"}
-    stage("evaluate_labels", files=retrained, split="val", method="getam", counts=[])
+    stage("evaluate_labels", files=retrained, split="val", method="getam", counts=None)
     entries = [tmp_path / f"{name}.json" for name in ("train", "val", "last")]
     stage("merge_entries", files=index | {"out": "miou.json"}, run="tiny", entries=entries)
     miou = json.loads((tmp_path / "miou.json").read_text())

@@ -50,10 +50,17 @@ def add_shard(
 
 
 def add_counts(arguments_parser: argparse.ArgumentParser) -> None:
-    """Add `--counts`, for figures that may have been counted in shards."""
-    arguments_parser.add_argument(
-        "--counts", type=Path, nargs="+", default=[], help="of its shards, if they are there"
-    )
+    """Add `--counts` and `--shards`, for figures that may have been counted in shards."""
+    arguments_parser.add_argument("--counts", type=Path, help="of the shard 0, if there is one")
+    arguments_parser.add_argument("--shards", type=int, default=0, help="how many there are")
+
+
+def numbered(first: Path, count: int) -> list[Path]:
+    """Return the files of shards 0, 1, ..., which lie beside the first, called by their number.
+
+    A command that named each would be too long from a few thousand shards on.
+    """
+    return [first.with_name(f"{number}{first.suffix}") for number in range(count)]
 
 
 def shard_of(listed: Sequence[Any], arguments: argparse.Namespace) -> Sequence[Any]:

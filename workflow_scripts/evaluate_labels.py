@@ -28,7 +28,8 @@ def main(arguments: argparse.Namespace) -> None:
     entries = of_split(read_index(arguments.index), arguments.split)
     masks = masks_of(entries, read_mask_index(arguments.masks))
     if arguments.counts:
-        (matrix,), mious = read_counts(arguments.counts, list(masks))
+        counts = command.numbered(arguments.counts, arguments.shards)
+        (matrix,), mious = read_counts(counts, list(masks))
     else:
         matrix, mious = evaluate_label_maps(store, masks, len(store.classes) + 1)
     entry = described(store, arguments.split, arguments.method, matrix)

@@ -21,7 +21,8 @@ def main(arguments: argparse.Namespace) -> None:
     entries = of_split(read_index(arguments.index), "train")
     masks = masks_of(entries, read_mask_index(arguments.masks))
     if arguments.counts:
-        curve = list(zip(THRESHOLDS, read_counts(arguments.counts, list(masks))[0], strict=True))
+        counts = command.numbered(arguments.counts, arguments.shards)
+        curve = list(zip(THRESHOLDS, read_counts(counts, list(masks))[0], strict=True))
     else:
         curve = seed_curve(maps, masks, len(maps.classes) + 1)
     shown = maps.settings["maps"] | maps.settings.get("getam", {})

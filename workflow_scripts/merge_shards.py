@@ -14,16 +14,18 @@ from workflow_scripts import command
 def main(arguments: argparse.Namespace) -> None:
     entries = of_split(read_index(arguments.index), arguments.split)
     ids = [entry.image_id for entry in entries]
-    first, out = arguments.shards[0], arguments.out
+    first, out = arguments.first, arguments.out
+    shards = command.numbered(first, arguments.shards)
     if not first.is_dir():
-        merge_stores(out, arguments.shards, ids)
+        merge_stores(out, shards, ids)
         return
     for name in sorted(path.name for path in first.iterdir()):
-        merge_stores(out / name, [shard / name for shard in arguments.shards], ids)
+        merge_stores(out / name, [shard / name for shard in shards], ids)
 
 
 if __name__ == "__main__":
     arguments_parser = command.parser(__doc__, index="index.csv", out="the whole store")
     arguments_parser.add_argument("--split", required=True, choices=("train", "val", "test"))
-    arguments_parser.add_argument("--shards", type=Path, nargs="+", required=True)
+    arguments_parser.add_argument("--first", type=Path, required=True, help="the shard 0")
+    arguments_parser.add_argument("--shards", type=int, required=True, help="how many there are")
     command.run(main, arguments_parser)
