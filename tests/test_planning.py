@@ -139,8 +139,8 @@ def test_a_data_set_is_made_or_found_in_its_own_root_first():
     assert found_data(run({"data_root": "all", "data": {"root": "all/voc"}})) == "all/voc"
 
 
-@pytest.mark.parametrize(("images", "shards"), [(0, 0), (1, 1), (5, 1), (6, 2), (11, 3)])
-def test_every_image_is_in_a_shard_and_none_is_empty(images, shards):
+@pytest.mark.parametrize(("images", "shards"), [(0, 1), (1, 1), (5, 1), (6, 2), (11, 3)])
+def test_every_image_is_in_a_shard_and_a_split_has_one_at_least(images, shards):
     assert shard_count(images, 5) == shards
 
 

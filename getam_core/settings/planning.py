@@ -180,8 +180,11 @@ def _entries_of_row(settings: Settings, run: str, table: str) -> tuple[str, ...]
 
 
 def shard_count(images: int, size: int) -> int:
-    """Return how many shards of at most `size` images so many images fill."""
-    return math.ceil(images / size)
+    """Return how many shards of at most `size` images so many images fill.
+
+    One at least: of a split without images, the stage that looks for them says so.
+    """
+    return max(1, math.ceil(images / size))
 
 
 def gpus(settings: Settings) -> int:
