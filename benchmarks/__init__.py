@@ -4,6 +4,6 @@ Reading order: `timing` (fair medians, tables), `explicit` and `published` (what
 with), `maps`, `labels`, `loader` and `step` (one table each); `gpu` and `quality` (commands).
 """
 
-from getam_core.waiting import wait_passively
+from getam_core.waiting import wait_briefly
 
-wait_passively()  # as the stages do
+wait_briefly()  # as the stages do

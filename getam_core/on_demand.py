@@ -9,7 +9,7 @@ def imported_on_demand(room: str, origins: Mapping[str, str]) -> Callable[[str],
     """Return the `__getattr__` of a room; `origins` maps its names to the modules they are in.
 
     For a room with a command: `python -m ROOM` imports the room first, and must come before torch
-    (`wait_passively`).
+    (`wait_briefly`).
     """
 
     def of_room(name: str) -> Any:

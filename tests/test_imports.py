@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from getam_core.waiting import SPINS
+
 WITHOUT_TORCH = (
     "check_masks",
     "count_pixels",
@@ -88,12 +90,16 @@ def test_no_module_imports_itself_by_way_of_others(repository):
     TopologicalSorter(imports_of(repository)).prepare()  # raises CycleError with the circle
 
 
-PASSIVE = "OMP_WAIT_POLICY = 'PASSIVE'"
+WAITING = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
+
+
+def environment(**given):
+    """The environment, with nothing but what is given on how threads wait."""
+    return {name: value for name, value in os.environ.items() if name not in WAITING} | given
 
 
 @pytest.mark.parametrize("program", ["workflow_scripts.export_maps", "getam_core.segment"])
-def test_threads_of_a_program_wait_passively(program, repository):
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+def test_threads_of_a_program_wait_briefly(program, repository):
     command = [sys.executable, "-m", program, "--help"]
     ran = subprocess.run(
         command,
@@ -101,16 +107,21 @@ def test_threads_of_a_program_wait_passively(program, repository):
         cwd=repository,
         capture_output=True,
         text=True,
-        env=environment | {"OMP_DISPLAY_ENV": "true"},  # OpenMP prints what it has read
+        env=environment(OMP_DISPLAY_ENV="verbose"),  # OpenMP prints what it has read
     )
-    assert PASSIVE in ran.stderr
+    assert f"GOMP_SPINCOUNT = '{SPINS}'" in ran.stderr
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in ran.stderr
 
 
-def test_how_threads_wait_is_the_users_choice(repository):
-    importing = "import getam_core.segment, getam_core.explain, getam_core.training, os;"
-    code = f"{importing} assert 'OMP_WAIT_POLICY' not in os.environ"
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=repository, env=environment)
-    code = "import workflow_scripts, os; assert os.environ['OMP_WAIT_POLICY'] == 'active'"
-    environment = os.environ | {"OMP_WAIT_POLICY": "active"}
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=repository, env=environment)
+@pytest.mark.parametrize(
+    ("code", "given"),
+    [
+        ("import getam_core.segment, getam_core.explain, getam_core.training, os", {}),
+        ("import workflow_scripts, os", {"OMP_WAIT_POLICY": "active"}),
+        ("import workflow_scripts, os", {"GOMP_SPINCOUNT": "7"}),
+    ],
+)
+def test_how_threads_wait_is_the_users_choice(code, given, repository):
+    seen = f"{code}; assert {{n: os.environ[n] for n in {WAITING} if n in os.environ}} == {given}"
+    command = [sys.executable, "-c", seen]
+    subprocess.run(command, check=True, cwd=repository, env=environment(**given))

@@ -1,11 +1,11 @@
-"""`python -m getam_core.segment`: what `command` does, with threads that wait passively."""
+"""`python -m getam_core.segment`: what `command` does, with threads that wait briefly."""
 
 import sys
 
-from getam_core.waiting import wait_passively
+from getam_core.waiting import wait_briefly
 
 if __name__ == "__main__":
-    wait_passively()  # before the command imports torch
+    wait_briefly()  # before the command imports torch
     from getam_core.segment.command import main
 
     sys.exit(main())
