@@ -29,8 +29,8 @@ from getam_core.settings.planning import (
     training_gpus,
     training_nodes,
 )
-from workflow_scripts.command import shard_of
 from workflow_scripts.runs import images_of, make_library_importable, settings_reader
+from workflow_scripts.shards import shard_of
 
 CNN = {"model": {"name": None, "weights": None, "stem": {"name": "resnet18"}}}
 MASKS = {"train": {"supervision": "masks"}}

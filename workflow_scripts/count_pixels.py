@@ -2,7 +2,6 @@
 
 import argparse
 
-from getam_core.data import of_split, read_index
 from getam_core.evaluation import (
     evaluate_label_maps,
     masks_of,
@@ -11,13 +10,12 @@ from getam_core.evaluation import (
     write_counts,
 )
 from getam_core.stores import open_store
-from workflow_scripts import command
+from workflow_scripts import command, shards
 
 
 def main(arguments: argparse.Namespace) -> None:
     store = open_store(arguments.store)
-    listed = of_split(read_index(arguments.index), arguments.split)
-    entries = command.shard_of(listed, arguments)
+    entries = shards.entries_of(arguments)
     masks = masks_of(entries, read_mask_index(arguments.masks))
     classes = len(store.classes) + 1
     if store.kind == "maps":
@@ -36,5 +34,5 @@ if __name__ == "__main__":
         store="labels.h5, predictions.h5 or maps.h5",
         out="counts of the shard, npz",
     )
-    command.add_shard(arguments_parser)
+    shards.add_shard(arguments_parser)
     command.run(main, arguments_parser)

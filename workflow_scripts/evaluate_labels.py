@@ -20,7 +20,7 @@ from getam_core.evaluation import (
 )
 from getam_core.files import write_json
 from getam_core.stores import Store, open_store
-from workflow_scripts import command
+from workflow_scripts import command, shards
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -28,7 +28,7 @@ def main(arguments: argparse.Namespace) -> None:
     entries = of_split(read_index(arguments.index), arguments.split)
     masks = masks_of(entries, read_mask_index(arguments.masks))
     if arguments.counts:
-        counts = command.numbered(arguments.counts, arguments.shards)
+        counts = shards.numbered(arguments.counts, arguments.shards)
         (matrix,), mious = read_counts(counts, list(masks))
     else:
         matrix, mious = evaluate_label_maps(store, masks, len(store.classes) + 1)
@@ -70,5 +70,5 @@ if __name__ == "__main__":
     )
     arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
     arguments_parser.add_argument("--method", default="getam", help="whose maps labelled them")
-    command.add_counts(arguments_parser)
+    shards.add_counts(arguments_parser)
     command.run(main, arguments_parser)

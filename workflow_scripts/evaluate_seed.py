@@ -13,7 +13,7 @@ from getam_core.evaluation import (
 )
 from getam_core.files import write_json
 from getam_core.stores import open_store
-from workflow_scripts import command
+from workflow_scripts import command, shards
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -21,7 +21,7 @@ def main(arguments: argparse.Namespace) -> None:
     entries = of_split(read_index(arguments.index), "train")
     masks = masks_of(entries, read_mask_index(arguments.masks))
     if arguments.counts:
-        counts = command.numbered(arguments.counts, arguments.shards)
+        counts = shards.numbered(arguments.counts, arguments.shards)
         curve = list(zip(THRESHOLDS, read_counts(counts, list(masks))[0], strict=True))
     else:
         curve = seed_curve(maps, masks, len(maps.classes) + 1)
@@ -36,5 +36,5 @@ if __name__ == "__main__":
         __doc__, index="index.csv", masks="masks.csv", maps="maps.h5", out="entry, JSON"
     )
     arguments_parser.add_argument("--method", required=True)
-    command.add_counts(arguments_parser)
+    shards.add_counts(arguments_parser)
     command.run(main, arguments_parser)

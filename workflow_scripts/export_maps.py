@@ -14,7 +14,7 @@ from getam_core.inference.maps import export_maps
 from getam_core.networks import load_network, read_supervision
 from getam_core.settings import Settings
 from getam_core.stores import StoreWriter, write_in_parts
-from workflow_scripts import command
+from workflow_scripts import command, shards
 from workflow_scripts.data_set import digest_of_labels
 
 
@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> None:
     index = read_index(arguments.index)
     classes = class_names(settings.data.classes, index)
     listed = of_split(index, arguments.split)
-    entries = command.shard_of(listed, arguments)
+    entries = shards.shard_of(listed, arguments)
     export = partial(
         export_maps,
         method_of(arguments.method, settings),
@@ -87,5 +87,5 @@ if __name__ == "__main__":
         out="maps.h5 of the shard",
     )
     arguments_parser.add_argument("--method", required=True, help="a name in activation.METHODS")
-    command.add_shard(arguments_parser)
+    shards.add_shard(arguments_parser)
     command.run(main, arguments_parser)

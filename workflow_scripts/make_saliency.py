@@ -17,7 +17,7 @@ from getam_core.saliency import (
 from getam_core.saliency.providers import Provider
 from getam_core.settings import Settings
 from getam_core.stores import StoreWriter, write_in_parts
-from workflow_scripts import command
+from workflow_scripts import command, shards
 from workflow_scripts.saliency_network import build_saliency_network
 
 
@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
     settings = command.settings_of(arguments)
     index = read_index(arguments.index)
     listed, classes = of_split(index, arguments.split), class_names(settings.data.classes, index)
-    entries = command.shard_of(listed, arguments)
+    entries = shards.shard_of(listed, arguments)
     provide = provider_of(arguments, settings, listed)
 
     def write(writer: StoreWriter, chosen: slice) -> None:
@@ -65,6 +65,6 @@ if __name__ == "__main__":
         state="folder of finished parts, kept when the job fails",
         out="saliency.h5 of the shard",
     )
-    command.add_shard(arguments_parser)
+    shards.add_shard(arguments_parser)
     arguments_parser.add_argument("--network", type=Path, help="network.pt, for source: network")
     command.run(main, arguments_parser)

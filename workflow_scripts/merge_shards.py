@@ -8,19 +8,19 @@ from pathlib import Path
 
 from getam_core.data.index import of_split, read_index
 from getam_core.stores import merge_stores
-from workflow_scripts import command
+from workflow_scripts import command, shards
 
 
 def main(arguments: argparse.Namespace) -> None:
     entries = of_split(read_index(arguments.index), arguments.split)
     ids = [entry.image_id for entry in entries]
     first, out = arguments.first, arguments.out
-    shards = command.numbered(first, arguments.shards)
+    parts = shards.numbered(first, arguments.shards)
     if not first.is_dir():
-        merge_stores(out, shards, ids)
+        merge_stores(out, parts, ids)
         return
     for name in sorted(path.name for path in first.iterdir()):
-        merge_stores(out / name, [shard / name for shard in shards], ids)
+        merge_stores(out / name, [part / name for part in parts], ids)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,14 @@ from getam_core.inference.single_stage import SingleStage
 from getam_core.networks import load_network, read_classes, read_supervision
 from getam_core.processes import Workers
 from getam_core.stores import StoreWriter, write_in_parts
-from workflow_scripts import command
+from workflow_scripts import command, shards
 from workflow_scripts.data_set import digest_of_labels
 
 
 def main(arguments: argparse.Namespace) -> None:
     predict = command.settings_of(arguments).predict
     listed = of_split(read_index(arguments.index), arguments.split)
-    entries = command.shard_of(listed, arguments)
+    entries = shards.shard_of(listed, arguments)
     classes = read_classes(arguments.checkpoint)
     network = load_network(arguments.checkpoint).to(command.torch_device(arguments))
     predictor = SingleStage(network, sizes=predict.sizes, flip=predict.flip)
@@ -51,5 +51,5 @@ if __name__ == "__main__":
         state="folder of finished parts, kept when the job fails",
         out="network.h5 of the shard",
     )
-    command.add_shard(arguments_parser, splits=["train"])
+    shards.add_shard(arguments_parser, splits=["train"])
     command.run(main, arguments_parser)

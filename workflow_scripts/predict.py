@@ -6,20 +6,18 @@ Resumes where it was killed.
 import argparse
 import json
 
-from getam_core.data import of_split, read_index
 from getam_core.files import digest
 from getam_core.inference.predictions import predict_split
 from getam_core.inference.single_stage import SingleStage
 from getam_core.networks import load_network, read_classes
 from getam_core.processes import Workers
 from getam_core.stores import StoreWriter, write_in_parts
-from workflow_scripts import command
+from workflow_scripts import command, shards
 
 
 def main(arguments: argparse.Namespace) -> None:
     predict = command.settings_of(arguments).predict
-    listed = of_split(read_index(arguments.index), arguments.split)
-    entries = command.shard_of(listed, arguments)
+    entries = shards.entries_of(arguments)
     device = command.torch_device(arguments)
     network = load_network(arguments.checkpoint).to(device)
     predictor = SingleStage(network, sizes=predict.sizes, flip=predict.flip)
@@ -51,5 +49,5 @@ if __name__ == "__main__":
         state="folder of finished parts, kept when the job fails",
         out="predictions.h5 of the shard",
     )
-    command.add_shard(arguments_parser, splits=("train", "val", "test"))
+    shards.add_shard(arguments_parser, splits=("train", "val", "test"))
     command.run(main, arguments_parser)

@@ -6,20 +6,18 @@ Resumes where it was killed.
 import argparse
 from collections.abc import Sequence
 
-from getam_core.data import of_split, read_index
 from getam_core.deeplab import load_deeplab
 from getam_core.files import digest
 from getam_core.inference.deeplab import DeepLab
 from getam_core.inference.predictions import predict_split
 from getam_core.processes import Workers
 from getam_core.stores import Output, StoreWriter, write_together_in_parts
-from workflow_scripts import command
+from workflow_scripts import command, shards
 
 
 def main(arguments: argparse.Namespace) -> None:
     test = command.settings_of(arguments).deeplab_test
-    listed = of_split(read_index(arguments.index), arguments.split)
-    entries = command.shard_of(listed, arguments)
+    entries = shards.entries_of(arguments)
     device = command.torch_device(arguments)
     trained = load_deeplab(arguments.checkpoint)
     predictor = DeepLab(trained.network.to(device), scales=test.scales, flip=test.flip)
@@ -55,5 +53,5 @@ if __name__ == "__main__":
         state="folder of finished parts, kept when the job fails",
         out="folder of the shard's predictions",
     )
-    command.add_shard(arguments_parser)
+    shards.add_shard(arguments_parser)
     command.run(main, arguments_parser)

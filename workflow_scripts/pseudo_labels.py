@@ -7,17 +7,16 @@ import argparse
 import json
 from pathlib import Path
 
-from getam_core.data import of_split, read_index
 from getam_core.files import digest
 from getam_core.labels import export_labels
 from getam_core.processes import Workers
 from getam_core.stores import StoreWriter, open_store, write_in_parts
-from workflow_scripts import command
+from workflow_scripts import command, shards
 
 
 def main(arguments: argparse.Namespace) -> None:
     settings = command.settings_of(arguments).pseudo_labels
-    entries = command.shard_of(of_split(read_index(arguments.index), arguments.split), arguments)
+    entries = shards.entries_of(arguments)
     maps, saliency = open_store(arguments.maps, "maps"), None
     header = json.loads(arguments.settings) | {"made_from": maps.settings}
     header["maps"] = digest(arguments.maps)
@@ -44,5 +43,5 @@ if __name__ == "__main__":
         out="labels.h5 of the shard",
     )
     arguments_parser.add_argument("--saliency", type=Path, help="saliency.h5, if labels use it")
-    command.add_shard(arguments_parser)
+    shards.add_shard(arguments_parser)
     command.run(main, arguments_parser)

@@ -3,7 +3,7 @@
 Shapes: B images, K present classes, H, W pixels, G neighbours (8 a dilation).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,7 @@ from torch import Tensor
 from getam_core.errors import InputError
 from getam_core.resizing import resize_tensor
 
+DILATIONS = (1, 2, 4, 8, 12, 24)  # of both papers, in pixels
 DIRECTIONS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
 
 
@@ -26,24 +27,42 @@ def neighbours(planes: Tensor, dilations: Sequence[int]) -> Iterator[Tensor]:
             yield padded[..., top : top + H, left : left + W]
 
 
-def check_reach(name: str, dilations: Sequence[int], iterations: int) -> None:
-    """Raise `InputError` unless there are dilations, all of 1 or more, and iterations 0 or more."""
-    if not dilations or min(dilations) < 1 or iterations < 0:
-        raise InputError(
-            f"{name}: dilations {tuple(dilations)}, iterations {iterations}: expected distances"
-            " from 1 on, at least one, and no negative number of iterations"
-        )
-
-
-def average(weights: Tensor, maps: Tensor, dilations: Sequence[int], iterations: int) -> Tensor:
+def refined(
+    name: str,
+    images: Tensor,
+    maps: Tensor,
+    weights_of: Callable[[Tensor, Sequence[int]], Tensor],
+    *,
+    iterations: int,
+    dilations: Sequence[int],
+) -> Tensor:
     """Sum `maps` over their neighbours again and again, all classes at once.
 
     Parameters
     ----------
-    weights : (G, B, 1, H, W) tensor
-        One plane a neighbour, the same in every iteration.
-    maps : (B, K, H, W) tensor
+    name : str
+        Of the function that was called, for errors.
+    images : (B, 3, H, W) tensor
+    maps : (B, K, h, w) tensor
+        Brought to (H, W) bilinearly, in a copy.
+    weights_of : callable
+        (images, dilations) -> (G, B, 1, H, W), one plane a neighbour, the same in every iteration.
+
+    Returns
+    -------
+    (B, K, H, W) float32 tensor
+
+    Raises
+    ------
+    InputError
+        When `images` are not RGB, `maps` not of the same batch, a dilation is below 1, or
+        `iterations` below 0.
     """
+    _check_reach(name, dilations, iterations)
+    images, maps = _at_image_size(name, images, maps)
+    if maps.shape[1] == 0 or iterations == 0:
+        return maps
+    weights = weights_of(images, dilations)
     for _ in range(iterations):
         total = torch.zeros_like(maps)
         for weight, neighbour in zip(weights, neighbours(maps, dilations), strict=True):
@@ -52,15 +71,16 @@ def average(weights: Tensor, maps: Tensor, dilations: Sequence[int], iterations:
     return maps
 
 
-def at_image_size(name: str, images: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Return both in float32, the maps (B, K, h, w) in a copy of (B, K, H, W), bilinearly.
+def _check_reach(name: str, dilations: Sequence[int], iterations: int) -> None:
+    if not dilations or min(dilations) < 1 or iterations < 0:
+        raise InputError(
+            f"{name}: dilations {tuple(dilations)}, iterations {iterations}: expected distances"
+            " from 1 on, at least one, and no negative number of iterations"
+        )
 
-    Raises
-    ------
-    InputError
-        When `images` are not RGB, or `maps` not of the same batch; `name` is the function that was
-        called.
-    """
+
+def _at_image_size(name: str, images: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Return both in float32, the maps in a copy at the images' size."""
     fit = images.ndim == maps.ndim == 4 and len(images) == len(maps) and images.shape[1] == 3
     if not fit:
         raise InputError(

@@ -11,13 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from getam_core.refine.neighbours import (
-    DIRECTIONS,
-    at_image_size,
-    average,
-    check_reach,
-    neighbours,
-)
+from getam_core.refine.neighbours import DILATIONS, DIRECTIONS, neighbours, refined
 
 
 @torch.no_grad()
@@ -26,7 +20,7 @@ def pamr(
     maps: Tensor,
     *,
     iterations: int = 10,
-    dilations: Sequence[int] = (1, 2, 4, 8, 12, 24),
+    dilations: Sequence[int] = DILATIONS,
 ) -> Tensor:
     """Fit activation maps to the edges of their images.
 
@@ -54,11 +48,7 @@ def pamr(
         When `images` are not RGB, `maps` not of the same batch, a dilation is below 1, or
         `iterations` below 0.
     """
-    check_reach("pamr", dilations, iterations)
-    images, maps = at_image_size("pamr", images, maps)
-    if maps.shape[1] == 0 or iterations == 0:
-        return maps
-    return average(_weights(images, dilations), maps, dilations, iterations)
+    return refined("pamr", images, maps, _weights, iterations=iterations, dilations=dilations)
 
 
 def _weights(images: Tensor, dilations: Sequence[int]) -> Tensor:

@@ -11,13 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from getam_core.refine.neighbours import (
-    DIRECTIONS,
-    at_image_size,
-    average,
-    check_reach,
-    neighbours,
-)
+from getam_core.refine.neighbours import DILATIONS, DIRECTIONS, neighbours, refined
 
 WIDTH = 0.3  # of both kernels, in standard deviations
 DISTANCE_SHARE = 0.01  # what the kernel of distance adds to the weights' sum of 1
@@ -29,7 +23,7 @@ def par(
     maps: Tensor,
     *,
     iterations: int = 10,
-    dilations: Sequence[int] = (1, 2, 4, 8, 12, 24),
+    dilations: Sequence[int] = DILATIONS,
 ) -> Tensor:
     """Fit activation maps to the edges of their images.
 
@@ -58,11 +52,7 @@ def par(
         When `images` are not RGB, `maps` not of the same batch, a dilation is below 1, or
         `iterations` below 0.
     """
-    check_reach("par", dilations, iterations)
-    images, maps = at_image_size("par", images, maps)
-    if maps.shape[1] == 0 or iterations == 0:
-        return maps
-    return average(_weights(images, dilations), maps, dilations, iterations)
+    return refined("par", images, maps, _weights, iterations=iterations, dilations=dilations)
 
 
 def _weights(images: Tensor, dilations: Sequence[int]) -> Tensor:
