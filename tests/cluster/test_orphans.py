@@ -1,6 +1,7 @@
 """Snakemake is killed, and its training goes on: the same command takes what that finished."""
 
 import subprocess
+import sys
 import time
 
 from tests.tiny_workflow import Workflow
@@ -23,7 +24,8 @@ def test_a_training_that_outlived_snakemake_is_taken_and_a_forced_one_has_the_sa
     made = tmp_path / "results" / "tiny"
     log, finished = made / "logs" / "train.log", made / "state" / "train.finished"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(workflow.command([CHECKPOINT]), **quiet) as snakemake:
+    command = workflow.command([CHECKPOINT], python=sys.executable)  # a process that can be killed
+    with subprocess.Popen(command, **quiet) as snakemake:
         wait_until(log.exists)
         snakemake.kill()
     assert not finished.exists(), "the training has only begun"
