@@ -21,23 +21,28 @@ _locks: dict[int, int] = {}  # GPUs of this process, with the open files of thei
 def take_gpu() -> torch.device:
     """Return a GPU that no other process of this user has taken, and make it the current one.
 
-    Where all are taken it is the first, or the one of this process's number among those that
-    torchrun started here. A process that has one keeps it.
+    Where all are taken, the first one is shared. A process that has one keeps it.
 
     Raises
     ------
     InputError
-        torchrun has started more processes here than there are GPUs.
+        torchrun has started more processes here than there are free GPUs; those of one training
+        cannot share one.
     """
-    number, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
-    if number >= count:
+    count, processes = torch.cuda.device_count(), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if processes > count:
         raise InputError(
-            f"gpus: process {number + 1} finds {count} GPUs; start no more processes than there are"
+            f"gpus: {processes} processes find {count} GPUs; start no more processes than there are"
         )
     taken = next((gpu for gpu in range(count) if _take(gpu)), None)
+    if taken is None and processes > 1:
+        raise InputError(
+            f"gpus: all {count} GPUs are taken, and not by the {processes} processes of this"
+            " training alone; wait for the others, or let Snakemake count: --resources gpu=N"
+        )
     if taken is None:
-        log.warning("all %d GPUs are taken by other processes; sharing number %d", count, number)
-        taken = number
+        log.warning("all %d GPUs are taken by other processes; sharing the first", count)
+        taken = 0
     torch.cuda.set_device(taken)
     return torch.device("cuda", taken)
 

@@ -33,7 +33,7 @@ rule ablation:
     shell:
         "python -m workflow_scripts.ablation --run {wildcards.run} --sweep {wildcards.sweep}"
         " --index {input.index} --masks {input.masks} --maps {input.maps} {params.saliency}"
-        " --settings {params.settings:q} --threads {threads}"
+        " --settings {params.settings:q} --threads {threads} --device cpu"
         " --plot {output.plot} --out {output.scores} --log {log}"
 
 

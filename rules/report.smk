@@ -4,6 +4,9 @@
 include: "inputs/report.smk"
 
 
+SHOWN = Settings.model_fields.keys() - {"gpus", "nodes", "shard_size"}  # which change no figure
+
+
 rule report:
     input:
         index="results/{run}/index.csv",
@@ -24,7 +27,7 @@ rule report:
     conda:
         "../envs/getam.yaml"
     params:
-        settings=stage_settings(*Settings.model_fields, ground_truth=True),
+        settings=stage_settings(*SHOWN, ground_truth=True),
         saliency=option_of("saliency"),
         predictions=option_of("predictions"),
         benchmarks="results/{run}/benchmarks",

@@ -26,8 +26,8 @@ CELLS = [
 ]
 
 
-def compared(cells=CELLS, layout="voc", classes=VOC_CLASSES):
-    rows = compare_runs(cells, published_figures(layout, "table1"), layout, classes)
+def compared(cells=CELLS, layout="voc", classes=VOC_CLASSES, table="table1"):
+    rows = compare_runs(cells, published_figures(layout, table), layout, classes)
     return {"run": "voc", "table": "table1", "dataset": "VOC", "entries": rows}
 
 
@@ -68,6 +68,12 @@ def test_a_table_sets_the_published_figures_beside_ours_and_says_what_they_are()
     assert "not comparable" not in comparison_note(compared())
     other = compared([("GETAM", "x", entry(1.0, images=200))])
     assert "not comparable" in comparison_note(other)
+    cells = [
+        ("GETAM", "x", entry(1.0, "pseudo_labels", "val", 1449)),
+        ("GETAM", "x", entry(1.0, "pseudo_labels", "train", 10582)),
+    ]
+    mixed = compared(cells, table="table3")
+    assert comparison_note(mixed).endswith("not comparable: Pseudo labels, train.")
     assert "Published" not in comparison_note(compared([("ours", "own", entry(50.0))]))
 
 

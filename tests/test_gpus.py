@@ -22,7 +22,7 @@ def two_gpus(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_properties", properties)
     monkeypatch.setattr(torch.cuda, "set_device", lambda number: None)
-    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
     monkeypatch.setattr(gpus, "_locks", {})
     yield
     for lock in gpus._locks.values():
@@ -54,6 +54,15 @@ def test_a_gpu_is_shared_where_all_are_taken(monkeypatch):
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):
-    monkeypatch.setenv("LOCAL_RANK", "2")
-    with pytest.raises(InputError, match="process 3 finds 2 GPUs"):
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
+    with pytest.raises(InputError, match="3 processes find 2 GPUs"):
+        take_gpu()
+
+
+def test_processes_of_one_training_never_share_a_gpu(monkeypatch):
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert take_gpu() == torch.device("cuda", 0)
+    assert of_another_process() == 1
+    monkeypatch.setattr(gpus, "_take", lambda _gpu: False)
+    with pytest.raises(InputError, match="all 2 GPUs are taken, and not by the 2 processes"):
         take_gpu()

@@ -77,8 +77,25 @@ def test_killed_and_started_again_the_file_is_the_same_to_the_bit(tmp_path):
     time.sleep(1.1)  # a time stamp in the file would show
     assert make(tmp_path, counting) == undisturbed
     assert written == IDS[10:], "the two whole parts stand"
-    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["out.h5"]
+    assert {path.name for path in tmp_path.iterdir()} == {"undisturbed", "out.h5", "state.lock"}
     assert not (tmp_path / "state").exists()
+
+
+def test_a_second_copy_is_refused_and_leaves_the_parts_of_the_first(tmp_path):
+    def write_while_another_one_starts(writer, chosen):
+        write(writer, chosen)
+        if chosen.start == 10:
+            end = in_a_process(refused, tmp_path)
+            assert end == 0
+
+    whole = make(tmp_path / "whole")
+    assert make(tmp_path, write_while_another_one_starts) == whole
+    assert not (tmp_path / "state").exists()
+
+
+def refused(folder):
+    with pytest.raises(InputError, match="running already"):
+        make(folder)
 
 
 def test_parts_that_are_damaged_or_of_other_settings_are_made_again(tmp_path):

@@ -32,7 +32,8 @@ from getam_core.settings.planning import (
 from workflow_scripts.runs import images_of, make_library_importable, settings_reader
 from workflow_scripts.shards import shard_of
 
-CNN = {"model": {"name": None, "weights": None, "stem": {"name": "resnet18"}}}
+RESNET = {"name": "resnet18"}
+CNN = {"model": {"name": None, "weights": None, "stem": RESNET}}
 MASKS = {"train": {"supervision": "masks"}}
 CLASSIFIES = {"train": {"epochs": 3, "classification_epochs": 3}}
 SEEDS = {"evaluate": {"seeds": ["ts_cam", "getam"]}}
@@ -63,13 +64,18 @@ def test_methods_are_compared_that_the_network_serves_or_that_have_one():
             "class": {},
             "afa": {"head": "max_pooled"},
             "mit": {"name": "mit_b1", "head": "max_pooled", "weights": None},
+            "stem": {"stem": RESNET, "weights": None},
         }.items()
     }
     assert left_out == {
-        "class": {"afa"},
-        "afa": {"cam_ignore", "cam_add"},
-        "mit": set(METHOD_NAMES) - {"afa", "ts_cam", "cnn_cam"},
+        "class": {"afa", "cnn_cam"},
+        "afa": {"cam_ignore", "cam_add", "cnn_cam"},
+        "mit": set(METHOD_NAMES) - {"afa"},
+        "stem": {"afa"},
     }
+    with_a_cnn = run({"classifiers": {"cnn": RESNET}})
+    assert set(METHOD_NAMES) - set(possible_methods(with_a_cnn)) == {"afa"}
+    assert set(METHOD_NAMES) - set(possible_methods(run(CNN))) == set(METHOD_NAMES) - {"cnn_cam"}
 
 
 def test_a_key_of_getam_makes_no_other_method_s_maps_again():
@@ -251,6 +257,31 @@ def test_a_run_is_read_once_and_wrong_input_is_said_in_the_form_of_snakemake(tmp
     with pytest.raises(WorkflowError, match=r"config/other.yaml: no such run") as raised:
         run_settings("other")
     assert raised.value.__cause__ is None
+
+
+def test_a_run_at_a_seed_learns_from_the_labels_of_that_seed(tmp_path, monkeypatch):
+    (tmp_path / "config").mkdir()
+    monkeypatch.chdir(tmp_path)
+    first, second = (
+        "results/first/pseudo_labels/labels.h5",
+        "results/first/pseudo_labels/network.h5",
+    )
+    scenes = "data: {layout: scenes}"
+    (tmp_path / "config/first.yaml").write_text(f"{scenes}\nseed: 4")
+    (tmp_path / "config/second.yaml").write_text(
+        f"{scenes}\ntrain: {{supervision: labels, label_maps: {first}}}\n"
+        f"deeplab: {{labels: {second}}}"
+    )
+    run_settings = settings_reader({})
+    labels = {
+        name: (run_settings(name).train.label_maps, run_settings(name).deeplab.labels)
+        for name in ("second", "second-seed3", "second-seed4")
+    }
+    assert labels == {
+        "second": (first, second),
+        "second-seed3": tuple(x.replace("first", "first-seed3") for x in (first, second)),
+        "second-seed4": (first, second),
+    }
 
 
 def test_a_stage_finds_the_library_and_this_python_from_any_folder(

@@ -1,3 +1,4 @@
+import hashlib
 import multiprocessing
 import re
 import zlib
@@ -250,3 +251,15 @@ def test_the_checksum_is_the_one_that_is_documented(labels):
             for name, value in parts
         )
         assert zlib.crc32(described) == data.attrs["crc32"]
+
+
+def test_the_contents_are_those_of_the_images_and_of_nothing_else(labels):
+    with h5py.File(labels) as file:
+        crcs = {name: data.attrs["crc32"] for name, data in file["images"].items()}
+    lines = f"a {crcs['a']}\nb {crcs['b']}\n"
+    assert open_store(labels).contents == hashlib.sha256(lines.encode()).hexdigest()
+
+
+def test_a_store_of_an_earlier_version_has_the_contents_of_its_file(labels):
+    damage(labels, lambda file: file.attrs.pop("contents"))
+    assert open_store(labels).contents == hashlib.sha256(labels.read_bytes()).hexdigest()

@@ -7,7 +7,6 @@ import argparse
 import json
 from pathlib import Path
 
-from getam_core.files import digest
 from getam_core.labels import export_labels
 from getam_core.processes import Workers
 from getam_core.stores import StoreWriter, open_store, write_in_parts
@@ -19,10 +18,10 @@ def main(arguments: argparse.Namespace) -> None:
     entries = shards.entries_of(arguments)
     maps, saliency = open_store(arguments.maps, "maps"), None
     header = json.loads(arguments.settings) | {"made_from": maps.settings}
-    header["maps"] = digest(arguments.maps)
+    header["maps"] = maps.contents
     if settings.uses_saliency:
         saliency = open_store(arguments.saliency, "saliency")
-        header["saliency"] = digest(arguments.saliency)
+        header["saliency"] = saliency.contents
     with Workers(arguments.threads) as workers:
 
         def write(writer: StoreWriter, chosen: slice) -> None:

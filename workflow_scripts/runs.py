@@ -13,7 +13,13 @@ from typing import Any
 from snakemake.exceptions import WorkflowError
 
 from getam_core.errors import InputError
-from getam_core.settings import Settings, check_paths, load_settings, run_file
+from getam_core.settings import (
+    Settings,
+    check_paths,
+    load_settings,
+    run_file,
+    with_labels_at_its_seed,
+)
 
 
 def make_library_importable(repository: Path) -> None:
@@ -35,7 +41,8 @@ def without_traceback() -> Iterator[None]:
 def settings_reader(overrides: Mapping[str, Any]) -> Callable[[str], Settings]:
     """Return a function from a run's name to its settings; it reads and checks each run once.
 
-    A seed in the name counts more than one of the command line.
+    A seed in the name counts more than one of the command line, and holds for the runs whose
+    label maps this one is trained on.
 
     Parameters
     ----------
@@ -48,6 +55,8 @@ def settings_reader(overrides: Mapping[str, Any]) -> Callable[[str], Settings]:
     def run_settings(run: str) -> Settings:
         path, said = run_file(run)
         settings = load_settings(path, {**overrides, **said})
+        if said:
+            settings = with_labels_at_its_seed(settings, lambda other: run_settings(other).seed)
         check_paths(settings, path, run)
         return settings
 

@@ -58,13 +58,13 @@ def read_counts(
     InputError
         The files do not hold exactly these images, in this order.
     """
-    counts: list[np.ndarray] = []
+    total: np.ndarray | None = None
     counted: list[str] = []
     mious: dict[str, float] = {}
     for path in paths:
         with np.load(path) as parts:  # which loads no pickles
             own = parts["ids"].tolist()
-            counts.append(parts["counts"])
+            total = parts["counts"] if total is None else total + parts["counts"]
             counted += own
             if len(parts["mious"]):
                 mious |= dict(zip(own, parts["mious"].tolist(), strict=True))
@@ -73,7 +73,8 @@ def read_counts(
             f"{paths[0]} and those after it: counts of {len(counted)} images, which are not the"
             f" {len(ids)} listed ones in their order; make them again"
         )
-    return [_matrix(total, len(counted)) for total in np.sum(counts, axis=0)], mious
+    assert total is not None
+    return [_matrix(matrix, len(counted)) for matrix in total], mious
 
 
 def _matrix(counts: np.ndarray, images: int) -> ConfusionMatrix:

@@ -98,7 +98,8 @@ def propagate(affinity: Tensor, maps: Tensor, radius: int = RADIUS) -> Tensor:
         )
     squared = affinity.to(maps.dtype).square() * window((h, w), radius, affinity.device)
     weights = squared / squared.sum(1, keepdim=True).clamp_min(torch.finfo(squared.dtype).tiny)
-    return (maps.flatten(2) @ weights).unflatten(2, (h, w))
+    with torch.autocast(maps.device.type, enabled=False):  # its 8 bits would make scores equal
+        return (maps.flatten(2) @ weights).unflatten(2, (h, w))
 
 
 def window(grid: Sequence[int], radius: int, device: torch.device) -> Tensor:

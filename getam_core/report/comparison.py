@@ -28,9 +28,12 @@ def comparison_note(table: Mapping[str, Any]) -> str:
     if not said:
         return text
     sources = ", ".join(dict.fromkeys(entry["source"] for entry in said))
-    if all(entry["comparable"] for entry in said):
+    other = [entry for entry in said if not entry["comparable"]]
+    if not other:
         return f"{text} Published: {sources}."
-    return f"{text} Published ({sources}): of other images or classes, not comparable with ours."
+    kinds = "; ".join(dict.fromkeys(_title((e["what"], e["split"])) for e in other))
+    which = "all" if len(other) == len(said) else kinds
+    return f"{text} Published: {sources}. Of other images or classes, not comparable: {which}."
 
 
 def comparison_table(table: Mapping[str, Any]) -> Table:

@@ -11,7 +11,7 @@ config/schema.json: `make docs`).
 from getam_core.settings.base import Section
 from getam_core.settings.loading import load_settings
 from getam_core.settings.maps import CLASSIFIERS, METHOD_NAMES
-from getam_core.settings.paths import check_paths, check_saliency
+from getam_core.settings.paths import check_paths, check_saliency, with_labels_at_its_seed
 from getam_core.settings.runs import at_seed, run_file
 from getam_core.settings.sections import MAP_STUDIES, SAVING, SWEEPS, Settings
 from getam_core.settings.tables import TABLES
@@ -30,4 +30,5 @@ __all__ = [
     "check_saliency",
     "load_settings",
     "run_file",
+    "with_labels_at_its_seed",
 ]

@@ -14,11 +14,8 @@ def check_methods(settings: Settings, source: str) -> None:
     if reason and train.segments:  # on given labels, too: TensorBoard's picture shows the maps
         raise InputError(f"{source}: train.maps.method: {train.maps.method} {reason}")
     for name in settings.evaluate.seeds:
-        own = name not in CLASSIFIERS or name == settings.own_method
-        if own and (reason := lacking(name, model)):
+        if reason := lacking_in_run(name, settings):
             raise InputError(f"{source}: evaluate.seeds: {name} {reason}; or leave it out")
-        if name == "ts_cam" and model.name is None:
-            raise InputError(f"{source}: evaluate.seeds: ts_cam needs a transformer; leave it out")
 
 
 def _check_affinity(settings: Settings, source: str) -> None:
@@ -35,13 +32,26 @@ def _check_affinity(settings: Settings, source: str) -> None:
         raise InputError(f"{source}: getam.store_blocks: off, or maps.affinity: null; not both")
 
 
+def lacking_in_run(method: str, settings: Settings) -> str | None:
+    """Say what a run lacks for a method, for which it may train a network; None for nothing."""
+    model = settings.model
+    if method == settings.own_method or method not in CLASSIFIERS:
+        return lacking(method, model)
+    if method == "cnn_cam":
+        cnn = settings.classifiers.cnn or model.stem
+        return None if cnn else "needs a CNN, and the model has no stem: set classifiers.cnn"
+    if model.name is None or _is_mix_transformer(model.name):
+        return "needs a transformer with a [class] token"
+    return None
+
+
 def lacking(method: str, model: ModelSettings) -> str | None:
     """Say what the run's own network lacks for a method; None where it lacks nothing."""
     if method == "cnn_cam":
         return None if model.name is None else "needs a CNN alone: set model.name to null"
     if model.name is None:
         return "needs a transformer, and model.name is null: take cnn_cam"
-    if model.name.startswith("mit_b") and method != "afa":
+    if _is_mix_transformer(model.name) and method != "afa":
         return "needs a [class] token, which a Mix Transformer has not: take afa"
     if method in ("cam_ignore", "cam_add") and model.head != "class":
         return "needs a linear head on the tokens: set model.head to class"
@@ -50,3 +60,7 @@ def lacking(method: str, model: ModelSettings) -> str | None:
     if method == "ts_cam" and model.head != "ts_cam":
         return "needs its own head: set model.head to ts_cam"
     return None
+
+
+def _is_mix_transformer(name: str) -> bool:
+    return name.startswith("mit_b")

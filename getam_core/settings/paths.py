@@ -1,10 +1,11 @@
 """The files and folders that a run names: looked for before anything is planned."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from getam_core.errors import InputError
-from getam_core.settings.runs import run_file
+from getam_core.settings.runs import at_seed, is_at_seed, run_file
 from getam_core.settings.sections import Settings
 
 LABEL_MAPS = r"pseudo_labels/(?:labels|network)\.h5"
@@ -87,6 +88,29 @@ def _made_by_run(key: str, text: str) -> bool:
     }
     made = re.fullmatch(rf"results/([^/]+)/{files[key]}", text) if key in files else None
     return made is not None and run_file(made[1])[0].is_file()
+
+
+def with_labels_at_its_seed(settings: Settings, seed_of: Callable[[str], int]) -> Settings:
+    """Return the settings of `NAME-seed3` with the label maps that other runs make at that seed.
+
+    Parameters
+    ----------
+    seed_of : callable
+        From the name of a run to its seed.
+    """
+
+    def at_its_seed(text: str | None) -> str | None:
+        made = re.fullmatch(rf"results/([^/]+)/({LABEL_MAPS})", text or "")
+        if made is None or is_at_seed(made[1]) or not run_file(made[1])[0].is_file():
+            return text
+        return f"results/{at_seed(made[1], seed_of(made[1]), settings.seed)}/{made[2]}"
+
+    train, deeplab = settings.train, settings.deeplab
+    changed = {
+        "train": train.model_copy(update={"label_maps": at_its_seed(train.label_maps)}),
+        "deeplab": deeplab.model_copy(update={"labels": at_its_seed(deeplab.labels)}),
+    }
+    return settings.model_copy(update=changed)
 
 
 def _has_begun(run: str) -> bool:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from getam_core.errors import InputError
 from getam_core.settings.maps import CLASSIFIERS, METHOD_NAMES, Method
-from getam_core.settings.methods import lacking
+from getam_core.settings.methods import lacking, lacking_in_run
 from getam_core.settings.runs import at_seed
 from getam_core.settings.sections import Settings
 
@@ -84,9 +84,7 @@ def segmentation_method(settings: Settings, run: str) -> str:
 
 def possible_methods(settings: Settings) -> tuple[Method, ...]:
     """Return the methods that the run's network serves, or that have one of their own trained."""
-    return tuple(
-        name for name in METHOD_NAMES if name in CLASSIFIERS or not lacking(name, settings.model)
-    )
+    return tuple(name for name in METHOD_NAMES if not lacking_in_run(name, settings))
 
 
 def methods_with_maps(settings: Settings) -> tuple[str, ...]:

@@ -20,6 +20,11 @@ def run_file(run: str, folder: Path = CONFIG) -> tuple[Path, dict[str, Any]]:
     return folder / f"{named[1]}.yaml", {"seed": int(named[2])}
 
 
+def is_at_seed(run: str, folder: Path = CONFIG) -> bool:
+    """Whether the seed of a run is in its name."""
+    return bool(run_file(run, folder)[1])
+
+
 def at_seed(run: str, own: int, seed: int) -> str:
     """Return the name of a run, whose seed is `own`, at another seed."""
     return run if seed == own else f"{run}-seed{seed}"

@@ -56,7 +56,8 @@ class Settings(Section):
     """Random seed of initial weights, crops, their order, and the held-out saliency images."""
     shard_size: Count = 2000
     """Number of images in a shard of maps, labels, predictions and figures. Each shard is a job,
-    which is resumed if interrupted. A change makes them again, but no training."""
+    which is resumed if interrupted. A change makes them again, but no training, except one on label
+    maps of a run that has another number of shards then (`train.label_maps`, DeepLabv2)."""
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     classifiers: ClassifierSettings = ClassifierSettings()

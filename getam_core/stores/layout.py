@@ -1,7 +1,7 @@
 """What a store looks like inside: schema, kinds, and the checksum of one image.
 
-A file holds the attributes schema, kind, classes, settings, version, count, complete, and the group
-`images` with one data set an image. It carries its final name only once it is complete.
+A file holds the attributes schema, kind, classes, settings, version, count, contents, complete, and
+the group `images` with one data set an image. It carries its final name only once it is complete.
 """
 
 import zlib

@@ -5,13 +5,14 @@ Every part is itself a whole store, so whatever stands under its name is complet
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from getam_core.errors import InputError
+from getam_core.once import alone
 from getam_core.stores.reader import Store, open_store, verify
 from getam_core.stores.writer import StoreWriter
 
@@ -73,11 +74,16 @@ def write_in_parts(
         Folder of the parts; removed once `path` stands.
     part : int
         Images a part.
+
+    Raises
+    ------
+    InputError
+        Another process works in `state`.
     """
     output = Output(Path(path), kind, classes, settings)
     folders = {Path(state): output}
-    _write_parts(folders, ids, lambda writers, chosen: write(writers[0], chosen), part)
-    shutil.rmtree(state)
+    with _kept(Path(state)):
+        _write_parts(folders, ids, lambda writers, chosen: write(writers[0], chosen), part)
 
 
 def write_together_in_parts(
@@ -93,8 +99,17 @@ def write_together_in_parts(
     `write(writers, chosen)` gets a writer for each of `outputs`; the rest is as in
     `write_in_parts`.
     """
-    _write_parts({Path(state) / o.path.stem: o for o in outputs}, ids, write, part)
-    shutil.rmtree(state)
+    folders = {Path(state) / output.path.stem: output for output in outputs}
+    with _kept(Path(state)):
+        _write_parts(folders, ids, write, part)
+
+
+@contextmanager
+def _kept(state: Path) -> Iterator[None]:
+    """Keep the parts until the block ends well; meanwhile no other process works there."""
+    with alone(state.with_name(f"{state.name}.lock")):
+        yield
+        shutil.rmtree(state, ignore_errors=True)  # a file that somebody reads may stay
 
 
 def _write_parts(

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from getam_core.errors import InputError
 from getam_core.file_access import FileAccessError
+from getam_core.files import digest
 from getam_core.stores.hdf5 import open_hdf5, reading
 from getam_core.stores.layout import CHECKSUM, SCHEMA, checksum
 
@@ -30,6 +31,9 @@ class Store:
         Names of the foreground classes.
     settings : dict
         Settings of the run that wrote the file.
+    contents : str
+        SHA-256 of what the images are, whoever wrote them: of their names and checksums, in the
+        order of writing; of the whole file where an earlier version wrote it.
     """
 
     def __init__(self, path: Path | str, kind: str | None = None) -> None:
@@ -42,6 +46,8 @@ class Store:
             self.classes: tuple[str, ...] = tuple(json.loads(file.attrs["classes"]))
             self.settings: dict[str, Any] = json.loads(file.attrs["settings"])
             self._count = int(file.attrs["count"])
+            contents = file.attrs.get("contents")
+        self.contents: str = digest(self.path) if contents is None else contents.decode()
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_handle": None, "_process": None}

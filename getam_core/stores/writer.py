@@ -1,5 +1,6 @@
 """Write arrays of a set of images into one HDF5 file, whole or not at all."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -44,6 +45,7 @@ class StoreWriter:
         }
         # Of fixed length: HDF5 keeps those of variable length where nothing is checksummed, and
         # can hang on a damaged byte there. JSON is ASCII as written here.
+        self._contents = hashlib.sha256()
         self._header = {name: np.bytes_(text) for name, text in texts.items()}
 
     def __enter__(self) -> Self:
@@ -66,7 +68,9 @@ class StoreWriter:
         with ExitStack() as failing:
             failing.callback(abandon, file)
             if exception_type is None:
-                file.attrs.update({"count": len(self._images), "complete": True})
+                contents = np.bytes_(self._contents.hexdigest())
+                seal = {"count": len(self._images), "contents": contents, "complete": True}
+                file.attrs.update(seal)
                 file.flush()  # here, where what the disk refuses can still be said in a line
                 failing.pop_all()
 
@@ -103,5 +107,7 @@ class StoreWriter:
         packed = array.dtype == "uint8" and array.size > 0
         filters = {"chunks": array.shape, "compression": "gzip", "compression_opts": 1}
         dataset = self._images.create_dataset(image_id, data=array, **(filters if packed else {}))
-        dataset.attrs.update(values | {CHECKSUM: np.uint32(checksum(array, values))})
+        crc = checksum(array, values)
+        dataset.attrs.update(values | {CHECKSUM: np.uint32(crc)})
         dataset.flush()  # else h5py prints, and forgets, what the disk refuses
+        self._contents.update(f"{image_id} {crc}\n".encode())

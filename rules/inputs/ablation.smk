@@ -40,11 +40,15 @@ def named_cells(wildcards) -> str:
 
 def metrics_of_all_networks(wildcards):
     """How each method's network was trained, in the same order."""
+    settings = run_settings(wildcards.run)
+    networks = [
+        planning.classifier_of(settings, method) for method in planning.possible_methods(settings)
+    ]
     return [
         (
-            rules.train_classifier.output.metrics.replace("{classifier}", CLASSIFIERS[method])
-            if method in CLASSIFIERS
+            rules.train_classifier.output.metrics.replace("{classifier}", classifier)
+            if classifier
             else rules.train.output.metrics
         )
-        for method in planning.possible_methods(run_settings(wildcards.run))
+        for classifier in networks
     ]
