@@ -77,7 +77,7 @@ def test_killed_and_started_again_the_file_is_the_same_to_the_bit(tmp_path):
     time.sleep(1.1)  # a time stamp in the file would show
     assert make(tmp_path, counting) == undisturbed
     assert written == IDS[10:], "the two whole parts stand"
-    assert {path.name for path in tmp_path.iterdir()} == {"undisturbed", "out.h5", "state.lock"}
+    assert {path.name for path in tmp_path.iterdir()} == {"undisturbed", "out.h5"}
     assert not (tmp_path / "state").exists()
 
 

@@ -107,9 +107,11 @@ def write_together_in_parts(
 @contextmanager
 def _kept(state: Path) -> Iterator[None]:
     """Keep the parts until the block ends well; meanwhile no other process works there."""
-    with alone(state.with_name(f"{state.name}.lock")):
+    lock = state.with_name(f"{state.name}.lock")
+    with alone(lock):
         yield
         shutil.rmtree(state, ignore_errors=True)  # a file that somebody reads may stay
+        lock.unlink(missing_ok=True)
 
 
 def _write_parts(
