@@ -1,6 +1,8 @@
 """What is planned of a run: networks, methods and entries, as its settings say."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from argparse import Namespace
@@ -8,6 +10,7 @@ from argparse import Namespace
 import pytest
 from pydantic import ValidationError
 from snakemake.exceptions import WorkflowError
+from torch.distributed.run import parse_args as torchrun_arguments
 
 from getam_core.errors import InputError
 from getam_core.settings import METHOD_NAMES, TABLES, Settings
@@ -174,10 +177,21 @@ def test_on_a_cpu_no_gpu_is_asked_for_and_a_training_is_one_process():
 def test_torchrun_starts_the_processes_of_several_gpus_on_each_node():
     assert launcher(run(), threads=8) == "python -m "
     one = launcher(run({"gpus": 4}), threads=8)
-    assert "torch.distributed.run --nproc-per-node 4 --standalone -m " in one
+    assert "torch.distributed.run --nproc-per-node 4 --standalone -m -- " in one
     two = launcher(run({"gpus": 4, "nodes": 2}), threads=8)
     assert two.startswith("srun --nodes=2 --ntasks=2 --cpus-per-task=8 python -m torch.distributed")
     assert "--nproc-per-node 2 --nnodes 2 " in two
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_torchrun_leaves_the_options_of_a_stage_to_the_stage(nodes):
+    started = launcher(run({"gpus": 2, "nodes": nodes}), threads=8)
+    started = re.sub(r"\$\(hostname\):.*\)\)", "n1:20001", started)  # as the shell puts it
+    words = shlex.split(started.partition("torch.distributed.run ")[2])
+    own = ["--index", "i.csv", "--state", "s.pt", "--threads", "8", "--out", "o", "--log", "x.log"]
+    parsed = torchrun_arguments([*words, "workflow_scripts.train", *own])
+    assert (parsed.module, parsed.training_script) == (True, "workflow_scripts.train")
+    assert parsed.training_script_args == own
 
 
 def test_gpus_are_the_same_number_on_each_node():

@@ -207,16 +207,17 @@ def training_nodes(settings: Settings) -> int:
 def launcher(settings: Settings, threads: int) -> str:
     """Return what stands before a training's module: Python, torchrun, or torchrun on each node.
 
-    On several nodes the shell, which runs on the first one, names it as the place to meet.
+    On several nodes the shell, which runs on the first one, names it as the place to meet. Without
+    `--` torchrun takes the module's `--log` for one of its own options, shortened.
     """
     processes, nodes = training_gpus(settings), training_nodes(settings)
     if processes <= 1:
         return "python -m "
     torchrun = f"python -m torch.distributed.run --nproc-per-node {processes // nodes}"
     if nodes == 1:
-        return f"{torchrun} --standalone -m "
+        return f"{torchrun} --standalone -m -- "
     return (
         f"srun --nodes={nodes} --ntasks={nodes} --cpus-per-task={threads} {torchrun}"
         f" --nnodes {nodes} --rdzv-backend c10d --rdzv-id $SLURM_JOB_ID"
-        " --rdzv-endpoint $(hostname):$((20000 + SLURM_JOB_ID % 20000)) -m "
+        " --rdzv-endpoint $(hostname):$((20000 + SLURM_JOB_ID % 20000)) -m -- "
     )
