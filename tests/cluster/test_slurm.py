@@ -166,13 +166,14 @@ def test_jobs_with_a_gpu_run_one_after_another_on_the_one_that_there_is(finished
     assert len(finished.watch.comments) >= 4, "trainings, saliency, maps, predictions"
 
 
-def test_a_training_on_two_nodes_has_the_losses_of_one_process(finished, local):
-    shutil.rmtree(finished.made / "train")
+def test_a_training_on_two_nodes_has_the_losses_of_one_process(on_cluster, local):
+    local.run([CHECKPOINT], SHORT)
+    on_cluster.forget_training()
     pair = ("--set-resources", "train:slurm_partition=pair")
-    finished.run([CHECKPOINT], SHORT, "gpus=2", "nodes=2", more=pair)
-    one, two = (losses(demo) for demo in (local, finished))
+    on_cluster.run([CHECKPOINT], SHORT, "gpus=2", "nodes=2", more=pair)
+    one, two = (losses(demo) for demo in (local, on_cluster))
     assert two == pytest.approx(one, rel=1e-3)
-    assert "torch.distributed.run" in finished.said() and "--nnodes 2" in finished.said()
+    assert "torch.distributed.run" in on_cluster.said() and "--nnodes 2" in on_cluster.said()
 
 
 def losses(demo):
