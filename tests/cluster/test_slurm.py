@@ -168,6 +168,7 @@ def test_jobs_with_a_gpu_run_one_after_another_on_the_one_that_there_is(finished
 
 def test_a_training_on_two_nodes_has_the_losses_of_one_process(on_cluster, local):
     local.run([CHECKPOINT], SHORT)
+    on_cluster.run(["results/demo/saliency.h5"], SHORT)  # by one process, as the local one is
     on_cluster.forget_training()
     pair = ("--set-resources", "train:slurm_partition=pair")
     on_cluster.run([CHECKPOINT], SHORT, "gpus=2", "nodes=2", more=pair)
