@@ -39,7 +39,7 @@ def afa(network: nn.Module, settings: Settings, steps_per_epoch: int, count: Cou
         )
     return Afa(
         network,
-        Recipe(labelling_of(settings), own.radius, own.scales, own.flip),
+        Recipe(labelling_of(settings), own.radius, own.scales, own.flip, own.balanced),
         own.losses.model_dump(),
         steps_per_epoch=steps_per_epoch,
         classification_steps=own.classification_iterations,

@@ -36,19 +36,27 @@ def affinity_targets(labels: Tensor, grid: Sequence[int], radius: int = RADIUS) 
     (B, N, N) uint8 Tensor, symmetric
         1 same label, 0 different labels, 255 for a pair that does not count.
     """
-    cells_BN = F.interpolate(labels[:, None].float(), tuple(grid), mode="nearest").flatten(1)
+    cells_BN = cells_of(labels, grid)
     rows, columns = cells_BN[:, :, None], cells_BN[:, None, :]
     counted = (rows != IGNORE) & (columns != IGNORE) & window(grid, radius, labels.device)
     return (rows == columns).to(torch.uint8).masked_fill(~counted, IGNORE)
 
 
+def cells_of(labels: Tensor, grid: Sequence[int]) -> Tensor:
+    """Give every cell the label of its nearest pixel: (B, H, W) to (B, N) uint8."""
+    return F.interpolate(labels[:, None], tuple(grid), mode="nearest").flatten(1)
+
+
 def affinity_loss(
-    affinity: Tensor, targets: Tensor, count: Callable[[Tensor], Tensor] | None = None
+    affinity: Tensor,
+    targets: Tensor,
+    count: Callable[[Tensor], Tensor] | None = None,
+    objects: Tensor | None = None,
 ) -> Tensor:
     """Mean of the two halves: mean 1 - A over pairs alike, mean A over the others.
 
-    Each half has its own mean, since most pairs within a window are alike. A half without a pair
-    is zero.
+    Each half has its own mean, since most pairs within a window are alike. Where objects are given,
+    pairs alike have two: most of them are background. A mean without a pair is zero.
 
     Parameters
     ----------
@@ -58,12 +66,22 @@ def affinity_loss(
         Of `affinity_targets`.
     count : callable or None
         What the sum over a number of pairs is divided by to become a mean; None for the number.
+    objects : (B, N) bool Tensor or None
+        Cells of a class. The first half is then the mean of two, over pairs of one object and over
+        pairs of background (AffinityNet; Ahn and Kwak 2018, Eq. 9). None for one over both (AFA).
     """
     count = count or (lambda number: number.clamp(min=1))
-    same, different = targets == SAME, targets == DIFFERENT
-    alike = ((1 - affinity) * same).sum() / count(same.sum())
-    apart = (affinity * different).sum() / count(different.sum())
-    return (alike + apart) / 2
+    same, apart = targets == SAME, targets == DIFFERENT
+
+    def mean(error: Tensor, pairs: Tensor) -> Tensor:
+        return (error * pairs).sum() / count(pairs.sum())
+
+    if objects is None:
+        alike = mean(1 - affinity, same)
+    else:
+        of_object, of_background = same & objects[:, None], same & ~objects[:, None]
+        alike = (mean(1 - affinity, of_object) + mean(1 - affinity, of_background)) / 2
+    return (alike + mean(affinity, apart)) / 2
 
 
 def propagate(affinity: Tensor, maps: Tensor, radius: int = RADIUS) -> Tensor:

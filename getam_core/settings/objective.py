@@ -90,6 +90,9 @@ class AfaSettings(Section):
     are propagated by the affinity of the largest one."""
     flip: bool = True
     """Whether the larger map of two mirror images counts, for `train.maps.method: afa`."""
+    balanced: bool = False
+    """Whether pairs of patches of one object have a mean of their own in the affinity loss beside
+    pairs of background (AffinityNet); else one mean is over both (AFA)."""
     losses: AfaLossWeights = AfaLossWeights()
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from getam_core.activation import SCALES, Located, affinity_from, affinity_of, located, record
 from getam_core.classes import IGNORE
 from getam_core.labels import by_image, scores_over, threshold_labels
-from getam_core.refine.affinity import RADIUS, affinity_loss, affinity_targets, propagate
+from getam_core.refine.affinity import RADIUS, affinity_loss, affinity_targets, cells_of, propagate
 from getam_core.resizing import resize_tensor
 from getam_core.training.getam import (
     CLASSIFICATION,
@@ -51,12 +51,15 @@ class Recipe:
         Of the window of affinities, in cells.
     scales, flip
         Views of the maps "afa"; the largest scale gives the affinity that carries maps.
+    balanced : bool
+        Whether pairs of an object have a mean of their own in the affinity loss.
     """
 
     labelling: Labelling = field(default_factory=lambda: Labelling(method="afa"))
     radius: int = RADIUS
     scales: Sequence[float] = SCALES
     flip: bool = True
+    balanced: bool = False
 
 
 class Afa(BatchObjective):
@@ -153,11 +156,13 @@ def afa_step(
     learned = propagated_labels(batch, found, recipe) if propagated else reliable
 
     grid = network.grid(batch.images.shape[-2:])
+    alike = affinity_targets(reliable, grid, recipe.radius)
+    objects = cells_of(reliable, grid) > 0 if recipe.balanced else None
     foreground, background = segmentation_losses(segmentation, learned, count)
     terms = {
         "classification": classification_loss(logits, batch.targets, batch.counted, count),
         "segmentation": (foreground + background) / 2,
-        "affinity": affinity_loss(affinity, affinity_targets(reliable, grid, recipe.radius), count),
+        "affinity": affinity_loss(affinity, alike, count, objects),
     }
     return terms, learned
 
