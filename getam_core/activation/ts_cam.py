@@ -20,7 +20,7 @@ def ts_cam(
     """Multiply the semantic map of a class by the [class] token's attention.
 
     The attention is the [class] row over the patches, averaged over heads and summed over blocks;
-    the semantic map is that of a convolution on the patch tokens, whose average is the logit.
+    the semantic map is a convolution of the patch tokens, and its average is the logit.
 
     Parameters
     ----------
