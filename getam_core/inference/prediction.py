@@ -96,7 +96,7 @@ class Predictor(ABC):
 
     @classmethod
     def probabilities(cls, views: Sequence[ViewPrediction], size: tuple[int, int]) -> Tensor:
-        """Return the probabilities (C + 1, H, W) for an image of `size` (H, W), without a network."""
+        """Return the probabilities (C + 1, H, W) of an image of `size` (H, W); needs no network."""
         at_view = (cls.enlarged(view.logits, view.size) for view in views)
         return cls.merge(resize_tensor(logits, size) for logits in at_view)
 
