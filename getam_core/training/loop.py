@@ -177,7 +177,7 @@ class Trainer:
         return self.epoch * self.steps_per_epoch + self.step
 
     def _account(self, values: Tensor, *, stop: bool, due: bool) -> tuple[bool, bool]:
-        """Add up a step; return whether any process wants to stop, and whether the first would save.
+        """Add up a step; return whether any process wants to stop, and if the first wants to save.
 
         `values` come from `Updater.step`.
         """
