@@ -3,7 +3,7 @@
 Reading order: `models` (supported networks), `tape` (what a forward pass records), `passes`
 (gradients of all classes in few backward passes), `class_rows` (maps from the [class] row),
 `fusion` (of the blocks), `getam`; then the baselines `attention_gradient`, `grad_cam`, `cam`,
-`ts_cam`, `cnn_cam`, and `afa`, the maps of another method. `averaging` averages views of an image.
+`ts_cam`, `cnn_cam`, and `afa`, the maps of another method. `averaging` combines views of an image.
 README.md has the equations.
 
 Every method of `METHODS` is `f(model, images, targets, *, check=True, **own) -> (maps, logits)`,

@@ -45,7 +45,7 @@ def afa(
     model : nn.Module
         With the head "max_pooled".
     images : (B, 3, H, W) Tensor
-        As the model wants them.
+        As the model expects them.
     targets : (B, C) bool Tensor
     scales, flip
         See `located`.

@@ -33,7 +33,7 @@ def cam_ignore(
     model : nn.Module
         timm `VisionTransformer` or `SegmentationTransformer`, with a linear head.
     images : (B, 3, H, W) Tensor
-        As the model wants them.
+        As the model expects them.
     targets : (B, C) bool Tensor
     check : bool
         See `getam`.
@@ -49,7 +49,7 @@ def cam_ignore(
 def cam_add(
     model: nn.Module, images: Tensor, targets: Tensor, *, check: bool = True
 ) -> tuple[Tensor, Tensor]:
-    """Add the [class] token to every patch token first: `relu(w_c . (x_n + x_0))`.
+    """Do as `cam_ignore`, with [class] added to every patch token: `relu(w_c . (x_n + x_0))`.
 
     Parameters and results are those of `cam_ignore`.
     """

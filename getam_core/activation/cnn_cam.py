@@ -26,7 +26,7 @@ def cnn_cam(
         A CNN of timm, or `ConvolutionalClassifier`, whose logits are a linear layer of the last
         map's mean (ResNet, EfficientNet, RegNet, DenseNet, ...).
     images : (B, 3, H, W) Tensor
-        As the model wants them.
+        As the model expects them.
     targets : (B, C) bool Tensor
     check : bool
         Also compare the logits with the mean of the maps; see `getam`.

@@ -63,7 +63,7 @@ def getam(
         ViTs of timm, torchvision and transformers. Where the logits come from pooled patches (BEiT,
         EVA-02), [class] matters only as far as the patches attend to it.
     images : (B, 3, H, W) Tensor
-        As the model wants them.
+        As the model expects them.
     targets : (B, C) bool Tensor
     blocks, coupling, fusion
         See `maps_from`.

@@ -32,7 +32,7 @@ def grad_cam(
     model : nn.Module
         timm `VisionTransformer` or `SegmentationTransformer`.
     images : (B, 3, H, W) Tensor
-        As the model wants them.
+        As the model expects them.
     targets : (B, C) bool Tensor
     check : bool
         See `getam`.

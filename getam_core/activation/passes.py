@@ -41,8 +41,8 @@ def class_gradients(
     """Differentiate every present class's logit with respect to `inputs`.
 
     The logits of different images are independent, so one backward pass serves the k-th present
-    class of every image: as many passes as the richest image has classes. No gradient of a
-    parameter is computed.
+    class of every image: there are as many passes as classes in the image with the most. No
+    gradient of a parameter is computed.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ def ts_cam(
     model : nn.Module
         `SegmentationTransformer` with the head "ts_cam".
     images : (B, 3, H, W) Tensor
-        As the model wants them.
+        As the model expects them.
     targets : (B, C) bool Tensor
     check : bool
         See `getam`.

@@ -1,4 +1,4 @@
-"""Initial weights of the backbone, checked to come from ImageNet's image labels.
+"""Initial weights of the backbone, by default checked to come from ImageNet's image labels.
 
 A checkpoint that was trained on segmentation masks, for example COCO's, would leak those masks
 into a result that is called weakly supervised. Nothing in the numbers would show it.
@@ -41,7 +41,7 @@ def load_initial_weights(backbone: nn.Module, depth: int, weights: str, trained_
     Raises
     ------
     InputError
-        The weights cannot be read, are of another network, or of another origin than stated.
+        The weights cannot be obtained, are of another network, or of another origin than stated.
     """
     state = _from_hub(depth, weights) if _is_hub(weights) else read_weights(weights)
     state = {_bare(name): value for name, value in state.items()}

@@ -34,13 +34,13 @@ def export_maps(
     """Compute the maps of every image's own classes and write them at patch resolution.
 
     Only images with the same number of classes share a batch, since every class of the image with
-    most costs a backward pass over all.
+    the most costs a backward pass over all.
 
     Parameters
     ----------
     method : callable
         `f(network, images, targets) -> (maps, logits)`, as in `METHODS`; maps (M, L, h, w) of
-        single blocks are stored beside their sum.
+        single blocks are stored along with their sum.
     size : int or None
         Long side of the images in pixels; None for native size.
     scales, flip

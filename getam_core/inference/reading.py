@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 WINDOW = 512  # items
-WINDOW_BYTES = 2**27  # or fewer items, of this size; the next window is read meanwhile
+WINDOW_BYTES = 2**27  # or fewer items that reach this size; the next window is read meanwhile
 
 
 def read_ahead(

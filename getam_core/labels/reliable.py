@@ -3,8 +3,8 @@
 A pixel has a class where the class beats a strong background, is background where a weak background
 wins, and is unknown otherwise. Both backgrounds are refined together with the maps.
 
-Shapes: B images, K classes of the image with most (others are padded with zeros), H, W pixels,
-h, w cells, M (image, class) pairs.
+Shapes: B images, K classes of the image with the most (others are padded with zeros), H, W
+pixels, h, w cells, M (image, class) pairs.
 """
 
 from collections.abc import Sequence

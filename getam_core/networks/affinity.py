@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class AffinityHead(nn.Module):
-    """One weight per head, a bias, symmetric scores: `sigmoid(sum_h w_h (S_h + S_h^T) + b)`.
+    """Sum symmetric scores with one weight per head: `sigmoid(sum_h w_h (S_h + S_h^T) + b)`.
 
     `S_h = Q_h K_h^T` are a head's raw scores, neither scaled nor normalised. A weighted sum of
     products is one product of longer vectors, `sum_h w_h S_h = [w_1 Q_1, ...] [K_1, ...]^T`, so the
@@ -19,7 +19,7 @@ class AffinityHead(nn.Module):
     Parameters
     ----------
     heads : int
-        H, over all blocks that are read together.
+        H, the total over all blocks that are read.
     """
 
     def __init__(self, heads: int):

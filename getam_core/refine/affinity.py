@@ -55,7 +55,7 @@ def affinity_loss(
 ) -> Tensor:
     """Average two means: of 1 - A over pairs with the same label, of A over the other pairs.
 
-    They are two since most pairs within a window have the same label. Where `objects` are given,
+    There are two since most pairs within a window have the same label. Where `objects` are given,
     the first is split into two again, since most of its pairs are background. A mean over no pairs
     is zero.
 

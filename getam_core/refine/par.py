@@ -76,7 +76,7 @@ def _weights(images: Tensor, dilations: Sequence[int]) -> Tensor:
 
 
 def _deviation(images: Tensor, dilations: Sequence[int]) -> Tensor:
-    """Sample standard deviation of every channel over the G neighbours; two passes are precise."""
+    """Sample standard deviation of each channel over the G neighbours; two passes for precision."""
     n = len(dilations) * len(DIRECTIONS)
     mean = torch.zeros_like(images)  # relative to the centre, so that flat areas give exactly 0
     for neighbour in neighbours(images, dilations):

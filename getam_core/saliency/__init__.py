@@ -1,4 +1,4 @@
-"""Saliency: where something stands out, whatever it is; GETAM's second cue after the maps.
+"""Saliency: where something stands out, whatever it is; GETAM's second cue besides the maps.
 
 A run takes it from a folder of given maps, from the library rembg, or from a network trained
 here, on images and masks of another data set. Reading order: `pairs` (that data set), `encoder`

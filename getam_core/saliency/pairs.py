@@ -59,7 +59,7 @@ def find_pairs(folder: Path | str) -> list[Pair]:
 
 
 def files_by_stem(folder: Path) -> dict[str, Path]:
-    """Map names without suffix to the images of `folder`; a name twice is an error."""
+    """Map names without suffix to the images of `folder`; a duplicate is an error."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in SUFFIXES:
@@ -72,7 +72,7 @@ def files_by_stem(folder: Path) -> dict[str, Path]:
 def read_grey(path: Path | str) -> np.ndarray:
     """Read a saliency map as (H, W) uint8.
 
-    It is grey, or a cut-out, whose alpha is the saliency. Palettes are read by colour, not by index.
+    It is grey, or a cut-out, whose alpha is the saliency. Palettes count by colour, not by index.
 
     Raises
     ------

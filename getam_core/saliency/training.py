@@ -117,7 +117,7 @@ class SaliencyObjective(nn.Module):
         return "saliency"
 
     def leaves_out(self, phase: str) -> bool:
-        """Whether parameters may have no part in the loss: encoders can have layers beyond maps."""
+        """Whether parameters have no part in the loss: encoders may have layers after their maps."""
         return True
 
     def batch(self, samples: Sequence[Tensor], device: torch.device, *, idle: bool) -> Batch:

@@ -4,8 +4,8 @@ The network first learns to classify. Then maps of several views become reliable
 it learns the affinity of its patches and to segment; later it learns to segment from maps that this
 affinity has propagated (Ru et al. 2022, Section 3). No gradient flows through maps and labels.
 
-Shapes: B images, C foreground classes, K classes of the image with most, N = h * w patches, H, W
-pixels.
+Shapes: B images, C foreground classes, K classes of the image with the most, N = h * w patches,
+H, W pixels.
 """
 
 from collections.abc import Mapping, Sequence

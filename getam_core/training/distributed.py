@@ -56,8 +56,8 @@ class Processes:
     def count(self, number: Tensor) -> Tensor:
         """Return the sum of a count over all processes, at least 1, divided by their number.
 
-        Each process divides the sum over its own part by this. The average over the processes, as
-        of their gradients, is then the mean over the whole.
+        Each process divides the sum over its own part by this. Averaged over the processes, as
+        gradients are, that gives the mean over the whole.
         """
         return self.sum(number).clamp(min=1) / self.size
 

@@ -160,7 +160,7 @@ class Updater:
         Parameters
         ----------
         objective : nn.Module
-            An `Objective` of the loop, or what `Processes.wrap` made of it.
+            An `Objective` of the loop, or what `Processes.wrap` returned for it.
         parts : sequence of tuple
             The weight of each part, which sum to 1, and its images.
         phase : str

@@ -57,7 +57,7 @@ class Plan:
     remedy : str
         Advice in the error for a loss or gradient that is not finite.
     reseed : bool
-        Seed random layers anew, instead of continuing after the numbers drawn for the weights.
+        Reseed random layers, instead of continuing after the numbers drawn for the weights.
     """
 
     epochs: int
