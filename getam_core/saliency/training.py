@@ -117,7 +117,7 @@ class SaliencyObjective(nn.Module):
         return "saliency"
 
     def leaves_out(self, phase: str) -> bool:
-        """Whether parameters have no part in the loss: encoders may have layers after their maps."""
+        """Whether parameters have no part in the loss: encoders may have layers after the maps."""
         return True
 
     def batch(self, samples: Sequence[Tensor], device: torch.device, *, idle: bool) -> Batch:
