@@ -1,14 +1,14 @@
-"""Class activation maps: GETAM, and what it is compared with.
+"""Class activation maps: GETAM and the methods it is compared with.
 
-Reading order: `models` (which networks), `tape` (what is captured of a forward pass), `passes`
-(gradients of all classes in few backward passes), `class_rows` (what is made of the [class] row),
+Reading order: `models` (supported networks), `tape` (what a forward pass records), `passes`
+(gradients of all classes in few backward passes), `class_rows` (maps from the [class] row),
 `fusion` (of the blocks), `getam`; then the baselines `attention_gradient`, `grad_cam`, `cam`,
-`ts_cam`, `cnn_cam`, and another method's own, `afa`. `averaging` puts views of an image together.
+`ts_cam`, `cnn_cam`, and `afa`, the maps of another method. `averaging` combines views of an image.
 README.md has the equations.
 
 Every method of `METHODS` is `f(model, images, targets, *, check=True, **own) -> (maps, logits)`,
 with maps (M, h, w) of the (image, class) pairs in the order of `targets.nonzero()`; `check=False`
-does not look at the values of the logits, for which it would wait for the device.
+skips the checks of the logits' values, which wait for the device.
 """
 
 from getam_core.activation.afa import SCALES, Located, afa, affinity_from, affinity_of, located

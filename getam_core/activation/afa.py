@@ -21,10 +21,10 @@ SCALES = (1.0, 0.5, 1.5)
 
 @dataclass(frozen=True)
 class Located:
-    """What the views of a batch say of it."""
+    """What is computed from the views of a batch."""
 
     maps: Tensor  # (M, h, w), each from 0 to 1
-    affinity: Tensor | None  # (B, N, N), of the largest view as it is, where the network has it
+    affinity: Tensor | None  # (B, N, N), of the largest view, not mirrored; None without its head
     grid: tuple[int, int]  # of `affinity`
     logits: Tensor | None = None  # (B, C), the mean over the views
 
@@ -45,7 +45,7 @@ def afa(
     model : nn.Module
         With the head "max_pooled".
     images : (B, 3, H, W) Tensor
-        As the model wants them.
+        As the model expects them.
     targets : (B, C) bool Tensor
     scales, flip
         See `located`.
@@ -72,9 +72,9 @@ def located(
     size: Sequence[int] | None = None,
     check: bool = True,
 ) -> Located:
-    """Run the model on all views: the maximum over mirror images, relu, the sum over scales.
+    """Run the model on all views; take the maximum over mirror images, relu, sum over scales.
 
-    A map is then moved and divided so that it goes from 0 to 1.
+    Each map is then shifted and scaled to the range 0 to 1.
 
     Parameters
     ----------
@@ -83,9 +83,9 @@ def located(
     scales : sequence of float
         Factors on the sides of the images.
     flip : bool
-        Also the mirror images.
+        Whether to run the mirror images too.
     size : sequence of int or None
-        Of the maps; None for the patches of the images as they are.
+        Size of the maps; None for the patch grid of the unscaled images.
     check : bool
         See `getam`.
 
@@ -127,7 +127,7 @@ def _from_0_to_1(maps: Tensor) -> Tensor:
 
 
 def affinity_from(model: nn.Module, tape: Tape) -> Tensor:
-    """Return the affinity (B, N, N) of the patches of a forward pass that was recorded.
+    """Return the patch affinity (B, N, N) of a recorded forward pass.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def affinity_from(model: nn.Module, tape: Tape) -> Tensor:
 def affinity_of(
     model: nn.Module, images: Tensor, scale: float = 1.0
 ) -> tuple[Tensor, tuple[int, int]]:
-    """Run the model for the affinity (B, N, N) of images at a scale, and its grid (h, w)."""
+    """Return the affinity (B, N, N) of images at one scale, and its grid (h, w)."""
     with for_maps(model, images) as anchored, torch.no_grad():
         (view, _), *_ = views(anchored, [scale], False, model.stride)
         with record(model, prefix=model.num_prefix_tokens) as tape:

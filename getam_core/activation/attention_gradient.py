@@ -20,8 +20,8 @@ def attention_gradient(
 ) -> tuple[Tensor, Tensor]:
     """Sum `mean_h relu(g * a)` of the [class] row over the blocks.
 
-    Parameters and results are those of `getam`, which multiplies each block's term by the mean
-    positive gradient once more.
+    Parameters and results are those of `getam`, which also multiplies each block's term by the
+    mean positive gradient.
     """
 
     def make(tape: Tape, logits: Tensor) -> Tensor:

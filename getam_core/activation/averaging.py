@@ -1,4 +1,4 @@
-"""Maps averaged over image scales and mirror images, whatever the method.
+"""Maps of any method, averaged over image scales and mirror images.
 
 Shapes: B images, C classes, M (image, class) pairs, L blocks, (h, w) patches.
 """
@@ -19,9 +19,10 @@ def averaged(
 ) -> MapMethod:
     """Return a method of the same form that averages over views of the images.
 
-    Every view counts the same: its map is divided by its maximum (single blocks by that of their
-    sum), and the mean of these is multiplied by the mean of the maxima: GETAM is of squared
-    gradients, whose size changes with the number of patches. Logits are the mean over the views.
+    Every view has the same weight, although GETAM's squared gradients change in size with the
+    number of patches: its map is divided by its maximum (single blocks by the maximum of their
+    sum), and the mean of these is multiplied by the mean of the maxima. Logits are the mean over
+    the views.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ def averaged(
     flip : bool
         Add each scale's mirror image.
     stride : int
-        Sides of scaled images are rounded to its multiples.
+        Sides of scaled images are rounded to multiples of it.
     """
     if tuple(scales) == (1.0,) and not flip:
         return method

@@ -1,4 +1,4 @@
-"""CAM on patch tokens: what is left of Zhou et al. 2016 in a ViT (baselines of GETAM's Table 1).
+"""CAM on patch tokens: Zhou et al. 2016 applied to a ViT (baselines of GETAM's Table 1).
 
 Shapes: B images, C classes, M (image, class) pairs, N = h * w patches, E token width.
 """
@@ -33,7 +33,7 @@ def cam_ignore(
     model : nn.Module
         timm `VisionTransformer` or `SegmentationTransformer`, with a linear head.
     images : (B, 3, H, W) Tensor
-        As the model wants them.
+        As the model expects them.
     targets : (B, C) bool Tensor
     check : bool
         See `getam`.
@@ -49,7 +49,7 @@ def cam_ignore(
 def cam_add(
     model: nn.Module, images: Tensor, targets: Tensor, *, check: bool = True
 ) -> tuple[Tensor, Tensor]:
-    """Do the same after adding the [class] token to every patch token: `relu(w_c . (x_n + x_0))`.
+    """Do as `cam_ignore`, with [class] added to every patch token: `relu(w_c . (x_n + x_0))`.
 
     Parameters and results are those of `cam_ignore`.
     """

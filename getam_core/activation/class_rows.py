@@ -1,4 +1,4 @@
-"""The class row of every block's attention, and what a method makes of it and its gradient.
+"""Maps from the [class] row of every block's attention and its gradient.
 
 Shapes: B images, C classes, M (image, class) pairs, L blocks, H heads, N patches, T prefix tokens.
 """
@@ -12,7 +12,7 @@ from getam_core.activation.models import check_images, grid_of, logits_of
 from getam_core.activation.passes import check_targets, class_gradients
 from getam_core.activation.tape import Block, Tape, for_maps, record
 
-# (M, H, ...) attention and (M, H, ...) gradient of the logit there -> (M, ...)
+# (M, H, ...) attention and (M, H, ...) gradient of the logit with respect to it -> (M, ...)
 Coupling = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -27,7 +27,7 @@ def class_row_maps(
 ) -> Tensor:
     """Couple the [class] row of every chosen block with its gradient, over the patches.
 
-    Prefix tokens take part in the softmax, not in the maps. Returns (M, L, N), detached, float32
+    Prefix tokens take part in the softmax but not in the maps. Returns (M, L, N), detached, float32
     or better, in the order of `targets.nonzero()` and of the blocks.
     """
     chosen = tape.select(blocks)
@@ -44,11 +44,11 @@ def class_row_maps(
 def block_gradients(
     chosen: Sequence[Block], logits: Tensor, targets: Tensor, retain_graph: bool
 ) -> Iterator[tuple[Tensor, Tensor, tuple[Tensor, ...]]]:
-    """Run `class_gradients` for the blocks' outputs; what is made of them is made in float32."""
+    """Run `class_gradients` for the blocks' outputs; the caller works on them without autocast."""
     targets = check_targets(logits, targets)
     outputs = [block.output for block in chosen]
     passes = class_gradients(logits, targets, outputs, retain_graph=retain_graph)
-    with torch.autocast(logits.device.type, enabled=False):  # of squared gradients
+    with torch.autocast(logits.device.type, enabled=False):  # gradients are squared
         yield from passes
 
 
@@ -60,7 +60,7 @@ def on_forward(
     prefix: int | None = None,
     check: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """Run the model once and make maps (M, ..., N) of its tape and logits.
+    """Run the model once and make maps (M, ..., N) from its tape and logits.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""CAM of a CNN: the class weights of a linear head on its last map (Zhou et al. 2016).
+"""CAM of a CNN: the class weights of a linear head applied to its last map (Zhou et al. 2016).
 
-The first line of GETAM's Table 1. Shapes: B images, C classes, M (image, class) pairs, E channels.
+The first row of GETAM's Table 1. Shapes: B images, C classes, M (image, class) pairs, E channels.
 """
 
 import torch
@@ -26,10 +26,10 @@ def cnn_cam(
         A CNN of timm, or `ConvolutionalClassifier`, whose logits are a linear layer of the last
         map's mean (ResNet, EfficientNet, RegNet, DenseNet, ...).
     images : (B, 3, H, W) Tensor
-        As the model wants them.
+        As the model expects them.
     targets : (B, C) bool Tensor
     check : bool
-        Compare the logits with the mean of the maps too; see `getam`.
+        Also compare the logits with the mean of the maps; see `getam`.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def cnn_cam(
     Raises
     ------
     InputError
-        The model is no such CNN; images or targets do not fit; logits are not finite.
+        The model is not such a CNN; images or targets do not fit; logits are not finite.
     """
     check_images(model, images)
     classifier = _classifier(model)

@@ -1,4 +1,4 @@
-"""How the maps of the blocks become one: the three aggregations of Sun et al. 2021, Fig. 7.
+"""How the maps of the blocks are combined: the three aggregations of Sun et al. 2021, Fig. 7.
 
 Shapes: B images, M (image, class) pairs, L blocks, H heads, T prefix tokens, S = T + N tokens.
 """
@@ -12,19 +12,19 @@ from getam_core.activation.class_rows import Coupling, block_gradients
 from getam_core.activation.tape import Block, Tape
 
 FUSIONS = ("sum", "product", "matrix")
-ROWS = 2**22  # numbers of attention at once: 16 MB
+ROWS = 2**22  # attention values in memory at once: 16 MB
 
 
 def fuse(maps_MLN: Tensor, fusion: str) -> Tensor:
-    """Put block maps together, element by element.
+    """Combine block maps, element by element.
 
     Parameters
     ----------
     maps_MLN : (M, L, ...) Tensor
-        Not negative.
+        Non-negative.
     fusion : {"sum", "product"}
         The sum over the blocks (Eq. 3), or the product of the maps, each divided by its maximum:
-        products of twelve squared gradients are below float32's range otherwise.
+        otherwise products of twelve squared gradients fall below float32's range.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def class_row_product(
     C_l is the coupling (Eq. 2) of the whole attention matrix of the l-th chosen block with its
     gradient, (S, S) with prefix tokens, without an added identity. The product is taken from the
     left, row times matrix, and the row is divided by its maximum after each block. Rows of C_l are
-    made as they are needed, `ROWS` numbers at a time: memory stays linear in the tokens.
+    computed when needed, `ROWS` values at a time, so memory stays linear in the number of tokens.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def class_row_product(
 def _times(
     row_MS: Tensor | None, block: Block, gradient: Tensor, images: Tensor, couple: Coupling
 ) -> Tensor:
-    """Return row times C of the block, (M, S); of no row yet, the [class] row of C itself."""
+    """Return row times C of the block, (M, S); without a row yet, the [class] row of C itself."""
     if row_MS is None:
         return couple(block.class_row(images), block.class_row_gradient(gradient, images))
     tokens = row_MS.shape[1]

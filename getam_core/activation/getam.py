@@ -24,14 +24,15 @@ def couple(attention_MHN: Tensor, gradient_MHN: Tensor, coupling: str = "per_hea
     Parameters
     ----------
     attention_MHN, gradient_MHN : (M, H, N) Tensor
-        The [class] row of the attention over the patches, and the logit's gradient there.
+        The [class] row of the attention over the patches, and the logit's gradient with respect
+        to it.
     coupling : {"per_head", "head_mean"}
         Where the mean over heads is taken: `mean(relu(g * a)) * mean(relu(g))` (the released
         code), or `relu(mean(g) * mean(a)) * relu(mean(g))` (the paper's text).
 
     Returns
     -------
-    (M, N) Tensor, not negative.
+    (M, N) Tensor, non-negative.
     """
     check_name("coupling", coupling, COUPLINGS)
     if coupling == "head_mean":
@@ -59,17 +60,17 @@ def getam(
     model : nn.Module
         Any classifier (B, 3, H, W) -> (B, C) whose attention goes through
         `torch.nn.functional.scaled_dot_product_attention` and whose first token is [class]: plain
-        ViTs of timm, torchvision and transformers. Where the logits are of pooled patches (BEiT,
+        ViTs of timm, torchvision and transformers. Where the logits come from pooled patches (BEiT,
         EVA-02), [class] matters only as far as the patches attend to it.
     images : (B, 3, H, W) Tensor
-        As the model wants them.
+        As the model expects them.
     targets : (B, C) bool Tensor
     blocks, coupling, fusion
         See `maps_from`.
     prefix : int or None
-        Number of tokens before the patches, where it cannot be found; see `record`.
+        Number of tokens before the patches, where it cannot be inferred; see `record`.
     check : bool
-        Look at the values of the logits, which waits for the device; see `logits_of`.
+        Check the values of the logits, which waits for the device; see `logits_of`.
 
     Returns
     -------
@@ -85,7 +86,7 @@ def getam(
 
     Notes
     -----
-    Parameters, their gradients and the training mode stay as they are; works under `no_grad`.
+    Parameters, their gradients and the training mode are unchanged; works under `no_grad`.
     """
     _check(coupling, fusion)
 
@@ -115,7 +116,7 @@ def getam_blocks(
     Returns
     -------
     maps : (M, L, h, w) Tensor
-        Of the L chosen blocks, each as Eq. 2 gives it; `fuse` makes GETAM of them.
+        Of the L chosen blocks, each as Eq. 2 gives it; `fuse` combines them into GETAM.
     logits : (B, C) Tensor, detached.
     """
     coupled = _coupling(coupling)
@@ -138,22 +139,22 @@ def maps_from(
     grid: tuple[int, int] | None = None,
     retain_graph: bool = True,
 ) -> Tensor:
-    """Make GETAM of a forward pass that was recorded, Eq. 2 and 3.
+    """Make the maps of GETAM from a recorded forward pass, Eq. 2 and 3.
 
     Parameters
     ----------
     tape : Tape
         Of the forward pass that gave `logits`.
     logits : (B, C) Tensor
-        With its graph, raw class scores.
+        Raw class scores, with their graph.
     targets : (B, C) bool Tensor
-        The classes of which maps are wanted.
+        The classes whose maps are wanted.
     blocks : int or sequence of int or None
         None for all, n for the last n, or indices from 0.
     coupling : str
         See `couple`.
     fusion : {"sum", "product", "matrix"}
-        How blocks are put together; see `fusion`.
+        How blocks are combined; see `fusion`.
     grid : (int, int) or None
         (h, w) with h * w = N; None for a square.
     retain_graph : bool
@@ -167,7 +168,7 @@ def maps_from(
     Raises
     ------
     InputError
-        An unknown name, blocks that are not there, or a grid that does not fit.
+        An unknown name, blocks that do not exist, or a grid that does not fit.
     """
     _check(coupling, fusion)
     height, width = grid or _square(tape.patches())
@@ -190,7 +191,7 @@ def _fused(
     fusion: str,
     retain_graph: bool,
 ) -> Tensor:
-    """Return GETAM, (M, N)."""
+    """Return the maps of GETAM, (M, N)."""
     arguments = {"blocks": blocks, "retain_graph": retain_graph}
     coupled, targets = _coupling(coupling), check_targets(logits, targets)
     if fusion == "matrix":

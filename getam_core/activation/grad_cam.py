@@ -24,15 +24,15 @@ def grad_cam(
     """Weigh the last block's input tokens (after its first norm) by their mean gradient.
 
     `relu(sum_e w_e x_e)`, w the gradient of the class logit averaged over the patches. Where the
-    logits are of [class], only it reads patches after that norm, so the gradient is what it
-    gathers from them.
+    logits come from [class], only this token reads patches after that norm, so the gradient is
+    what it gathers from them.
 
     Parameters
     ----------
     model : nn.Module
         timm `VisionTransformer` or `SegmentationTransformer`.
     images : (B, 3, H, W) Tensor
-        As the model wants them.
+        As the model expects them.
     targets : (B, C) bool Tensor
     check : bool
         See `getam`.

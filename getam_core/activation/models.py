@@ -1,4 +1,4 @@
-"""Which networks GETAM can read, and what it must know of one: the tokens before the patches.
+"""Which networks GETAM supports, and how it finds their number of tokens before the patches.
 
 Shapes: B images, (H, W) pixels, C classes, T prefix tokens, [class] first.
 """
@@ -25,7 +25,7 @@ def transformer_of(model: nn.Module) -> nn.Module:
 
 
 def prefix_tokens(model: nn.Module) -> int:
-    """Return T: as the model says (`num_prefix_tokens`), or by the names of its parameters.
+    """Return T, from the model's `num_prefix_tokens` or from the names of its parameters.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def check_images(model: nn.Module, images: Tensor) -> None:
 
 
 def _patch_size(model: nn.Module) -> tuple[int, int]:
-    """Return (rows, columns) in pixels; (1, 1) where the model has none, as behind a CNN."""
+    """Return (rows, columns) in pixels; (1, 1) where the model has none, e.g. behind a CNN."""
     embedding = getattr(model, "patch_embed", None)
     if hasattr(embedding, "backbone"):
         return 1, 1
@@ -80,13 +80,13 @@ def _patch_size(model: nn.Module) -> tuple[int, int]:
 
 
 def logits_of(model: nn.Module, images: Tensor, *, check: bool = True) -> Tensor:
-    """Run the model; (B, C) logits, also of models that answer with an object that holds them.
+    """Run the model; return (B, C) logits, even if the model returns an object that holds them.
 
     Parameters
     ----------
     check : bool
-        Look at the values of the logits, which waits for the device. Training leaves it out: there,
-        logits that are not finite end the run by its loss.
+        Check the values of the logits, which waits for the device. Training skips this: there,
+        logits that are not finite make a loss that ends the run.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def check_logits(logits: Tensor) -> Tensor:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put every layer in eval mode for the block, and each back in the mode that it was in."""
+    """Put every layer in eval mode for the block, then restore each layer's mode."""
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:
@@ -139,12 +139,12 @@ def watching(module: nn.Module) -> Iterator[list[Tensor]]:
 
 
 def part_of(model: nn.Module, *names: str) -> tuple[Any, ...]:
-    """Return attributes of the transformer by name, as timm has them.
+    """Return attributes of the transformer by their names in timm.
 
     Raises
     ------
     InputError
-        The network has none of such a name.
+        The network has no attribute of such a name.
     """
     transformer = transformer_of(model)
     missing = [name for name in names if not hasattr(transformer, name)]

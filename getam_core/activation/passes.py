@@ -12,9 +12,9 @@ from getam_core.errors import InputError
 
 
 def check_targets(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return `targets` in host memory; `InputError` unless both are (B, C), it bool.
+    """Return `targets` in host memory; `InputError` unless both are (B, C) and `targets` bool.
 
-    How many classes an image has decides how many passes there are: the host has to know.
+    The host needs them: the number of classes per image decides the number of passes.
     """
     if logits.shape != targets.shape:
         raise InputError(
@@ -27,7 +27,7 @@ def check_targets(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def pairs_of(targets: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return image and class of every pair, (M,) each, on the device, which is not waited for.
+    """Return image and class of every pair, (M,) each, on the device, without waiting for it.
 
     `targets` are those of `check_targets`.
     """
@@ -41,8 +41,8 @@ def class_gradients(
     """Differentiate every present class's logit with respect to `inputs`.
 
     The logits of different images are independent, so one backward pass serves the k-th present
-    class of every image: as many passes as the richest image has classes. No gradient of a
-    parameter is computed.
+    class of every image: there are as many passes as classes in the image with the most. No
+    gradient of a parameter is computed.
 
     Parameters
     ----------
@@ -59,8 +59,8 @@ def class_gradients(
     ------
     pairs : (m,) positions in 0..M-1 that this pass serves.
     images : (m,) their images.
-    gradients : per input, of its shape: at every image of `images` that of the pair's own logit,
-        zero at the others.
+    gradients : one per input, of its shape: at every image of `images` the gradient of the pair's
+        own logit, at the others zero.
     """
     image_M, class_M = targets.nonzero(as_tuple=True)
     rank_M = (targets.cumsum(1) - 1)[targets]  # 0 for an image's first present class, ...

@@ -1,6 +1,6 @@
-"""What GETAM needs of a forward pass, captured where attention is computed.
+"""What GETAM needs from a forward pass, recorded where attention is computed.
 
-Fused attention never forms its matrix A, and GETAM needs one row of it only: that of the [class]
+Fused attention never forms its matrix A, and GETAM needs only one row of it: that of the [class]
 token. With O = A V, the gradient of a logit y is dy/dA[0, j] = <dy/dO[0], V[j]>, and the row
 itself is softmax(scale * q_class K^T). So the tape keeps Q, K, V and O, which the backward
 pass keeps anyway, and memory stays linear in the number of tokens.
@@ -37,13 +37,13 @@ class Block:
     output: Tensor  # (B, H, T + N, D), part of the graph
 
     def detached(self) -> Self:
-        """Return the same with all but `output` out of the graph."""
+        """Return a copy in which all but `output` are detached."""
         bias = None if self.bias is None else self.bias.detach()
         tensors = {name: getattr(self, name).detach() for name in ("query", "key", "value")}
         return replace(self, **tensors, bias=bias)
 
     def class_row(self, images: Tensor) -> Tensor:
-        """Attention of the [class] token to all tokens, (images, H, T + N), sums to 1."""
+        """Return the attention of [class] to all tokens, (images, H, T + N); rows sum to 1."""
         return self.rows(images, slice(1))[:, :, 0]
 
     def class_row_gradient(self, gradient: Tensor, images: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ class Block:
         return self.row_gradients(gradient, images, slice(1))[:, :, 0]
 
     def rows(self, images: Tensor, tokens: slice) -> Tensor:
-        """Attention of some tokens to all, (images, H, tokens, T + N)."""
+        """Return the attention of some tokens to all, (images, H, tokens, T + N)."""
         query = _precise(self.query[images, :, tokens]) * self.scale
         scores = query @ _precise(self.key[images]).transpose(-2, -1)
         if self.bias is not None:
@@ -71,7 +71,7 @@ class Block:
 
 
 def _precise(x: Tensor) -> Tensor:
-    """Return at least float32, whatever autocast computed in."""
+    """Return at least float32, whatever autocast used."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
@@ -81,7 +81,7 @@ class Tape:
 
     prefix: int
     blocks: list[Block] = field(default_factory=list)
-    keeps_graph: bool = False  # of queries and keys, which a loss may then reach
+    keeps_graph: bool = False  # of queries and keys, for a loss on attention
 
     def patches(self) -> int:
         """Return N, the number of patch tokens; `InputError` if nothing was recorded."""
@@ -132,7 +132,7 @@ class _Recorder(TorchFunctionMode):
         return output
 
     def _inside(self, function: Callable, *args: Any, **kwargs: Any) -> Any:
-        """Run nn.MultiheadAttention's function, which calls attention where no mode sees it."""
+        """Run nn.MultiheadAttention's function, whose call of attention no mode intercepts."""
         F.scaled_dot_product_attention = self._attend
         try:
             return function(*args, **kwargs)
@@ -178,15 +178,15 @@ def record(
     model : nn.Module
         A classifier whose first token is [class]; may hold the transformer in `vit`.
     prefix : int or None
-        Number T of tokens before the patches; None to find it, see `prefix_tokens`.
+        Number T of tokens before the patches; None to infer it, see `prefix_tokens`.
     keep_graph : bool
-        Of queries and keys, for a loss on attention itself.
+        Keep the graph of queries and keys, for a loss on attention itself.
 
     Yields
     ------
     Tape
         Filled by a forward pass in the block, for `maps_from` after the block. It holds the
-        graph: drop it when the maps are made.
+        graph: drop it once the maps are made.
     """
     known = prefix_tokens(model) if prefix is None else prefix
     tape = Tape(prefix=known, keeps_graph=keep_graph)
@@ -196,11 +196,11 @@ def record(
 
 @contextmanager
 def for_maps(model: nn.Module, images: Tensor) -> Iterator[Tensor]:
-    """Run a block as a map pass needs it, and leave the model as it was.
+    """Prepare the model for a map pass in the block, and restore it afterwards.
 
     Layers are in eval mode, since batch norm in training mode makes the logits of an image depend
-    on the others. A graph is built even under `torch.no_grad` or `torch.inference_mode`, because
-    the images that are yielded require a gradient; parameters require none meanwhile, which saves
+    on the other images. A graph is built even under `torch.no_grad` or `torch.inference_mode`,
+    because the yielded images require a gradient. Parameters require none meanwhile, which saves
     the third of the graph's memory that only their gradients would need.
     """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]

@@ -20,14 +20,14 @@ def ts_cam(
     """Multiply the semantic map of a class by the [class] token's attention.
 
     The attention is the [class] row over the patches, averaged over heads and summed over blocks;
-    the semantic map is that of a convolution on the patch tokens, whose average is the logit.
+    the semantic map is a convolution of the patch tokens, and its average is the logit.
 
     Parameters
     ----------
     model : nn.Module
         `SegmentationTransformer` with the head "ts_cam".
     images : (B, 3, H, W) Tensor
-        As the model wants them.
+        As the model expects them.
     targets : (B, C) bool Tensor
     check : bool
         See `getam`.

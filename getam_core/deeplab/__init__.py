@@ -1,9 +1,9 @@
 """Retraining of DeepLabv2 on stored label maps through mmsegmentation (Sun et al. 2021, 5.2.3).
 
-Reading order: `recipe` (the whole of it), `head`, `label_set` (images and labels), `weights` (what
-a backbone may begin with), `training` and `hooks`, `network` (on disk); `networks.openmmlab` is how
-mmsegmentation is imported. No mask is opened here: with `supervision: masks` evaluation
-turns them into a store of label maps.
+Reading order: `recipe` (the configuration), `head`, `label_set` (images and labels), `weights` (a
+backbone's initial weights), `training` and `hooks`, `network` (built, saved, loaded);
+`networks.openmmlab` is how mmsegmentation is imported. No mask is opened here: with
+`supervision: masks` evaluation turns them into a store of label maps.
 """
 
 from getam_core.deeplab.head import DeepLabV2Head

@@ -13,7 +13,7 @@ from getam_core.networks.openmmlab import MODELS, BaseDecodeHead
 
 @MODELS.register_module()
 class DeepLabV2Head(BaseDecodeHead):
-    """Classify features by the sum of one 3 x 3 convolution a dilation.
+    """Classify features by the sum of one 3 x 3 convolution per dilation.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What mmengine's training loop does beside training: state, progress, stopping, bfloat16."""
+"""Additions to mmengine's training loop: saved state, progress, stopping, bfloat16."""
 
 import math
 import time
@@ -24,9 +24,9 @@ from getam_core.networks.openmmlab import LOOPS, OPTIM_WRAPPERS
 
 @LOOPS.register_module()
 class ResumedLoop(IterBasedTrainLoop):
-    """mmengine's loop over steps, whose sampler begins at the first step that is left.
+    """mmengine's loop over steps, with a sampler that begins at the first remaining step.
 
-    mmengine's own reads every batch of the steps that are done once more, to reach that step.
+    mmengine's own loop reads every batch of the completed steps again to reach that step.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -42,7 +42,7 @@ class ResumedLoop(IterBasedTrainLoop):
             for batch in self.dataloader:
                 self.runner.model.train()
                 self.run_iter(batch)
-        finally:  # ends the workers, which stay for further epochs otherwise
+        finally:  # ends the workers, which otherwise stay for further epochs
             self.dataloader_iterator = self.dataloader._iterator = None
         self.runner.call_hook("after_train_epoch")
         self.runner.call_hook("after_train")
@@ -50,15 +50,15 @@ class ResumedLoop(IterBasedTrainLoop):
 
 
 class StateHook(Hook):
-    """Save the state now and then, and before stopping on request.
+    """Save the state periodically, and before stopping on request.
 
-    mmengine's `CheckpointHook` writes in place and deletes the state before, so that a process
-    that is killed while it writes leaves nothing to resume from.
+    mmengine's `CheckpointHook` writes in place and deletes the previous state, so that a process
+    killed while it writes leaves nothing to resume from.
 
     Parameters
     ----------
     state : Path
-        The file; it is replaced when the new one is whole.
+        The file; it is replaced once the new one is complete.
     settings : dict
         What the state belongs to; see `getam_core.checkpoint.load_resumable`.
     minutes : float
@@ -77,22 +77,22 @@ class StateHook(Hook):
         self.saved = time.monotonic()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Add the settings, and leave tensors and plain values alone.
+        """Add the settings, and keep only tensors and plain values.
 
-        `weights_only=True` then reads the state, without a class of mmengine or NumPy allowed to
-        it. The configuration goes too: a text, which mmengine would execute.
+        `weights_only=True` then reads the state without allowing any class of mmengine or NumPy.
+        The configuration is removed too: it is a text, which mmengine would execute.
         """
         checkpoint["settings"] = self.settings
         checkpoint["meta"].pop("cfg", None)
         hub = checkpoint["message_hub"]
-        hub["runtime_info"] = {}  # all of it is known, or found again
+        hub["runtime_info"] = {}  # all of it is known, or computed again
         hub["log_scalars"] = {
             name: [torch.tensor(values) for values in history.data]
             for name, history in hub["log_scalars"].items()
         }
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Give mmengine its records back."""
+        """Restore mmengine's records."""
         hub = checkpoint["message_hub"]
         hub["log_scalars"] = {
             name: HistoryBuffer(*(values.numpy() for values in history))
@@ -102,7 +102,7 @@ class StateHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Refuse a loss that is no number; save; stop if asked to."""
+        """Refuse a loss that is not finite; save if due; stop if asked to."""
         loss = outputs["loss"].item()
         if not math.isfinite(loss):
             raise InputError(
@@ -126,7 +126,7 @@ class StateHook(Hook):
 
 
 def _any_process(here: bool) -> bool:
-    """Whether it holds in any process: all must leave the loop after the same step."""
+    """Whether `here` holds in any process: all must leave the loop after the same step."""
     if get_world_size() == 1:
         return here
     flag = torch.tensor([float(here)])
@@ -135,7 +135,7 @@ def _any_process(here: bool) -> bool:
 
 
 class ProgressHook(Hook):
-    """A progress bar with the loss; mmengine's `LoggerHook` writes a line now and then."""
+    """A progress bar with the loss; mmengine's `LoggerHook` writes a line from time to time."""
 
     priority = "LOWEST"
 

@@ -1,8 +1,8 @@
-"""Crops of images with stored label maps, the same in every run of one seed.
+"""Crops of images with stored label maps, the same in every run with the same seed.
 
-A *draw* is one number for an image and the epoch in which it is drawn, `epoch * n + index` of n
-images. What is random in a crop depends on seed and draw alone, so that a training that was
-interrupted goes on with the very crops that it would have had.
+A *draw* is one number for an image and the epoch in which it is drawn, `epoch * n + index` for n
+images. What is random in a crop depends only on seed and draw, so that a resumed training gets the
+crops that it would have got without the interruption.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ class StoredLabelDataset(BaseSegDataset):
     index : Path
         index.csv; the images of split "train".
     labels : Path
-        A store of kind "labels" that holds all of them, in the images' sizes.
+        A store of kind "labels" that holds all of them, at the images' sizes.
     classes : sequence of str
         Names of the C foreground classes.
     seed : int
@@ -59,7 +59,7 @@ class StoredLabelDataset(BaseSegDataset):
         super().__init__(metainfo=metainfo, pipeline=pipeline)
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        """Name every image, as mmengine asks for it; called once."""
+        """List every image in mmengine's form; called once."""
         return [
             {"image_id": entry.image_id, "img_path": str(entry.image), "seg_fields": []}
             for entry in self.entries
@@ -95,7 +95,7 @@ class RandomScale:
         self.scale_range = scale_range
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Replace `img` (linear, or by areas where it shrinks) and `gt_seg_map` (nearest)."""
+        """Replace `img` (linear, or by area where it shrinks) and `gt_seg_map` (nearest)."""
         factor = np.random.uniform(*self.scale_range)  # noqa: NPY002
         height, width = (max(1, round(factor * side)) for side in results["img"].shape[:2])
         results["img"] = resize(results["img"], height, width)
@@ -108,8 +108,8 @@ class RandomScale:
 class DrawSampler(Sampler[int]):
     """Draws of one process for every step from `start` on; each epoch is a permutation.
 
-    Step t has the draws at `t * batch_size` and after it, of which each process takes its share.
-    So the batches do not depend on the number of processes, nor on interruptions.
+    Step t has the `batch_size` draws from `t * batch_size` on, of which each process takes its
+    share. So the batches depend neither on the number of processes nor on interruptions.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ class DrawSampler(Sampler[int]):
         Only its length n is used.
     seed : int
     batch_size : int
-        Images a step, of all processes together.
+        Images per step, of all processes together.
     steps : int
         Of the whole training.
     start : int

@@ -1,4 +1,4 @@
-"""A DeepLabv2 network: built, on disk, and read back."""
+"""A DeepLabv2 network: built, saved and loaded."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ class TrainedDeepLab:
 def build_deeplab(**built_by: Any) -> nn.Module:
     """Build mmsegmentation's network of `network_recipe(**built_by)` with random weights."""
     log = MMLogger.get_current_instance()
-    handlers, log.handlers[:] = list(log.handlers), []  # or it lists every parameter
+    handlers, log.handlers[:] = list(log.handlers), []  # otherwise it lists every parameter
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of mmsegmentation about itself
         network = MODELS.build(network_recipe(**built_by))
@@ -67,7 +67,7 @@ def load_deeplab(path: Path) -> TrainedDeepLab:
     Raises
     ------
     InputError
-        The file is missing, not readable, or another network's.
+        The file is missing, unreadable, or another network's.
     """
     content = load_checkpoint(path)
     if "decode_head.classifiers.0.weight" not in content.get("model", {}):

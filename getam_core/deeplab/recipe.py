@@ -2,7 +2,7 @@
 
 The usual one for DeepLabv2 on PASCAL VOC: dilated ResNet-101 with frozen batch norm, SGD from
 2.5e-4 (head x 10), momentum 0.9, decay 5e-4, poly 0.9, batch 10, crop 321, scales 0.5 to 1.5,
-20,000 iterations. What a run may change is an argument; the rest stands here.
+20,000 iterations. What a run may change is an argument; the rest is fixed here.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from typing import Any
 from getam_core.classes import IGNORE, IMAGENET_MEAN, IMAGENET_STD
 from getam_core.data.loader import heed_one_process
 
-FEATURES = {18: 8, 50: 32, 101: 32}  # channels of the last stage, in widths of the network
+FEATURES = {18: 8, 50: 32, 101: 32}  # channels of the last stage, as multiples of the width
 
 
 def network_recipe(
@@ -26,7 +26,7 @@ def network_recipe(
 ) -> dict[str, Any]:
     """DeepLabv2: a ResNet at stride 8, and the sum of dilated classifiers.
 
-    `align_corners` is exact for sides of 8 k + 1 px: feature i stands at pixel 8 i.
+    `align_corners` is exact for sides of 8 k + 1 px: feature i lies at pixel 8 i.
     """
     frozen = batch_norm == "frozen"
     return {
@@ -35,8 +35,8 @@ def network_recipe(
             "type": "mmseg.SegDataPreProcessor",
             "mean": [255 * value for value in IMAGENET_MEAN],  # of RGB images, 0..255
             "std": [255 * value for value in IMAGENET_STD],
-            "size": (crop_size, crop_size),  # smaller crops are padded with the mean colour,
-            "seg_pad_val": IGNORE,  # which no loss sees
+            "size": (crop_size, crop_size),  # smaller crops are padded with the mean colour
+            "seg_pad_val": IGNORE,  # the loss ignores the padding
         },
         "backbone": {
             "type": "ResNet",
@@ -113,7 +113,7 @@ def schedule_recipe(
     weight_decay: float,
     bfloat16: bool,
 ) -> dict[str, Any]:
-    """SGD with momentum, a rate of its own for the head, falling as (1 - progress)^0.9."""
+    """SGD with momentum and a separate rate for the head; rates fall as (1 - progress)^0.9."""
     return {
         "train_cfg": {"type": "ResumedLoop", "max_iters": iterations},
         "optim_wrapper": {

@@ -1,4 +1,4 @@
-"""Retraining by mmengine's Runner, resumable to the bit between any two steps."""
+"""Retraining by mmengine's Runner; resuming between any two steps is bit-identical."""
 
 import csv
 import logging
@@ -26,7 +26,7 @@ from getam_core.signals import interruptible
 
 log = logging.getLogger(__name__)
 
-LINES = 200  # at most so many rows in metrics.csv
+LINES = 200  # of metrics.csv, at most
 COLUMNS = ("step", "lr", "loss", "accuracy")
 
 
@@ -79,15 +79,15 @@ def train_deeplab(
     state : Path
         The resume state, kept outside the workflow's outputs.
     settings : dict
-        Plain values that identify the run: state of others is set aside, not resumed.
+        Plain values that identify the run: a state with others is set aside, not resumed.
     events : Path
         Folder of the TensorBoard events.
 
     Returns
     -------
     list of dict
-        Rows of metrics.csv: step, lr (of the backbone, in that step), and, as means since the row
-        before, loss (cross entropy over known pixels) and accuracy (of those, percent).
+        Rows of metrics.csv: step, lr (of the backbone, in that step), and two means since the
+        previous row, over known pixels: loss (cross entropy) and accuracy (percent).
 
     Raises
     ------
@@ -134,7 +134,7 @@ def _data(plan: DeepLabPlan, start: int, workers: int, **files: Any) -> dict[str
 
 
 def _first_step(state: Path, settings: dict[str, Any]) -> int:
-    """Look where the training stands; one process looks, since it may set the state aside."""
+    """Return the step to start from; only one process looks, as it may set the state aside."""
     found = [0]
     if is_main_process():
         saved = load_resumable(state, settings)
@@ -168,7 +168,7 @@ def _runner(
             bfloat16=plan.bfloat16,
         ),
         default_hooks={
-            "checkpoint": None,  # StateHook, for its reasons
+            "checkpoint": None,  # replaced by StateHook; see there
             "logger": {"type": "LoggerHook", "interval": plan.interval, "ignore_last": False},
         },
         custom_hooks=hooks,
@@ -184,7 +184,7 @@ def _runner(
         resume=resumed is not None,
         log_level="ERROR",
         default_scope="mmseg",
-        experiment_name=uuid.uuid4().hex,  # mmengine shares what has one name
+        experiment_name=uuid.uuid4().hex,  # mmengine shares objects of the same name
         cfg=_group_settings() if grouped else None,
     )
     runner.logger.handlers[:] = [_StepLines()]
@@ -192,7 +192,7 @@ def _runner(
 
 
 class _StepLines(logging.Handler):
-    """Passes on what mmengine says of the steps; it also lists every parameter, and its plans."""
+    """Passes on what mmengine logs of the steps, not its lists of parameters and plans."""
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
@@ -222,7 +222,7 @@ def _rows(history: MessageHub, plan: DeepLabPlan) -> list[dict[str, float]]:
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
-    """Write metrics.csv, numbers at six digits."""
+    """Write metrics.csv, with six significant digits."""
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()

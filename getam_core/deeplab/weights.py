@@ -1,6 +1,6 @@
-"""Initial weights of the backbone: from ImageNet's image labels, and shown to be.
+"""Initial weights of the backbone, by default checked to come from ImageNet's image labels.
 
-A checkpoint that was trained on segmentation masks, COCO's for example, would bring those masks
+A checkpoint that was trained on segmentation masks, for example COCO's, would leak those masks
 into a result that is called weakly supervised. Nothing in the numbers would show it.
 """
 
@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 
 Origin = Literal["imagenet", "other", "masks"]
 HUB = "hub"
-PREFIXES = ("module.", "backbone.", "model.", "encoder.")  # of libraries around the same network
+PREFIXES = ("module.", "backbone.", "model.", "encoder.")  # of names in other libraries
 STAGES = ("conv1.", "bn1.", "layer1.", "layer2.", "layer3.", "layer4.")
-CLASSIFIERS = ("fc.weight", "head.fc.weight")  # of timm and torchvision, of mmpretrain
+CLASSIFIERS = ("fc.weight", "head.fc.weight")  # of timm and torchvision; of mmpretrain
 IMAGENET_CLASSES = 1000
 
 
@@ -33,15 +33,15 @@ def load_initial_weights(backbone: nn.Module, depth: int, weights: str, trained_
     depth : int
         Of the ResNet.
     weights : str
-        A file (safetensors, or torch with tensors alone); "hub" for torchvision's ImageNet weights
+        A file (safetensors, or torch with tensors only); "hub" for torchvision's ImageNet weights
         through timm's hub; or "hub:NAME" for a timm model of the same depth.
     trained_on : {"imagenet", "other", "masks"}
-        What the setting says. "imagenet" is checked: see `check_origin`.
+        `deeplab.weights_trained_on`. "imagenet" is checked: see `check_origin`.
 
     Raises
     ------
     InputError
-        The weights cannot be had, are of another network, or of another origin than stated.
+        The weights cannot be obtained, are of another network, or of another origin than stated.
     """
     state = _from_hub(depth, weights) if _is_hub(weights) else read_weights(weights)
     state = {_bare(name): value for name, value in state.items()}
@@ -53,13 +53,13 @@ def load_initial_weights(backbone: nn.Module, depth: int, weights: str, trained_
 def check_origin(weights: str, state: dict[str, Tensor], trained_on: Origin) -> None:
     """Refuse weights that were trained on masks, or may have been, unless the setting says so.
 
-    A classifier of at least 1,000 classes shows ImageNet. Any weight beside it and the ResNet's
-    own stages may be a segmentation head, and a ResNet alone shows nothing.
+    A classifier of at least 1,000 classes is evidence of ImageNet. Any weight other than that and
+    the ResNet's own stages may be a segmentation head, and a ResNet alone is no evidence.
 
     Parameters
     ----------
     state : dict of str to Tensor
-        By names without a library's prefix.
+        Weights by names without a library's prefix.
 
     Raises
     ------

@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Loaded:
-    """An image as a network sees it; `size` is height and width of its file."""
+    """An image as a network sees it; `size` is the height and width of its file."""
 
     entry: Entry
     pixels: np.ndarray  # (H, W, 3) uint8 RGB
@@ -54,14 +54,14 @@ def inference_batches(
 ) -> Iterator[InferenceBatch]:
     """Read and resize the images ahead; those of one shape within a window share a batch.
 
-    Batches come in another order than the entries: `results_of` gives results in theirs.
+    Batches are not in the order of the entries; `results_of` restores it for the results.
 
     Parameters
     ----------
     long_side : int or None
         Long side in pixels after resizing, both sides rounded to `stride`; None for native size.
     apart : callable
-        Entries for which it differs share no batch either.
+        Entries for which its value differs do not share a batch either.
     """
     read = partial(_load, long_side=long_side, stride=stride)
     batches = batches_alike(
@@ -81,9 +81,9 @@ def results_of(
     title: str,
     count: int,
 ) -> Iterator[Result]:
-    """Yield what `compute` makes of every image of a batch, in the images' order.
+    """Yield the result of `compute` for every image, in the order of the images.
 
-    `title` is shown at the progress bar of `count` images.
+    `title` labels the progress bar over `count` images.
     """
     placed = (made for batch in batches for made in zip(batch.places, compute(batch), strict=True))
     return in_order(tqdm(placed, title, count, unit="image"))

@@ -1,4 +1,4 @@
-"""Maps of any method, carried on by learned affinity (Ru et al. 2022).
+"""Maps of any method, propagated by learned affinity (Ru et al. 2022).
 
 Shapes: B images, C classes, M (image, class) pairs, (h, w) patches.
 """
@@ -13,14 +13,14 @@ from getam_core.resizing import resize_tensor
 
 
 def carried(method: MapMethod, *, scale: float = max(SCALES), radius: int = RADIUS) -> MapMethod:
-    """Return a method of the same form whose maps learned affinity has carried on.
+    """Return a method of the same form whose maps are propagated by learned affinity.
 
     Parameters
     ----------
     method : MapMethod
         One of `METHODS`.
     scale : float
-        Of the view whose affinity counts; the maps get its grid.
+        Of the view from which the affinity is taken; the maps get its grid.
     radius : int
         See `propagate`.
     """

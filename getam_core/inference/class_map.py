@@ -1,4 +1,4 @@
-"""How training is judged: class mAP on image-level labels; masks have no way in."""
+"""How training is validated: class mAP on image-level labels; masks are never read."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""DeepLabv2 at test time: the mean of its probabilities over several scales, mirrored too."""
+"""DeepLabv2 at test time: the mean of its probabilities over scales and mirror images."""
 
 from collections.abc import Iterable, Sequence
 
@@ -21,7 +21,7 @@ class DeepLab(Predictor):
     network : nn.Module
         Of `deeplab.build_deeplab`; put in eval mode.
     scales : sequence of float
-        Factors on the image's sides, each then rounded to a multiple of 8, plus 1.
+        Factors on the image's sides, which are then rounded to a multiple of 8, plus 1.
     flip : bool
         Also segment the image mirrored left to right.
     """
@@ -37,7 +37,7 @@ class DeepLab(Predictor):
         return [resize(image, *pair) for pair in sides]
 
     def forward(self, pixels: Tensor) -> list[ViewPrediction]:
-        """Return logits alone; with the mirrored image F is 2."""
+        """Return only logits; with the mirrored image F is 2."""
         size, inputs = tuple(pixels.shape[-2:]), list(pixels)
         if self.flip:
             inputs += [one.flip(-1) for one in inputs]
@@ -50,14 +50,14 @@ class DeepLab(Predictor):
 
     @staticmethod
     def enlarged(logits: Tensor, size: tuple[int, int]) -> Tensor:
-        """Resize such that features stay at their pixels; see `network_recipe`."""
+        """Resize so that features stay at their pixels; see `network_recipe`."""
         return F.interpolate(logits, size, mode="bilinear", align_corners=True)
 
     @staticmethod
     def merge(logits: Iterable[Tensor]) -> Tensor:
         """Return the mean of all probabilities."""
-        # Logits come resized as the image was, whose resizing keeps the corners of the picture,
-        # not those of the pixels.
+        # The logits were resized to the image's size the way the image was: with the borders of
+        # the picture aligned, not the centres of its corner pixels.
         return running_mean(of_view.softmax(dim=1).mean(dim=0) for of_view in logits)
 
 

@@ -20,22 +20,22 @@ from getam_core.inference.tiles import blended_bands
 from getam_core.refine import crf_label_map
 from getam_core.resizing import resize_tensor
 
-TILE = 1024  # pixels; the most that the network sees at a time, unless another is asked for
+TILE = 1024  # pixels; the network sees no more at a time by default
 MOST_BYTES = 2**30  # of an image's probabilities: 12.8 megapixels of 21 channels
 MOST_BYTES_CRF = 2**29  # less: several images wait for the CRF at a time
 STRIP = 2**19  # pixels of the image whose probabilities are in memory at a time
-CRF_SIDE, CRF_MARGIN = 512, 96  # pixels: the CRF sees a block and what is around it
+CRF_SIDE, CRF_MARGIN = 512, 96  # pixels: the CRF sees a block and the margin around it
 
 
 class Plane:
     """One view's logits at the image's size, made from top to bottom.
 
-    A view of at most `tile` pixels a side is segmented whole, a larger one by tiles.
+    A view of at most `tile` pixels per side is segmented whole, a larger one in tiles.
 
     Attributes
     ----------
     scores : (C,) Tensor or None
-        The highest class logits of any tile so far: what is somewhere is in the image.
+        The highest class logits of any tile so far: a class in any tile is in the image.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Plane:
     def rows(self, start: int, stop: int) -> Tensor:
         """Return the logits of the image's rows start..stop, (F, C + 1, stop - start, W).
 
-        They are interpolated as `resize_tensor` does. `start` never goes down from call to call.
+        They are interpolated as `resize_tensor` does. `start` must not decrease from call to call.
         """
         H, W = self.size
         position = (torch.arange(start, stop) + 0.5) * (self.height / H) - 0.5
@@ -73,7 +73,7 @@ class Plane:
         return torch.lerp(above, below, (position - low)[:, None])
 
     def _window(self, start: int, stop: int) -> Tensor:
-        """Return the view's rows start..stop; bands above are dropped, missing ones made."""
+        """Return the view's rows start..stop; bands above are dropped, missing ones computed."""
         while self.ready and self.ready[0][0] + self.ready[0][1].shape[-2] <= start:
             self.ready.popleft()
         while self.made < stop:
@@ -89,8 +89,8 @@ def fits(
 ) -> bool:
     """Whether an image is small enough for one pass.
 
-    No side of a view may be above a tile's, and its (C + 1, H, W) float32 probabilities, of that
-    many bytes, must be within `MOST_BYTES`, or `MOST_BYTES_CRF`.
+    No side of a view may exceed a tile's, and `probabilities`, the bytes of its (C + 1, H, W)
+    float32 probabilities, must not exceed `MOST_BYTES`, or with a CRF `MOST_BYTES_CRF`.
     """
     longest = max(side for view in views for side in view.shape[:2])
     most = MOST_BYTES_CRF if crf else MOST_BYTES
@@ -129,9 +129,9 @@ def predict_large(
     image : (H, W, 3) uint8 ndarray
         RGB.
     tile : int
-        Side of what the network sees at a time, pixels of a view.
+        Side of what the network sees at a time, in pixels of a view.
     crf : str, optional
-        One of `RECIPES`: smooth by this dense CRF, in blocks of 512 px with the 96 px around them.
+        One of `RECIPES`: smooth by this dense CRF, in blocks of 512 px and a margin of 96 px.
     """
     H, W = image.shape[:2]
     planes = [Plane(predictor, view, (H, W), tile) for view in views]

@@ -1,4 +1,4 @@
-"""The maps of a data set, by any of the methods, into a store."""
+"""The maps of a data set, by any of the methods, written to a store."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,23 +33,23 @@ def export_maps(
 ) -> None:
     """Compute the maps of every image's own classes and write them at patch resolution.
 
-    Images share a batch with those of as many classes: every class of the richest one costs a
-    backward pass of all.
+    Only images with the same number of classes share a batch, since every class of the image with
+    the most costs a backward pass over all.
 
     Parameters
     ----------
     method : callable
         `f(network, images, targets) -> (maps, logits)`, as in `METHODS`; maps (M, L, h, w) of
-        single blocks are stored beside their sum.
+        single blocks are stored along with their sum.
     size : int or None
         Long side of the images in pixels; None for native size.
     scales, flip
-        Over which views of an image its maps are averaged; see `averaged`.
+        Views of an image over which its maps are averaged; see `averaged`.
     affinity : int, optional
-        Radius of the window, in cells, within which the affinity that the network has learned then
-        carries the maps on; see `carried`.
+        Radius of the window, in cells, within which the network's learned affinity then propagates
+        the maps; see `carried`.
     predicted : bool
-        Take the classes that the network finds (probability above 0.5) for those of an image.
+        Use the classes that the network finds (probability above 0.5) instead of an image's own.
     """
     network = network.to(device).eval()
     method = averaged(method, scales=scales, flip=flip, stride=network.stride)

@@ -1,4 +1,4 @@
-"""Labels that the trained network makes of images whose classes are known: a second round's.
+"""Labels by the trained network for images whose classes are known, for a second round.
 
 Shapes: C foreground classes, K of them in an image, H, W pixels.
 """
@@ -25,7 +25,7 @@ from getam_core.stores import StoreWriter
 
 @dataclass(frozen=True)
 class Unlabelled(Unsmoothed):
-    """What a label map is made of; `planes` are its candidates, 0 for the background."""
+    """The inputs of a label map; `planes` are its candidate classes, 0 for the background."""
 
     planes: list[int]
 
@@ -39,7 +39,7 @@ def label_split(
     recipe: str | None,
     workers: Workers,
 ) -> None:
-    """Write each image's likeliest of the background and its own classes, at the file's size.
+    """Label images by the likeliest of background and their own classes, at the file's size.
 
     Parameters
     ----------
@@ -48,11 +48,11 @@ def label_split(
     classes : sequence of str
         Names of the C foreground classes.
     recipe : str or None
-        Of the dense CRF that follows, see `crf_label_map`; None for none.
+        Of the dense CRF that follows, see `crf_label_map`; None for no CRF.
     workers : Workers
-        That make the label maps, while the network goes on with the next images.
+        Processes that make the label maps while the network runs on the next images.
     """
-    places: deque[int] = deque()  # of the images that are with the workers
+    places: deque[int] = deque()  # of the images sent to the workers
 
     def sent() -> Iterator[Unlabelled]:
         for place, viewed, views in segmented(predictor, entries):
@@ -74,7 +74,7 @@ def label_split(
 
 
 def of_classes(probabilities: Tensor, planes: Sequence[int]) -> Tensor:
-    """Return the probabilities (K + 1, H, W) of some of C + 1 planes, with sum 1 again."""
+    """Return some of C + 1 planes of probabilities, (K + 1, H, W), rescaled to sum 1."""
     own = probabilities[list(planes)]
     return own / own.sum(0, keepdim=True).clamp_min(torch.finfo(own.dtype).tiny)
 

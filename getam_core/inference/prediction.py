@@ -1,8 +1,8 @@
-"""What a network predicts of one image; `single_stage` and `deeplab` are two predictors.
+"""What a network predicts for one image; `single_stage` and `deeplab` are two predictors.
 
-An image is resized to its *views*, one a size. Each gives logits at the network's resolution, which
-are small: they are what waits, or goes to another process. Resized to the view, then to the image,
-and merged, they are the probabilities. `large` does the same by parts.
+An image is resized to its *views*, one per size. Each gives logits at the network's resolution,
+which are small: they are what is queued or sent to another process. Resized to the view, then to
+the image, and merged, they become the probabilities. `large` does the same in parts.
 
 Shapes: B images, C foreground classes, H, W pixels of the image, h, w of a view, h', w' of the
 network's output, F mirrored versions that are not averaged yet.
@@ -23,11 +23,11 @@ from getam_core.resizing import resize_tensor
 
 @dataclass(frozen=True)
 class Prediction:
-    """Of one image."""
+    """The prediction for one image."""
 
     probabilities: Tensor  # (C + 1, H, W) float32, the background first, on the network's device
     scores: np.ndarray | None = None  # (C,) float32 class logits, of networks that have them
-    flip_agreement: float | None = None  # 0..1, of its label maps and those of its mirror image
+    flip_agreement: float | None = None  # 0..1, with the label maps of its mirror image
 
     def label_map(self) -> np.ndarray:
         """Return the likeliest classes, (H, W) uint8, 0..C."""
@@ -40,7 +40,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class ViewPrediction:
-    """Of one view."""
+    """The prediction for one view."""
 
     logits: Tensor  # (F, C + 1, h', w') float32
     size: tuple[int, int]  # h, w
@@ -49,15 +49,15 @@ class ViewPrediction:
 
 
 class Predictor(ABC):
-    """(H, W, 3) uint8 RGB -> what a network predicts of it, at that size."""
+    """(H, W, 3) uint8 RGB -> what a network predicts for it, at that size."""
 
     network: nn.Module
-    step: int  # sides of views differ from each other by multiples of it, pixels
-    extra: int  # such a side is a multiple of `step`, plus this
+    step: int  # pixels; the side of a view is a multiple of this, plus `extra`
+    extra: int  # pixels
 
     @abstractmethod
     def views(self, image: np.ndarray) -> list[np.ndarray]:
-        """Return the image in the sizes of the test, (h, w, 3) uint8 each."""
+        """Return the image in all test sizes, (h, w, 3) uint8 each."""
 
     @abstractmethod
     def forward(self, pixels: Tensor) -> list[ViewPrediction]:
@@ -71,7 +71,7 @@ class Predictor(ABC):
     @staticmethod
     @abstractmethod
     def merge(logits: Iterable[Tensor]) -> Tensor:
-        """Return probabilities (C + 1, H, W) of every view's logits (F, C + 1, H, W)."""
+        """Merge every view's logits (F, C + 1, H, W) into probabilities (C + 1, H, W)."""
 
     def __call__(self, image: np.ndarray) -> Prediction:
         """Predict an image in one go; scores are means over its views."""
@@ -96,7 +96,7 @@ class Predictor(ABC):
 
     @classmethod
     def probabilities(cls, views: Sequence[ViewPrediction], size: tuple[int, int]) -> Tensor:
-        """Return (C + 1, H, W) of an image of `size` (H, W); needs no network."""
+        """Return the probabilities (C + 1, H, W) of an image of `size` (H, W); needs no network."""
         at_view = (cls.enlarged(view.logits, view.size) for view in views)
         return cls.merge(resize_tensor(logits, size) for logits in at_view)
 
@@ -127,12 +127,12 @@ def of_all(views: Sequence[ViewPrediction]) -> tuple[np.ndarray | None, float | 
 
 
 def on_cpu(view: ViewPrediction) -> ViewPrediction:
-    """Return the same in host memory, without scores: what the probabilities are made of."""
+    """Return a copy in host memory, without scores, which the probabilities do not need."""
     return replace(view, logits=view.logits.cpu(), scores=None)
 
 
 def running_mean(values: Iterable[Tensor]) -> Tensor:
-    """Return the mean of tensors of one shape, of which two are in memory at a time."""
+    """Return the mean of tensors of one shape, with only two in memory at a time."""
     total, count = None, 0
     for value in values:
         total = value if total is None else total + value

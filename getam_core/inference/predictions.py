@@ -1,4 +1,4 @@
-"""The label maps of a split, predicted by a network, into stores."""
+"""The label maps of a split, predicted by a network and written to stores."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ BATCH_SIZE = 8  # images, each in every size
 
 @dataclass(frozen=True)
 class Viewed:
-    """An image of the list, in the sizes of the test; (H, W, 3) uint8 RGB each."""
+    """An image of the list, in all test sizes; (H, W, 3) uint8 RGB each."""
 
     entry: Entry
     image: np.ndarray
@@ -37,13 +37,13 @@ class Viewed:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all of it."""
+        """Bytes of the image and its views."""
         return self.image.nbytes + sum(view.nbytes for view in self.views)
 
 
 @dataclass(frozen=True)
 class Unsmoothed:
-    """What the CRF works on: an image, and logits that take no more than it, in host memory."""
+    """The input of the CRF, in host memory: an image, and logits that take no more space."""
 
     image_id: str
     image: np.ndarray
@@ -52,7 +52,7 @@ class Unsmoothed:
 
 @dataclass(frozen=True)
 class Predicted:
-    """Of one image; label maps are (H, W) uint8."""
+    """The results for one image; label maps are (H, W) uint8."""
 
     image_id: str
     attributes: dict[str, np.ndarray]
@@ -80,7 +80,7 @@ def predict_split(
     recipe : str
         Of the CRF, see `crf_label_map`.
     workers : Workers
-        For the CRF, while the network goes on with the next images.
+        For the CRF, while the network runs on the next images.
     """
     seen = segmented(predictor, entries)
     if smoothed is None:
@@ -95,11 +95,11 @@ def predict_split(
                 writer.write(one.image_id, labels, **one.attributes)
 
 
-Segmented = tuple[int, Viewed, list[ViewPrediction]]  # an image's place, it, what is seen in it
+Segmented = tuple[int, Viewed, list[ViewPrediction]]  # place, image, predictions
 
 
 def segmented(predictor: Predictor, entries: Sequence[Entry]) -> Iterator[Segmented]:
-    """Run the network on images whose views are of the same shapes together; not in their order."""
+    """Run the network on batches of images with views of the same shapes; order is not kept."""
 
     def read(entry: Entry) -> Viewed:
         image = read_image(entry.image)
@@ -136,8 +136,8 @@ def _with_crf(
     workers: Workers,
     predictor: Predictor | None,
 ) -> Iterator[tuple[int, Predicted]]:
-    """Smooth in processes; with a `predictor`, make the label maps without the CRF here, too."""
-    waiting: deque[tuple[int, Predicted]] = deque()  # of the images that are with the CRF
+    """Smooth in processes; with a `predictor`, also make label maps without the CRF, here."""
+    waiting: deque[tuple[int, Predicted]] = deque()  # of the images sent to the CRF
 
     def sent() -> Iterator[Unsmoothed]:
         for place, viewed, views in segmented:

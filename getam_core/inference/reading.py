@@ -1,7 +1,7 @@
-"""Work on images in batches of like ones: read ahead, grouped over a window, given out in order.
+"""Work on images in batches of similar ones: read ahead, grouped within a window, put in order.
 
-Neighbours in a list are seldom alike: photographs are wide or tall. Batches are therefore made
-within a window of the list, and every item keeps its place there.
+Neighbours in a list seldom have the same shape: photographs are wide or tall. Batches are therefore
+formed within a window of the list, and every item keeps its place in the list.
 """
 
 from collections import defaultdict, deque
@@ -12,8 +12,8 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-WINDOW = 512  # items looked over
-WINDOW_BYTES = 2**27  # or fewer, if these are larger; a second window is read meanwhile
+WINDOW = 512  # items
+WINDOW_BYTES = 2**27  # or fewer items that reach this size; the next window is read meanwhile
 
 
 def read_ahead(
@@ -21,7 +21,7 @@ def read_ahead(
 ) -> Iterator[Result]:
     """Yield `read(item)` in order; a few items are read ahead, in threads.
 
-    Decoders and resizing leave the interpreter free, so that threads do what processes would.
+    Decoding and resizing release the interpreter lock, so that threads do as well as processes.
     """
     with ThreadPoolExecutor(threads) as pool:
         sent: deque = deque()
@@ -48,12 +48,12 @@ def batches_alike(
 ) -> Iterator[list[tuple[int, Item]]]:
     """Yield batches of at most `size` items for which `alike` is equal, each with its place.
 
-    While the batches of a window are worked on, the next window is taken from `items`, in a thread.
+    While the batches of a window are processed, a thread takes the next window from `items`.
 
     Parameters
     ----------
     window, most : int
-        Items, and bytes by `nbytes`, of a window: as many as are reached first.
+        Items, and bytes by `nbytes`, of a window, whichever is reached first.
     """
     for some in _one_ahead(_windows(enumerate(items), nbytes, window, most)):
         groups = defaultdict(list)
@@ -64,7 +64,7 @@ def batches_alike(
 
 
 def in_order(results: Iterable[tuple[int, Result]]) -> Iterator[Result]:
-    """Yield results in the order of their places 0, 1, ..., each as soon as it is its turn."""
+    """Yield results in the order of their places 0, 1, ..., each as soon as its turn comes."""
     early: dict[int, Result] = {}
     due = 0
     for place, result in results:

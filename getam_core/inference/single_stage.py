@@ -1,4 +1,4 @@
-"""The segmentation head at test time: the mean of its logits over several sizes, mirrored too."""
+"""The segmentation head at test time: the mean of its logits over sizes and mirror images."""
 
 from collections.abc import Iterable, Sequence
 
@@ -41,7 +41,7 @@ class SingleStage(Predictor):
         return [resize_to_stride(image, size, self.step) for size in self.sizes]
 
     def forward(self, pixels: Tensor) -> list[ViewPrediction]:
-        """Return means over both directions, F = 1, and how far the two label maps agree."""
+        """Return means over image and mirror image (F = 1), and how far their label maps agree."""
         size, images = tuple(pixels.shape[-2:]), to_unit(pixels)
         both = torch.cat([images, images.flip(-1)]) if self.flip else images
         scores, logits = (

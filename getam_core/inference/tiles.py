@@ -13,10 +13,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Span:
-    """A tile along one side: it reads `read`, and `used` of it counts.
+    """A tile along one side: it reads the pixels `read`, of which only `used` count.
 
-    The used parts of neighbours have the overlap in common. The last tile reads more to its left
-    than is used, so that all tiles are of one size.
+    The used parts of neighbours share the overlap. The last tile also reads pixels before its used
+    part, so that all tiles have the same size.
     """
 
     read: slice
@@ -29,7 +29,7 @@ class Span:
 
 
 def spans(length: int, side: int, overlap: int) -> list[Span]:
-    """Cover `length` pixels by tiles of `side`; one as long as the whole where that is shorter."""
+    """Cover `length` pixels by tiles of `side`; a shorter length by one tile of its own."""
     if length <= side:
         return [Span(slice(0, length), slice(0, length))]
     assert 2 * overlap <= side
@@ -68,7 +68,7 @@ def blended_bands(
 
     Notes
     -----
-    One row of tiles is in memory at a time, with the overlap of the one before.
+    One row of tiles is in memory at a time, with the overlap of the row before.
     """
     rows, columns = (spans(length, side, overlap) for length in view.shape[:2])
     above = None

@@ -1,6 +1,6 @@
 """Pseudo labels from maps and saliency (paper 4.2).
 
-Reading order: `completion` (the two equations), `crf_labels` (what they are compared with),
+Reading order: `completion` (the two equations), `crf_labels` (the alternative),
 `reliable` (AFA's two thresholds), `labelling` (from the maps of an image or a batch to labels),
 `inputs` (what is read for an image), `export` (a data set, from stored maps).
 """

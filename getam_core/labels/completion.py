@@ -30,12 +30,12 @@ def complete_labels(
     Parameters
     ----------
     maps : (K, H, W) float tensor or ndarray
-        Refined maps of the classes present, not negative; each is divided by its maximum here.
+        Refined maps of the classes present, non-negative; each is divided by its maximum here.
         K may be 0, and a map may be all zeros.
     class_ids : (K,) ints
         Classes of the maps, 1..C, in any order.
     saliency : (H, W) bool tensor or ndarray, or None
-        Where something salient is. None: no saliency is known, and the labels are the argmax of
+        True where salient. None: no saliency is known, and the labels are the argmax of
         background and classes, without mining and without unknown pixels.
     gamma : float
         Exponent of the background score `(1 - max_c M_c)^gamma`; larger means less background.
@@ -44,7 +44,7 @@ def complete_labels(
         positive values.
     conflicts : bool
         True: a pixel that several classes claim is unknown (the paper's text). False: the lowest
-        class wins (authors' code: a claimed pixel is not background when the next class looks).
+        class wins (authors' code, where the next class claims only what is still background).
     opening : int
         Side in pixels of the square of a morphological opening of all that is not background
         (authors' code: 10 at 256 px); 0 or 1 for none.
@@ -57,7 +57,7 @@ def complete_labels(
     Raises
     ------
     InputError
-        When shapes do not agree, `saliency` is not boolean, a class is outside 1 to 254 or there
+        When shapes do not agree, `saliency` is not boolean, a class is outside 1 to 254 or given
         twice, a map is not finite, `alpha` outside 0..1 or `gamma` below 1.
     """
     if isinstance(maps, np.ndarray):
@@ -87,10 +87,10 @@ def completed(
     conflicts: bool,
     opening: int,
 ) -> Tensor:
-    """Do what `complete_labels` does for tensors whose values are known to be right.
+    """Do what `complete_labels` does for tensors whose values are known to be valid.
 
     Nothing is read back from the maps' device, so that a training step does not wait for it.
-    NaN in a map gives some label or other.
+    NaN in a map gives an arbitrary label.
     """
     _check_form(maps, class_ids, saliency)
     if not 0 <= alpha <= 1 or gamma < 1:
@@ -130,11 +130,11 @@ def _mined(maps: Tensor, ids: Tensor, alpha: float, conflicts: bool) -> Tensor:
 
 
 def _positive_quantiles(values: Tensor, share: float) -> Tensor:
-    """Quantile of the positive ones of each row of (K, P) values, linear; infinite without any.
+    """Linear quantile of the positive values in each row of (K, P); infinite without any.
 
-    How many are positive stays on the device. Ranks are counted from the highest value: the fewer
-    are positive, the nearer to it is their quantile, so the ranks down to that of all P values are
-    enough (one more for rounding). `torch.quantile` ends at 2^24 values.
+    The number of positive values stays on the device. Ranks are counted from the highest value: the
+    fewer values are positive, the nearer to it is their quantile, so the ranks down to the quantile
+    of all P values suffice (and one more for rounding). `torch.quantile` takes at most 2^24 values.
     """
     P = values.shape[1]
     top = values.topk(min(P, P - int(share * (P - 1)) + 1)).values
@@ -153,7 +153,7 @@ def _opened(labels: Tensor, side: int) -> Tensor:
     """
     edge = side - 1
     empty = F.pad((labels == BACKGROUND).float()[None, None], (edge, edge, edge, edge))
-    fits = 1 - _any_in_square(empty, side)  # one value a square: all of it is not background
+    fits = 1 - _any_in_square(empty, side)  # one value per square: 1 if it holds no background
     return torch.where(_any_in_square(fits, side)[0, 0] > 0, labels, BACKGROUND)
 
 

@@ -1,7 +1,7 @@
-"""Labels on which two dense CRFs agree: what label completion is compared with (paper, Table 2).
+"""Labels on which two dense CRFs agree: the alternative to completion (paper, Table 2).
 
-The way of RRM (Zhang et al. 2020) and AffinityNet: a strong background makes what is left of the
-classes reliable, a weak one makes the background reliable; the rest is unknown.
+As in RRM (Zhang et al. 2020) and AffinityNet: a class that wins over a strong background is
+reliable, and so is a weak background that wins; the rest is unknown.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def crf_labels(
     image : (H, W, 3) uint8 ndarray
         RGB.
     maps : (K, H, W) ndarray
-        Maps of the present classes, not negative; each is divided by its maximum here.
+        Maps of the present classes, non-negative; each is divided by its maximum here.
     class_ids : (K,) ints
         Their classes, 1..C.
     gammas : (float, float)

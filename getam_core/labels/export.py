@@ -1,4 +1,4 @@
-"""Label maps of a data set from its stored maps: no network, one process a core."""
+"""Label maps of a data set from its stored maps: no network, one process per core."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -34,7 +34,7 @@ def export_labels(
     saliency_threshold : float
         Pixels above this share of 255 are salient, unless `agreed_saliency` has thresholds.
     workers : Workers
-        That make them.
+        Processes that make the label maps.
     **labelling
         Arguments of `label_image`.
     """

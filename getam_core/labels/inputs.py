@@ -1,4 +1,4 @@
-"""What the label map of an image is made of: read from the stores, and checked to fit together."""
+"""The inputs of an image's label map, read from the stores and checked to fit together."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +22,13 @@ class LabelInputs:
     grey: Tensor | None  # (H, W) uint8
 
     def salient(self, threshold: float | None) -> Tensor:
-        """Return where saliency is above the threshold, (H, W) bool; without one saliency, 0..1."""
+        """Return where saliency is above the threshold, (H, W) bool; for None, saliency 0..1."""
         assert self.grey is not None, "asked for where there is saliency"
         return self.grey / 255 if threshold is None else self.grey > 255 * threshold
 
 
 def read_label_inputs(entry: Entry, maps: Store, saliency: Store | None) -> LabelInputs:
-    """Read what an image's labels are made of.
+    """Read the inputs of an image's label map.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """An image's label map from its activation maps: refinement, then completion, CRFs or thresholds.
 
-The export labels image by image, training a batch at a time.
+The export labels one image at a time, training a whole batch.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from getam_core.labels.reliable import Thresholds, agreed_labels, by_image, scor
 from getam_core.refine import crf_maps, pamr, par
 from getam_core.resizing import resize_tensor
 
-CACHED_PIXELS = 2**15  # refined together on a CPU
+CACHED_PIXELS = 2**15  # refined at once on a CPU
 REFINEMENTS = ("pamr", "par", "crf", "none")
 METHODS = ("completion", "crf")
 THRESHOLDS = (0.55, 0.35)  # high, low
@@ -29,7 +29,7 @@ THRESHOLDS = (0.55, 0.35)  # high, low
 def label_image(
     image: Tensor, maps: Tensor, class_ids: Tensor, saliency: Tensor | None, **arguments: Any
 ) -> Tensor:
-    """Refine the maps to the image and make a label map of them (Sun et al. 2021, 4.2).
+    """Refine the maps to the image and make a label map from them (Sun et al. 2021, 4.2).
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def label_image(
     Raises
     ------
     InputError
-        Maps that are not finite, classes outside 1 to 254 or there twice; see `refine_maps` and
+        Maps that are not finite, classes outside 1 to 254 or given twice; see `refine_maps` and
         `label_refined`.
     """
     check_values(maps, class_ids)
@@ -76,7 +76,7 @@ def label_images(
     thresholds: Thresholds = THRESHOLDS,
     **labelling: Any,
 ) -> Tensor:
-    """Label a batch: what `label_image` makes of each image, refined together where that is faster.
+    """Label each image of a batch like `label_image`, refining several together where faster.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def label_images(
         Of all (image, class) pairs, image by image.
     owner, class_ids : (M,) int Tensor
         The image of each pair, ascending from 0, and its class, 1..C. They belong in host memory:
-        how many classes an image has decides what is done next.
+        the number of classes per image decides what is done next.
     saliency : (B, H, W) bool Tensor, optional
     refinement, iterations, scale, gamma
         As in `refine_maps`.
@@ -100,7 +100,7 @@ def label_images(
 
     Notes
     -----
-    Values are not checked, and the images' device is not waited for (the CRF does both).
+    Values are not checked, and only the CRF waits for the images' device.
     """
     refining: dict[str, Any] = {"refinement": refinement, "iterations": iterations}
     refining |= {"scale": scale, "gamma": gamma}
@@ -126,7 +126,7 @@ def label_images(
 def threshold_labels(
     images: Tensor, high: Tensor, low: Tensor, class_ids: Tensor, **refining: Any
 ) -> Tensor:
-    """Refine scores over two backgrounds, (B, 1 + K, h, w), together; see `agreed_labels`.
+    """Refine scores over two backgrounds, (B, 1 + K, h, w) each, and label by `agreed_labels`.
 
     `class_ids` (B, K); `refining` as in `refine_maps`. Returns (B, H, W) uint8.
     """
@@ -140,7 +140,7 @@ def _refined_together(
 ) -> Iterator[list[int]]:
     """Split a batch into groups of images with equally many classes.
 
-    On a CPU a group is no larger than its cache: larger ones take up to twice as long an image.
+    On a CPU a group fits its cache: larger groups take up to twice as long per image.
     """
     size = max(1, int(CACHED_PIXELS / pixels)) if device.type == "cpu" else len(counts)
     for count in sorted(set(counts)):
@@ -164,13 +164,13 @@ def refine_maps(
     images : (B, 3, H, W) float Tensor
         RGB, 0..1.
     refinement : {"pamr", "par", "crf", "none"}
-        "crf" takes the classes' probabilities after a dense CRF for maps; it runs on the CPU.
+        "crf" returns the classes' probabilities after a dense CRF as maps; it runs on the CPU.
     iterations : int
         Of any of the three.
     scale : float
-        They run at this share of the images' sides, 0..1: a quarter of the time at 0.5.
+        Share of the images' sides at which they run, 0..1: a quarter of the time at 0.5.
     gamma : float
-        Strength of the background that takes part in the CRF; without effect on the others.
+        Exponent of the background score in the CRF; the others ignore it.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def label_refined(
     agreed_saliency: Mapping[str, float] | None = None,
     crf_gammas: tuple[float, float] = (32.0, 1000.0),
 ) -> Tensor:
-    """Make the label map (H, W) of maps at the image's size, (K, H, W), finite ones.
+    """Make the label map (H, W) from finite maps at the image's size, (K, H, W).
 
     Parameters
     ----------
@@ -219,8 +219,8 @@ def label_refined(
     gamma, alpha, conflicts, opening
         As in `complete_labels`.
     agreed_saliency : mapping with `gamma`, `inside` and `outside`, optional
-        `saliency` is then of 0..1, not bool: a pixel is salient above `inside` where the labels
-        without saliency, by this gamma, have a class, and above `outside` elsewhere.
+        `saliency` is then 0..1, not bool. Labels are first made without it, by this gamma: where
+        they have a class, a pixel is salient above `inside`, elsewhere above `outside`.
     crf_gammas
         As `gammas` of `crf_labels`, which runs on the CPU.
 

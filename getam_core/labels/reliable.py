@@ -1,10 +1,10 @@
 """Labels that two background thresholds agree on (AFA; Ru et al. 2022, Section 3.4).
 
-A pixel has a class where that beats a strong background, is background where it loses against a
-weak one, and is unknown between. Both backgrounds are refined with the maps, as classes are.
+A pixel has a class where the class beats a strong background, is background where a weak background
+wins, and is unknown otherwise. Both backgrounds are refined together with the maps.
 
-Shapes: B images, K classes of the richest image (others have zeros behind theirs), H, W pixels,
-h, w cells, M (image, class) pairs.
+Shapes: B images, K classes of the image with the most (others are padded with zeros), H, W
+pixels, h, w cells, M (image, class) pairs.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Thresholds = tuple[float, float]  # high, low
 
 
 def by_image(values: Tensor, counts: Sequence[int]) -> Tensor:
-    """Turn (M, ...), image by image, into (B, K, ...), with zeros behind those of an image."""
+    """Turn (M, ...), image by image, into (B, K, ...), padded with zeros."""
     most = max(counts, default=0)
     padded = values.new_zeros((len(counts), most, *values.shape[1:]))
     for own, part in zip(padded, values.split(list(counts)), strict=True):
@@ -32,14 +32,14 @@ def scores_over(maps: Tensor, counts: Sequence[int], threshold: float) -> Tensor
     Parameters
     ----------
     maps : (B, K, h, w) Tensor
-        0..1, of `by_image`.
+        0..1, from `by_image`.
     counts : sequence of int
         Classes of each image.
 
     Returns
     -------
     (B, 1 + K, h, w) Tensor
-        The background first; sum 1, zero for what an image has not.
+        The background first; sum 1, zero for classes that an image lacks.
     """
     K = maps.shape[1]
     if not K:

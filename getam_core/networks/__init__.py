@@ -1,11 +1,12 @@
 """Networks: a ViT with an optional CNN stem, its class head and a DPT decoder.
 
 Reading order: `stem` (CNN feature maps), `backbone` (timm's transformers), `dpt` (the decoder),
-`network` (all of it behind one forward pass), `building` (of its parts, by name), `cnn` (a CNN in
-the transformer's place), `mit` (a Mix Transformer in it, with `mit_weights` and `openmmlab`),
-`affinity` (AFA's head), `checkpoint` (a trained network on disk), `compilation` (what torch.compile
-may fuse), `randomness` (of layers in training). `library` checks timm's names and reads weights,
-`probe` finds the widths and strides of a CNN's maps, `unused` what no map depends on.
+`network` (all of them behind one forward pass), `building` (from the parts, by name), `cnn` (a CNN
+in place of the transformer), `mit` (a Mix Transformer in place of it, with `mit_weights` and
+`openmmlab`), `affinity` (AFA's head), `checkpoint` (a trained network on disk), `compilation` (what
+torch.compile may fuse), `randomness` (random layers, deterministic GPUs). `library` checks timm's
+names and reads weights, `probe` finds the widths and strides of a CNN's maps, `unused` the
+parameters that no map depends on.
 """
 
 from getam_core.networks.backbone import build_vit, split_hybrid

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class AffinityHead(nn.Module):
-    """One weight a head and a bias on symmetric scores: `sigmoid(sum_h w_h (S_h + S_h^T) + b)`.
+    """Sum symmetric scores with one weight per head: `sigmoid(sum_h w_h (S_h + S_h^T) + b)`.
 
     `S_h = Q_h K_h^T` are a head's raw scores, neither scaled nor normalised. A weighted sum of
     products is one product of longer vectors, `sum_h w_h S_h = [w_1 Q_1, ...] [K_1, ...]^T`, so the
@@ -19,7 +19,7 @@ class AffinityHead(nn.Module):
     Parameters
     ----------
     heads : int
-        H, of all blocks that are read, together.
+        H, the total over all blocks that are read.
     """
 
     def __init__(self, heads: int):
@@ -29,7 +29,7 @@ class AffinityHead(nn.Module):
         nn.init.normal_(self.weight, std=3**-0.5)  # the released code's, for one output channel
 
     def forward(self, blocks: Sequence[tuple[Tensor, Tensor]], prefix: int = 0) -> Tensor:
-        """Compare all patches with all.
+        """Compare every patch with every other.
 
         Parameters
         ----------
@@ -40,8 +40,8 @@ class AffinityHead(nn.Module):
 
         Returns
         -------
-        (B, N, N) Tensor, symmetric, 0..1, of the precision of the parameters also under autocast:
-        raw scores may be large, and a sigmoid tells small differences of them apart.
+        (B, N, N) Tensor, symmetric, 0..1, in the precision of the parameters even under autocast:
+        raw scores may be large, and small differences between them matter to a sigmoid.
         """
         weights = self.weight.split([query.shape[1] for query, _ in blocks])
         with torch.autocast(self.weight.device.type, enabled=False):
@@ -55,5 +55,5 @@ class AffinityHead(nn.Module):
 
 
 def _side_by_side(heads_BHND: Tensor) -> Tensor:
-    """Put the vectors of a token's heads behind each other, (B, N, H * D)."""
+    """Concatenate the vectors of a token's heads, (B, N, H * D)."""
     return heads_BHND.transpose(1, 2).flatten(2)

@@ -1,4 +1,4 @@
-"""timm's vision transformers, with the patches of an image or of a CNN stem's last map."""
+"""timm's vision transformers, on the patches of an image or of a CNN stem's last map."""
 
 import inspect
 from pathlib import Path
@@ -35,7 +35,7 @@ def build_vit(
     name : str
         timm's name of a `VisionTransformer` (ViT, DeiT, DeiT-3, hybrids, DINOv2, CLIP).
     image_size : int or (int, int)
-        Pixels for which the position embedding is made; resampled for other sizes.
+        Pixels for which the position embedding is made; it is resampled for other sizes.
     num_classes : int
         C; the head is new.
     options : dict or None
@@ -43,13 +43,13 @@ def build_vit(
     weights : Path or str or None
         A safetensors, torch or (timm's JAX models) npz file, "hub", or None for random.
     stem : Stem or None
-        Its last map then takes the place of the image, cut in patches of 1 x 1 cells unless
+        Its last map then replaces the image and is cut into patches of 1 x 1 cells, unless
         `options` has another `patch_size`.
 
     Raises
     ------
     InputError
-        An unknown name or option, no vision transformer, no [class] token, unusable weights.
+        An unknown name or option, not a vision transformer, no [class] token, unusable weights.
     """
     check_timm_name(name)
     options = dict(options or {})
@@ -122,7 +122,7 @@ def _create_from(path: Path, name: str, num_classes: int, arguments: dict[str, A
 
 
 def _heads(model: nn.Module) -> list[nn.Linear]:
-    """Return the linear layers that classify; without classes timm leaves `Identity` for them."""
+    """Return the linear layers that classify; without classes timm has `Identity` instead."""
     heads = (model.head, getattr(model, "head_dist", None))
     return [head for head in heads if isinstance(head, nn.Linear)]
 
@@ -151,9 +151,9 @@ class ResNetStages(nn.Module):
 
 
 def split_hybrid(vit: VisionTransformer, name: str) -> Stem | None:
-    """Take the CNN out of one of timm's hybrids: a stem, and patches on its last map.
+    """Split one of timm's hybrids: its CNN becomes a stem, `vit` keeps patches on its last map.
 
-    Pretrained weights stay. None for a plain ViT, which is left as it is.
+    Pretrained weights are kept. Returns None for a plain ViT, which is left unchanged.
 
     Raises
     ------

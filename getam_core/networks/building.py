@@ -1,4 +1,4 @@
-"""The network of a run, assembled of its parts by name."""
+"""The network of a run, assembled from its parts by name."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from getam_core.networks.stem import FINEST, build_stem, finer_channels
 from getam_core.networks.unused import freeze_unused
 
 HEADS = ("class", "pooled", "ts_cam", "max_pooled")
-WIDE = 128  # of a decoder: gradients of wider weights take twice as long in channels_last on AVX2
+WIDE = 128  # decoder width from which weight gradients take twice as long in channels_last on AVX2
 
 
 def build_network(
@@ -41,16 +41,16 @@ def build_network(
     ----------
     name, image_size, num_classes, options, weights
         See `build_vit`. timm's own hybrids (vit_base_r50_s16_384) are split, so that the decoder
-        reads the CNN's maps too. None for no transformer: the stem is the backbone, and everything
-        else but the decoder's arguments is without effect; see `build_cnn`. "mit_b0" to "mit_b5"
-        for a Mix Transformer, whose arguments are those of `build_mit`.
+        reads the CNN's maps too. None for no transformer: the stem is the backbone, and only the
+        arguments of `build_cnn` have an effect. "mit_b0" to "mit_b5" for a Mix Transformer, for
+        which only the arguments of `build_mit` have one.
     stem : dict or None
         Arguments of `build_stem`, or None.
     decoder_width : int
         Channels inside the decoder; DPT has 256.
     decoder_stride : int
-        Of the finest map that the decoder reads, where its head works; DPT has 4. The head's output
-        is doubled, then resized to the image.
+        Of the finest map that the decoder reads, at which its head works; DPT has 4. The head's
+        output is upsampled by 2, then resized to the image.
     decoder_kernel : int
         Side of the decoder's projections; see `FusionDecoder`.
     taps : sequence of int or None
@@ -67,7 +67,7 @@ def build_network(
     InputError
         See `build_vit` and `build_stem`; taps that are not increasing block numbers, or leave out
         the last block under the head "pooled"; a `decoder_stride` at which the stem has no map;
-        more `affinity_blocks` than there are.
+        more `affinity_blocks` than blocks.
     """
     check_name("head", head, HEADS)
     if name is None:
@@ -118,7 +118,7 @@ def _build_transformer(
     head: str,
     affinity_blocks: int,
 ) -> nn.Module:
-    """Build a ViT of timm with a DPT decoder; `decoder` are arguments of that as they are."""
+    """Build a ViT of timm with a DPT decoder; `decoder` holds further arguments of `DPT`."""
     cnn = build_stem(**stem) if stem is not None else None
     vit = build_vit(
         name,

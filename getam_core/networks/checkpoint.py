@@ -27,9 +27,9 @@ def save_network(
 ) -> None:
     """Write `checkpoint.pt`: model, kind, built_by, classes, supervision, segments.
 
-    `built_by` are the arguments of the builder in `BUILDERS`; sources of initial weights are left
-    out, since the parameters replace them; the normalisation that goes with them is written out.
-    `supervision` is what it was trained on; `segments` tells whether it was trained to segment.
+    `built_by` are the arguments of the builder in `BUILDERS`. Sources of initial weights are left
+    out, since the parameters replace them; the normalisation that belongs to them is written out.
+    `supervision` is what the network was trained on; `segments` whether it was trained to segment.
     """
     arguments = dict(built_by)
     if arguments["stem"] is not None:
@@ -47,7 +47,7 @@ def load_network(path: Path) -> nn.Module:
     Raises
     ------
     InputError
-        The file is missing, not readable, or of something else than a network of this package.
+        The file is missing, unreadable, or holds something other than a network of this package.
     """
     content = _read(path)
     network = BUILDERS[content.get("kind", "transformer")](**content["built_by"])

@@ -1,6 +1,6 @@
 """A CNN that classifies by a linear layer on its last map's mean, alone or with a decoder.
 
-The networks of CNN CAM: one to compare maps, one that is trained end to end (the first rows of the
+The networks of CNN CAM: one to compare maps, one to train end to end (the first rows of the
 paper's Tables 1 and 2). Shapes: B images, C foreground classes, (H, W) pixels, E channels of the
 last map, at the stem's last stride s.
 """
@@ -51,14 +51,14 @@ class ConvolutionalClassifier(nn.Module):
 
 
 class SegmentationCNN(ConvolutionalClassifier):
-    """The same with the fusion stages of DPT's decoder on the CNN's own maps.
+    """A `ConvolutionalClassifier` with DPT's fusion stages on the CNN's own maps.
 
     Parameters
     ----------
     stem : Stem
         The CNN.
     decoder : FusionDecoder
-        On the last of its maps, C + 1 outputs, background first.
+        Reads the last of its maps; C + 1 outputs, background first.
     """
 
     def __init__(self, stem: Stem, num_classes: int, decoder: FusionDecoder):
@@ -71,7 +71,7 @@ class SegmentationCNN(ConvolutionalClassifier):
         return logits, resize_tensor(segmentation, images.shape[-2:])
 
     def classify_and_decode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Run it without the last resizing; see `SegmentationTransformer`."""
+        """Do the same without the final resizing; see `SegmentationTransformer`."""
         maps = self.stem(images)
         segmentation = self.decoder(maps[len(maps) - len(self.decoder.stages) :])
         return self.forward_head(maps[-1]), segmentation
@@ -103,7 +103,7 @@ def build_cnn(
     Parameters
     ----------
     stem : dict
-        Arguments of `build_stem`; `max_stride` 32 takes the whole of a ResNet.
+        Arguments of `build_stem`; `max_stride` 32 takes a whole ResNet.
     decoder_width, decoder_stride, decoder_kernel : int
         See `build_network`.
 

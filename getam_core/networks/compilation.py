@@ -9,15 +9,16 @@ from torch._functorch import config as autograd_settings
 from getam_core.errors import InputError
 from getam_core.networks.dpt import DPT
 
-COMPILES_SINCE = "2.14"  # the oldest tried that does; 2.6 and 2.8 end in an error in the decoder
+COMPILES_SINCE = "2.14"  # the oldest tried that works; 2.6 and 2.8 fail in the decoder
 
 
 def compile_parts(network: nn.Module, backend: str | Callable = "inductor") -> nn.Module:
     """Compile stem, decoder and the blocks' MLPs in place, at their first call; return the network.
 
-    A compiled graph is one node of autograd: the gradient at an attention's output inside it, of
-    which maps are made, could not be asked for. Several backward passes run through the others, so
-    compiled graphs keep their buffers from here on, in the whole process.
+    Attention is left out: a compiled graph is one node of autograd, so the gradient at an
+    attention's output inside it, which maps need, would be out of reach. Several backward passes
+    run through the compiled parts, so from here on compiled graphs keep their buffers, in the whole
+    process.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def compile_parts(network: nn.Module, backend: str | Callable = "inductor") -> n
 
 
 def _parts(network: nn.Module) -> list[nn.Module]:
-    """Return modules that the network calls as such: what is compiled is a module's `__call__`."""
+    """Return modules that the network calls as modules: only `__call__` is compiled."""
     parts = [network.stem] if network.stem is not None else []
     decoder = getattr(network, "decoder", None)
     if isinstance(decoder, DPT):

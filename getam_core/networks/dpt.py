@@ -30,10 +30,10 @@ class ResidualUnit(nn.Module):
 
 
 class FusionStage(nn.Module):
-    """Take one map in: project, add what comes from the coarser side, refine.
+    """Take in one map: project it, add the result of the coarser maps, refine.
 
-    DPT upsamples before the closing 1x1 convolution; the two commute, so here it runs first, on
-    the smaller map.
+    DPT upsamples before the final 1x1 convolution; the two commute, so here the convolution runs
+    first, on the smaller map.
     """
 
     def __init__(self, channels: int, width: int, *, kernel: int, coarsest: bool):
@@ -88,14 +88,14 @@ class FusionDecoder(nn.Module):
 
 
 def _as_weights_lie(feature_map: Tensor, weight: Tensor) -> Tensor:
-    """Return a map on a CPU in the memory layout of a 3 x 3 convolution; a GPU takes either."""
+    """On a CPU, return the map in the memory layout of the weights; a GPU takes either."""
     if not feature_map.is_cpu or weight.is_contiguous(memory_format=torch.channels_last):
         return feature_map
     return feature_map.contiguous()
 
 
 class Reassemble(nn.Module):
-    """Tokens of one block to a map at `scale` times the patch grid (Sec. 3, "Reassemble").
+    """Turn tokens of one block into a map at `scale` times the patch grid (Sec. 3, "Reassemble").
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class Reassemble(nn.Module):
         check_name("readout", readout, READOUTS)
         self.readout = readout
         if readout == "project":
-            # One linear layer on [patch, class], in two parts: the class part once an image.
+            # One linear layer on [patch, class], in two parts: the class part once per image.
             self.of_patch = nn.Linear(embed_dim, embed_dim)
             self.of_class = nn.Linear(embed_dim, embed_dim, bias=False)
         self.project = nn.Conv2d(embed_dim, width, 1)
@@ -160,7 +160,7 @@ class Reassembly(nn.ModuleList):
 class DPT(nn.Module):
     """Dense prediction from tokens at some depths and, in a hybrid, from the stem's finer maps.
 
-    `reassemble` makes maps of tokens; `fusion` makes the prediction of the stem's maps and those.
+    `reassemble` turns tokens into maps; `fusion` turns these and the stem's maps into a prediction.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ class DPT(nn.Module):
     scales : sequence of float
         Of the tapped tokens' maps, relative to the patch grid; see `token_scales`.
     stem_channels : sequence of int
-        Of the stem's maps that join in, all finer than the tokens' maps.
+        Of the stem's maps that are read too, all finer than the tokens' maps.
     width, outputs, kernel : int
         See `FusionDecoder`.
     readout : str
@@ -197,10 +197,10 @@ class DPT(nn.Module):
 
 
 def token_scales(count: int, patch_stride: int, finest: int) -> list[float]:
-    """Return `count` scales, halving, from that which takes patches to stride `finest`.
+    """Return `count` scales, each half the last; the first takes patches to stride `finest`.
 
     `patch_stride` is in pixels. As in the paper: from 16 px to stride 4, [4, 2, 1, 1/2]; in a
-    hybrid, where stride 16 is the finest that tokens serve, [1, 1/2].
+    hybrid, where the finest map of tokens has stride 16, [1, 1/2].
     """
     first = 2.0 ** round(math.log2(patch_stride / finest))
     return [first / 2**i for i in range(count)]
@@ -209,7 +209,7 @@ def token_scales(count: int, patch_stride: int, finest: int) -> list[float]:
 def default_taps(depth: int, count: int) -> list[int]:
     """Return the blocks DPT reads: the last `count` of four spread over the depth.
 
-    12 blocks: [2, 5, 8, 11], and [8, 11] for two. Fewer than four blocks: the last ones.
+    Of 12 blocks: [2, 5, 8, 11], and [8, 11] for a count of 2. Of fewer than 4: the last ones.
     """
     if depth < 4:
         return list(range(depth))[-count:]

@@ -1,4 +1,4 @@
-"""What timm and torchvision have: names checked, weight files read without unpickling code."""
+"""Checks of timm's names, and reading of weight files without unpickling code."""
 
 import logging
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def read_weights(path: Path | str) -> dict[str, Tensor]:
     Raises
     ------
     InputError
-        The file is missing, damaged, or holds anything else than tensors.
+        The file is missing, damaged, or holds anything other than tensors.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such weights file")
@@ -39,7 +39,7 @@ def read_weights(path: Path | str) -> dict[str, Tensor]:
 
 
 def load_all(path: Path | str, model: nn.Module, state: dict[str, Tensor]) -> None:
-    """Load `state`, read from `path`, into `model`; keys that the model has not are ignored.
+    """Load `state`, read from `path`, into `model`; keys that the model lacks are ignored.
 
     Raises
     ------
@@ -57,10 +57,9 @@ def load_all(path: Path | str, model: nn.Module, state: dict[str, Tensor]) -> No
 
 @contextmanager
 def from_hub(name: str) -> Iterator[None]:
-    """Turn whatever fails while a library downloads weights into one line, an `InputError`.
+    """Turn any error of a library that downloads weights into a one-line `InputError`.
 
-    Without a network the hub's client tries again for a minute, and says so 44 times; it is quiet
-    here.
+    Offline, the hub's client retries for a minute and logs 44 warnings; it is silenced here.
     """
     client = logging.getLogger("huggingface_hub")
     level = client.level

@@ -1,7 +1,7 @@
 """Mix Transformer, SegFormer's and AFA's backbone (Xie et al. 2021), through mmsegmentation.
 
-AFA has the last stage at stride 1, so that its features are 1/16 of the image (Ru et al. 2022).
-Shapes: B images, C foreground classes, (H, W) pixels, (h, w) = 1/16 of them, E last channels.
+AFA gives the last stage stride 1, so that its features are 1/16 of the image (Ru et al. 2022).
+Shapes: B images, C foreground classes, (H, W) pixels, (h, w) = 1/16 of them.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from getam_core.resizing import resize_tensor
 
 STRIDES, STRIDE = (4, 2, 2, 1), 16
 HEADS = (1, 2, 5, 8)
-LAYERS = {  # blocks of the stages; width of a head
+LAYERS = {  # blocks per stage; width of a head
     "mit_b0": ((2, 2, 2, 2), 32),
     "mit_b1": ((2, 2, 2, 2), 64),
     "mit_b2": ((3, 4, 6, 3), 64),
@@ -34,7 +34,7 @@ LAYERS = {  # blocks of the stages; width of a head
 class SegmentationMiT(nn.Module):
     """A Mix Transformer, AFA's classifier on its last features, and SegFormer's head on all four.
 
-    It does what `SegmentationTransformer` does with the head "max_pooled".
+    Its interface is that of `SegmentationTransformer` with the head "max_pooled".
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class SegmentationMiT(nn.Module):
         return logits, resize_tensor(segmentation, images.shape[-2:])
 
     def classify_and_decode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Run it without the last resizing; see `SegmentationTransformer`."""
+        """Do the same without the final resizing; see `SegmentationTransformer`."""
         features = self._features(images)
         return self._classify(features[-1]), self.decoder(features)
 
@@ -171,5 +171,5 @@ def build_mit(
 def _without_weights(
     _module: nn.Module, args: tuple, kwargs: dict[str, Any]
 ) -> tuple[tuple, dict[str, Any]]:
-    """Leave out attention's weights, which nobody reads: fused attention computes it then."""
+    """Do not ask for attention's weights, which nothing reads: then fused attention is used."""
     return args, kwargs | {"need_weights": False}

@@ -1,8 +1,8 @@
-"""Weights of a Mix Transformer in the official format, mit_b1.pth, for mmsegmentation's network.
+"""Weights of a Mix Transformer in the official format (mit_b1.pth), for mmsegmentation's network.
 
 The two name the same layers in different ways. Where mmsegmentation has one projection for queries,
-keys and values, the official files have one for queries and one for keys and values; and its
-feed-forward layers are convolutions of 1 x 1, theirs are matrices.
+keys and values, the official files have one for queries and one for keys and values. The
+feed-forward layers are 1 x 1 convolutions in mmsegmentation, matrices in the official files.
 """
 
 import re
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from getam_core.errors import InputError
 from getam_core.networks.library import read_weights
 
-PATTERNS = {  # of a key: stage from 1, block, what is behind -> mmsegmentation's
+PATTERNS = {  # official key (stage from 1, block, rest) -> mmsegmentation's
     r"patch_embed(\d)\.proj\.(.+)": "layers.{0}.0.projection.{1}",
     r"patch_embed(\d)\.norm\.(.+)": "layers.{0}.0.norm.{1}",
     r"block(\d)\.(\d+)\.(norm[12])\.(.+)": "layers.{0}.1.{1}.{2}.{3}",
@@ -35,8 +35,8 @@ def load_mit(backbone: nn.Module, path: Path | str) -> None:
     Raises
     ------
     InputError
-        A key that is none of a Mix Transformer's, one that is missing, or one of another shape:
-        each is named as the file names it.
+        A key that no Mix Transformer has, one that the network lacks, or one of another shape, by
+        the file's names; a missing key, by mmsegmentation's name.
     """
     state = {key: value for key, value in read_weights(path).items() if key not in CLASSIFIER}
     expected = backbone.state_dict()
@@ -79,7 +79,7 @@ def converted_mit(state: dict[str, Tensor], path: Path | str) -> dict[str, Tenso
 
 
 def _renamed(key: str) -> str | None:
-    """Return mmsegmentation's name for a key of an official file; None for a strange one."""
+    """Return mmsegmentation's name for a key of an official file; None for an unknown one."""
     for pattern, name in PATTERNS.items():
         if found := re.fullmatch(pattern, key):
             stage, *rest = found.groups()

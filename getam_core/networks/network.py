@@ -30,17 +30,16 @@ class SegmentationTransformer(nn.Module):
     stem : Stem or None
         CNN in front of the transformer, or None.
     stem_maps : int
-        How many of the stem's maps, the last left out, the decoder reads, counted from the coarse
-        end.
+        How many of the stem's maps before the last the decoder reads, counted from the coarse end.
     head : {"class", "pooled", "ts_cam", "max_pooled"}
-        What the class logits are of.
+        What the class logits are computed from.
         "class": the [class] token, by `vit`'s own head.
         "pooled": the mean of the last reassembled map, by a linear layer, as in GETAM's released
-        code. `vit` then needs no head, and loses its last norm, which nothing reads.
-        "ts_cam": a 3 x 3 convolution of the last patch tokens, of which the logit is the mean (Gao
-        et al. 2021).
+        code. `vit` then needs no head, and its last norm, which nothing reads, is removed.
+        "ts_cam": a 3 x 3 convolution of the last patch tokens, whose mean is the logit (Gao et al.
+        2021).
         "max_pooled": a linear layer without bias on the maximum of each feature over the last patch
-        tokens, as in AFA (Ru et al. 2022); on the tokens it gives class maps, see `locate`.
+        tokens, as in AFA (Ru et al. 2022); on each token it gives class maps, see `locate`.
     affinity_blocks : int
         How many of the last blocks the affinity head reads; 0 for none.
     """
@@ -76,7 +75,7 @@ class SegmentationTransformer(nn.Module):
 
     @property
     def num_prefix_tokens(self) -> int:
-        """T: the [class] token and those beside it (distillation, registers)."""
+        """T: the [class] token and any others before the patches (distillation, registers)."""
         return self.vit.num_prefix_tokens
 
     def grid(self, image_size: Sequence[int]) -> tuple[int, int]:
@@ -111,7 +110,7 @@ class SegmentationTransformer(nn.Module):
         return logits, resize_tensor(segmentation, images.shape[-2:])
 
     def classify_and_decode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the same with the segmentation as the decoder makes it, (B, C + 1, h', w')."""
+        """Do the same without the final resizing: the segmentation is (B, C + 1, h', w')."""
         grid = self.grid(images.shape[-2:])
         stem_maps, x = self._embed(images)
         tokens, tapped = self._tokens(x, self.taps)
@@ -122,9 +121,9 @@ class SegmentationTransformer(nn.Module):
         return self._classify_map(maps[-1]), segmentation
 
     def locate(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images -> class maps (B, C, h, w), of any sign, and logits (B, C); of "max_pooled" alone.
+        """Images -> class maps (B, C, h, w), of any sign, and logits (B, C); "max_pooled" only.
 
-        The maps are CAM's: the classifier on every patch instead of on their maximum.
+        The maps are CAM: the classifier applied to every patch instead of their maximum.
         """
         _, x = self._embed(images)
         patches = self._patches(self.vit.forward_features(x), self.grid(images.shape[-2:]))

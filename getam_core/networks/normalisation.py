@@ -21,18 +21,18 @@ def resolve_normalisation(
 ) -> tuple[Triple, Triple]:
     """Return `mean` and `std`, or, where they are None, those that the weights were trained with.
 
-    timm and torchvision say them with their weights of this name; a file is taken to be of the same
-    kind. Random weights take ImageNet's.
+    timm and torchvision state them for their weights of this name; a file is assumed to use the
+    same. Random weights use ImageNet's.
     """
     own_mean, own_std = IMAGENET_MEAN, IMAGENET_STD
     configuration = None if weights is None else _configuration(name, library)
-    if configuration is not None:  # of an unknown name there is none; building says so
+    if configuration is not None:  # None for an unknown name, which building refuses
         own_mean, own_std = tuple(configuration.mean), tuple(configuration.std)
     return own_mean if mean is None else mean, own_std if std is None else std
 
 
 def _configuration(name: str, library: str) -> Any:
-    """Return what the library says of its weights; None where it has no such network."""
+    """Return the library's description of its weights; None where it has no such network."""
     if library == "timm":
         return timm.get_pretrained_cfg(name)
     if name not in torchvision.models.list_models():
@@ -41,7 +41,7 @@ def _configuration(name: str, library: str) -> Any:
 
 
 def resolved(stem: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments of `build_stem` that normalise alike when the weights are left out."""
+    """Return arguments of `build_stem` that normalise the same when the weights are left out."""
     keys = ("name", "library", "weights", "mean", "std")
     given = {key: stem[key] for key in keys if key in stem}
     mean, std = resolve_normalisation(**given)

@@ -1,9 +1,9 @@
-"""The one door to mmsegmentation: it opens with full mmcv and with mmcv-lite.
+"""The only module that imports mmsegmentation, with full mmcv or with mmcv-lite.
 
 mmcv-lite is mmcv without compiled operators, and installs without a compiler. DeepLabv2 and the Mix
 Transformer need none of them, but `mmseg.models` imports `mmcv.ops`, which needs the module
-`mmcv._ext`. While mmseg is imported a stand-in takes its place. It is gone afterwards, because
-mmengine looks for that module to see whether there are operators. A full mmcv is used untouched.
+`mmcv._ext`. While mmseg is imported, a stand-in replaces that module. It is removed afterwards,
+because mmengine looks for the module to see whether there are operators. A full mmcv is used as is.
 """
 
 import importlib.util
@@ -26,7 +26,7 @@ def operators_or_stand_in() -> Iterator[None]:
     Raises
     ------
     InputError
-        mmsegmentation or its parts are missing, or do not load beside this torch.
+        mmsegmentation or its parts are missing, or do not load with this torch.
     """
     try:
         with needs("deeplab", "mmsegmentation (a full mmcv must be built for this torch)"):
@@ -39,7 +39,7 @@ def operators_or_stand_in() -> Iterator[None]:
 
 
 class _StandIn(ModuleType):
-    """Has every operator by name; calling one says what is missing."""
+    """Has every operator by name; calling one raises an error that names it."""
 
     def __getattr__(self, name: str) -> Callable[..., NoReturn]:
         if name.startswith("__"):
@@ -52,7 +52,7 @@ class _StandIn(ModuleType):
 
 
 with operators_or_stand_in(), warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of names that mmcv has moved
+    warnings.simplefilter("ignore")  # about names that mmcv has moved
     import mmseg.models  # noqa: F401  (its networks are built by their names)
     from mmseg.datasets import BaseSegDataset
     from mmseg.models.decode_heads.decode_head import BaseDecodeHead

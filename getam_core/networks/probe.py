@@ -1,4 +1,4 @@
-"""What a CNN makes of an image, found by running it once: how wide its maps are, at what strides.
+"""The widths and strides of a CNN's maps, found by running it once.
 
 Shapes: (H, W) pixels; the map at stride s is (channels, H / s, W / s), exactly.
 """
@@ -20,14 +20,14 @@ def measure(
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return (channels, strides) of a trunk's maps.
 
-    The image is 12 x 10 cells of the coarsest map: no square, so that maps with channels last
-    show themselves, and no multiple of the windows (7 or 8 cells) that some transformers need.
+    The image is 12 x 10 cells of the coarsest map: not square, so that maps with channels last
+    are noticed, and not a multiple of the windows (7 or 8 cells) that some transformers need.
 
     Raises
     ------
     InputError
-        The trunk refuses the image, a map is not (channels, rows, columns) or not exactly a
-        stride smaller than the image, or none is of `max_stride`.
+        The trunk refuses the image, a map is not (channels, rows, columns), its sides are not
+        exactly the image's divided by its stride, or the last map is not of `max_stride`.
     """
     sides = (12 * max_stride, 10 * max_stride)
     shapes = _shapes(trunk, name, sides, pad)
@@ -64,7 +64,7 @@ def _shapes(trunk: nn.Module, name: str, sides: Sequence[int], pad: int) -> list
     image = torch.zeros(1, 3, *(side + 2 * pad for side in sides))
     try:
         maps = trunk.eval()(image)
-    except Exception as error:  # a network refuses a size with whatever error comes to it
+    except Exception as error:  # a network may refuse a size with any error
         raise InputError(
             f"{name}: refuses an image of {_text(sides)} px ({one_line(error)}), and a stem"
             f" takes images of any size; {ADVICE}"

@@ -1,16 +1,16 @@
-"""Whether two passes of a network differ: by its random layers, or by how a GPU adds up."""
+"""Whether two passes of a network differ: through random layers, or the order of GPU sums."""
 
 import os
 
 import torch
 from torch import nn
 
-# What random layers of torch, torchvision and timm call the probability of leaving something out.
+# Names that random layers of torch, torchvision and timm give to the probability of dropping out.
 CHANCES = ("p", "prob", "drop_prob", "drop_rate", "dropout", "attention_dropout")
 
 
 def random_or_coupled(network: nn.Module) -> bool:
-    """Whether a pass in the mode it is in is random, or couples the images of a batch."""
+    """Whether a pass in the current mode is random, or couples the images of a batch."""
     return any(_is_random_or_coupled(module) for module in network.modules() if module.training)
 
 
@@ -22,9 +22,9 @@ def _is_random_or_coupled(module: nn.Module) -> bool:
 
 
 def make_deterministic(wanted: bool) -> None:
-    """Let GPUs compute the same numbers every time, slower, or let them be as they are.
+    """Make results of GPUs bit-identical between runs, at lower speed, if `wanted`.
 
-    An operation without such a form then ends with torch's error. Call it before the first
+    An operation without a deterministic form then raises torch's error. Call this before the first
     operation on a GPU.
     """
     if wanted:

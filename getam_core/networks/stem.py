@@ -31,7 +31,7 @@ FINEST = 4  # a decoder gains little from stride 2, which costs as much as all o
 
 
 class Normalise(nn.Module):
-    """Map RGB images in 0..1 to what a network was trained on: optional BGR, `(x - mean) / std`.
+    """Normalise RGB images in 0..1 as a network expects: BGR if asked for, `(x - mean) / std`.
 
     `mean` and `std` are in units of 0..1 and in the network's own channel order.
     """
@@ -43,7 +43,7 @@ class Normalise(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
 
     def description(self) -> dict[str, Any]:
-        """Return its arguments, plain values."""
+        """Return its arguments as plain values."""
         statistics = {"mean": self.mean.flatten().tolist(), "std": self.std.flatten().tolist()}
         return statistics | {"bgr": self.bgr}
 
@@ -53,7 +53,7 @@ class Normalise(nn.Module):
 
 
 class Stem(nn.Module):
-    """Feature maps fine to coarse, one a stride.
+    """Feature maps from fine to coarse, one per stride.
 
     Parameters
     ----------
@@ -66,13 +66,13 @@ class Stem(nn.Module):
     pad : int
         Pixels of zeros around the normalised image, for networks without padding of their own.
     feature_scale : float or sequence of float
-        Factor on every map, or one factor a map, for networks whose features are far from unit
+        Factor on every map, or one factor per map, for networks whose features are far from unit
         size.
 
     Raises
     ------
     InputError
-        `feature_scale` is a list of another length than the maps.
+        `feature_scale` is a list with another length than that of the maps.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ def _one_a_map(scale: float | Sequence[float], strides: Sequence[int]) -> tuple[
 
 
 class Tapped(nn.Sequential):
-    """Layers in a row; returns the outputs of the layers whose positions are in `taps`."""
+    """Layers in sequence; returns the outputs of the layers whose positions are in `taps`."""
 
     def __init__(self, layers: dict[str, nn.Module], taps: Sequence[int]):
         super().__init__()
@@ -157,10 +157,10 @@ def build_stem(
         A safetensors or torch file in the library's key names (the classifier in it is ignored),
         "hub" for the library's own download, None for random weights.
     max_stride : int
-        The coarsest map; layers beyond it are left out.
+        Stride of the coarsest map; layers beyond it are left out.
     dilated : bool
-        Keep those layers instead, dilated so that they work at `max_stride`, as CAMs of CNNs are
-        usually made; timm's ResNets and their like.
+        Keep those layers instead, dilated so that they work at `max_stride`, as is usual for CAMs
+        of CNNs; for timm's ResNets and similar networks.
     mean, std, bgr
         See `Normalise`; None for those of the weights, see `resolve_normalisation`.
     pad, feature_scale
@@ -168,13 +168,13 @@ def build_stem(
 
     Returns
     -------
-    Stem with one map a stride from 4 to `max_stride`.
+    Stem with one map per stride from 4 to `max_stride`.
 
     Raises
     ------
     InputError
-        Unknown name or library, unusable weights, a network for one image size or without plain
-        maps, or maps that are not exactly a stride smaller; see `measure`.
+        Unknown name or library, unusable weights, a network for only one image size or without
+        plain maps, or maps that do not fit their stride exactly; see `measure`.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Parameters that nothing depends on: extractors of features may have layers beyond their maps."""
+"""Parameters that nothing depends on: feature extractors may have layers beyond their maps."""
 
 import torch
 
@@ -7,7 +7,7 @@ from getam_core.networks.stem import Stem
 
 @torch.enable_grad()
 def freeze_unused(stem: Stem, read: int) -> None:
-    """Take out of training the parameters that the maps which are read do not depend on.
+    """Freeze the parameters that the maps read by the network do not depend on.
 
     They never get a gradient, and processes that train together would wait for it. They stay in the
     network's state. The stem's mode and statistics are unchanged.

@@ -1,9 +1,9 @@
-"""Which cells of the patch grid show the same: targets, loss, propagation (AFA; Ru et al. 2022).
+"""Which cells of the patch grid belong together: targets, loss, propagation (AFA; Ru et al. 2022).
 
 An affinity A[i, j] in 0..1 says how surely cells i and j belong to the same object or background.
-Labels teach it, pairs within a window alone; squared, it carries maps from cell to cell.
+It is learned from labels, on pairs within a window only; squared, it propagates maps between cells.
 
-Shapes: B images, K maps an image, N = h * w cells, H, W pixels.
+Shapes: B images, K maps per image, N = h * w cells, H, W pixels.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ SAME, DIFFERENT = 1, 0
 
 
 def affinity_targets(labels: Tensor, grid: Sequence[int], radius: int = RADIUS) -> Tensor:
-    """Turn label maps into what the affinity of each pair of cells should be (Section 3.3).
+    """Turn label maps into targets for the affinity of each pair of cells (Section 3.3).
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def affinity_targets(labels: Tensor, grid: Sequence[int], radius: int = RADIUS) 
     grid : (h, w)
         Cells.
     radius : int
-        Pairs farther apart than so many rows or columns of cells do not count.
+        Pairs farther apart than this many rows or columns of cells do not count.
 
     Returns
     -------
@@ -53,10 +53,11 @@ def affinity_loss(
     count: Callable[[Tensor], Tensor] | None = None,
     objects: Tensor | None = None,
 ) -> Tensor:
-    """Mean of the two halves: mean 1 - A over pairs alike, mean A over the others.
+    """Average two means: of 1 - A over pairs with the same label, of A over the other pairs.
 
-    Each half has its own mean, since most pairs within a window are alike. Where objects are given,
-    pairs alike have two: most of them are background. A mean without a pair is zero.
+    There are two since most pairs within a window have the same label. Where `objects` are given,
+    the first is split into two again, since most of its pairs are background. A mean over no pairs
+    is zero.
 
     Parameters
     ----------
@@ -65,10 +66,11 @@ def affinity_loss(
     targets : (B, N, N) Tensor
         Of `affinity_targets`.
     count : callable or None
-        What the sum over a number of pairs is divided by to become a mean; None for the number.
+        Turns the number of pairs in a sum into the divisor for its mean; None for that number.
     objects : (B, N) bool Tensor or None
-        Cells of a class. The first half is then the mean of two, over pairs of one object and over
-        pairs of background (AffinityNet; Ahn and Kwak 2018, Eq. 9). None for one over both (AFA).
+        Cells of a class. The first mean is then the average of two, over pairs of one class and
+        over pairs of background (AffinityNet; Ahn and Kwak 2018, Eq. 9). None for one over both
+        (AFA).
     """
     count = count or (lambda number: number.clamp(min=1))
     same, apart = targets == SAME, targets == DIFFERENT
@@ -85,7 +87,7 @@ def affinity_loss(
 
 
 def propagate(affinity: Tensor, maps: Tensor, radius: int = RADIUS) -> Tensor:
-    """Let every cell take the mean of the maps over the cells that it is alike (Sec. 3.3).
+    """Give every cell the weighted mean of the maps over the cells it has affinity to (Sec. 3.3).
 
     The weights of a cell are the squared affinities within its window, divided by their sum: one
     step of a random walk.
@@ -116,12 +118,12 @@ def propagate(affinity: Tensor, maps: Tensor, radius: int = RADIUS) -> Tensor:
         )
     squared = affinity.to(maps.dtype).square() * window((h, w), radius, affinity.device)
     weights = squared / squared.sum(1, keepdim=True).clamp_min(torch.finfo(squared.dtype).tiny)
-    with torch.autocast(maps.device.type, enabled=False):  # its 8 bits would make scores equal
+    with torch.autocast(maps.device.type, enabled=False):  # bfloat16 would make scores equal
         return (maps.flatten(2) @ weights).unflatten(2, (h, w))
 
 
 def window(grid: Sequence[int], radius: int, device: torch.device) -> Tensor:
-    """Which pairs of cells are at most `radius` rows and columns apart, (N, N) bool."""
+    """Return which pairs of cells are at most `radius` rows and columns apart, (N, N) bool."""
     places = [torch.arange(side, device=device) for side in grid]
     rows, columns = ((own[:, None] - own).abs() <= radius for own in places)  # (h, h), (w, w)
     pairs = rows[:, None, :, None] & columns[None, :, None, :]  # (h, w, h, w)

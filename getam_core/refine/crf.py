@@ -10,7 +10,7 @@ from getam_core.extras import needs
 
 RECIPES: dict[
     str, dict[str, Any]
-] = {  # of the authors' tests: GETAM's is the default, AFA's is of Ru et al. 2022
+] = {  # the authors' test settings: GETAM's are the defaults, AFA's are from Ru et al. 2022
     "getam": {},
     "afa": {"iterations": 10, "gaussian": (3, 3), "bilateral": (64, 5, 4)},
 }
@@ -24,7 +24,7 @@ def dense_crf(
     gaussian: tuple[float, float] = (3, 3),
     bilateral: tuple[float, float, float] = (83, 5, 4),
 ) -> np.ndarray:
-    """Smooth class probabilities within areas of like colour (authors' test setting).
+    """Smooth class probabilities within areas of similar colour (authors' test setting).
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ def dense_crf(
 def crf_label_map(pair: tuple[np.ndarray, np.ndarray], recipe: str = "getam") -> np.ndarray:
     """Return the likeliest classes, (H, W) uint8, after `dense_crf(image, probabilities)`.
 
-    The two arrays come as a pair, as items do that are given to worker processes. `recipe` is one
-    of `RECIPES`, the test settings of methods.
+    The two arrays come as a pair because a worker process takes one item. `recipe` is one of
+    `RECIPES`, the test settings of the methods.
     """
     return dense_crf(*pair, **RECIPES[recipe]).argmax(axis=0).astype(np.uint8)
 
@@ -81,17 +81,17 @@ def crf_label_map(pair: tuple[np.ndarray, np.ndarray], recipe: str = "getam") ->
 def crf_maps(
     image: np.ndarray, maps: np.ndarray, *, gamma: float, iterations: int = 10
 ) -> np.ndarray:
-    """Smooth maps by a dense CRF in which a background of given strength takes part.
+    """Smooth maps, together with a background of given strength, by a dense CRF.
 
     Parameters
     ----------
     image : (H, W, 3) uint8 ndarray
         RGB.
     maps : (K, H, W) ndarray
-        Not negative; each is divided by its maximum here.
+        Non-negative; each is divided by its maximum here.
     gamma : float
-        The background scores `(1 - max_c M_c)^gamma` (Sun et al. 2021, 4.2); all scores divided by
-        their sum are the probabilities.
+        Exponent of the background score `(1 - max_c M_c)^gamma` (Sun et al. 2021, 4.2). The
+        probabilities are all scores divided by their sum.
     iterations : int
         Mean-field iterations.
 
@@ -109,7 +109,7 @@ def crf_maps(
 
 
 def _densecrf() -> ModuleType:
-    """Import pydensecrf when it is used: it is compiled, and everything else works without it."""
+    """Import pydensecrf only when used: it must be compiled, and all else works without it."""
     with needs("crf", "the dense CRF (or switch it off)"):
         import pydensecrf.densecrf
     return pydensecrf.densecrf

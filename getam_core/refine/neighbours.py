@@ -1,6 +1,6 @@
-"""What PAMR and PAR share: 8 neighbours a dilation as shifted views, and the averages over them.
+"""What PAMR and PAR share: 8 neighbours per dilation as shifted views, and the averages over them.
 
-Shapes: B images, K present classes, H, W pixels, G neighbours (8 a dilation).
+Shapes: B images, K present classes, H, W pixels, G neighbours (8 per dilation).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -36,17 +36,17 @@ def refined(
     iterations: int,
     dilations: Sequence[int],
 ) -> Tensor:
-    """Sum `maps` over their neighbours again and again, all classes at once.
+    """Replace `maps` by weighted sums over neighbours, repeatedly, all classes at once.
 
     Parameters
     ----------
     name : str
-        Of the function that was called, for errors.
+        Of the function that was called, for error messages.
     images : (B, 3, H, W) tensor
     maps : (B, K, h, w) tensor
-        Brought to (H, W) bilinearly, in a copy.
+        Resized to (H, W) bilinearly, as a copy.
     weights_of : callable
-        (images, dilations) -> (G, B, 1, H, W), one plane a neighbour, the same in every iteration.
+        (images, dilations) -> (G, B, 1, H, W), one plane per neighbour, for all iterations.
 
     Returns
     -------

@@ -1,9 +1,9 @@
 """Pixel-adaptive mask refinement (PAMR; Araslanov and Roth 2020, used by GETAM, section 4.2).
 
-A map is averaged again and again over 8 neighbours at each of several distances, with weights
-that say how alike the image's colours are: maps flow within objects and stop at their edges.
+A map is averaged repeatedly over 8 neighbours at each of several distances, with weights that
+say how similar the image's colours are: maps flow within objects and stop at their edges.
 
-Shapes: B images, K present classes, H, W pixels, G neighbours (8 a dilation).
+Shapes: B images, K present classes, H, W pixels, G neighbours (8 per dilation).
 """
 
 from collections.abc import Sequence
@@ -30,12 +30,12 @@ def pamr(
         RGB; 0..1 or 0..255 give the same result, since the weights are relative to the local
         standard deviation.
     maps : (B, K, h, w) tensor
-        Non-negative maps, brought to (H, W) bilinearly. Only classes present in the image are
+        Non-negative maps, resized to (H, W) bilinearly. Only classes present in the image are
         needed; K may be 0.
     iterations : int
         Number of averages; 0 only resizes.
     dilations : sequence of int
-        Distances of the neighbours in pixels; the image is replicated beyond its border.
+        Distances of the neighbours in pixels; the border is replicated beyond the image.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def pamr(
 
 
 def _weights(images: Tensor, dilations: Sequence[int]) -> Tensor:
-    """Weights of the neighbours, (G, B, 1, H, W), one contiguous plane a neighbour; sum 1 over G.
+    """Weights of the neighbours, (G, B, 1, H, W), one contiguous plane per neighbour; sum 1 over G.
 
     softmax over neighbours of -mean_channels |I_i - I_j| / (1e-8 + 0.1 sigma).
     """

@@ -3,7 +3,7 @@
 The weights are steeper than PAMR's, since they fall with the square of the difference in colour,
 and near neighbours count a little more than far ones whatever their colour.
 
-Shapes: B images, K present classes, H, W pixels, G neighbours (8 a dilation).
+Shapes: B images, K present classes, H, W pixels, G neighbours (8 per dilation).
 """
 
 from collections.abc import Sequence
@@ -33,12 +33,12 @@ def par(
         RGB; 0..1 or 0..255 give the same result, since the weights are relative to the local
         standard deviation.
     maps : (B, K, h, w) tensor
-        Non-negative maps, brought to (H, W) bilinearly. Only classes present in the image are
+        Non-negative maps, resized to (H, W) bilinearly. Only classes present in the image are
         needed; K may be 0.
     iterations : int
         Number of averages; 0 only resizes.
     dilations : sequence of int
-        Distances of the neighbours in pixels; the image is replicated beyond its border.
+        Distances of the neighbours in pixels; the border is replicated beyond the image.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def par(
 
 
 def _weights(images: Tensor, dilations: Sequence[int]) -> Tensor:
-    """Weights of the neighbours, (G, B, 1, H, W), one contiguous plane a neighbour.
+    """Weights of the neighbours, (G, B, 1, H, W), one contiguous plane per neighbour.
 
     softmax of -mean_channels (|I_i - I_j| / (0.3 sigma))^2, plus 0.01 times the softmax of
     -(d / (0.3 sigma_d))^2 of their distances d in pixels.
@@ -76,7 +76,7 @@ def _weights(images: Tensor, dilations: Sequence[int]) -> Tensor:
 
 
 def _deviation(images: Tensor, dilations: Sequence[int]) -> Tensor:
-    """Sample standard deviation of every channel over the G neighbours; two passes, for digits."""
+    """Sample standard deviation of each channel over the G neighbours; two passes for precision."""
     n = len(dilations) * len(DIRECTIONS)
     mean = torch.zeros_like(images)  # relative to the centre, so that flat areas give exactly 0
     for neighbour in neighbours(images, dilations):

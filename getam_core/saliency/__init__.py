@@ -1,9 +1,9 @@
-"""Saliency: where something stands out, whatever it is; GETAM's second cue beside the maps.
+"""Saliency: where something stands out, whatever it is; GETAM's second cue besides the maps.
 
-A run takes it from a folder of its own maps, from the library rembg, or from a network trained
+A run takes it from a folder of given maps, from the library rembg, or from a network trained
 here, on images and masks of another data set. Reading order: `pairs` (that data set), `encoder`
 and `network`, `loss`, `training`, `scores` and `structure` (how good it is on held-out pairs),
-`providers` and `background_removal` (saliency of a run's images to a store).
+`providers` and `background_removal` (saliency of a run's images, written to a store).
 """
 
 from getam_core.saliency.background_removal import rembg_saliency

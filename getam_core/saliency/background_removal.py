@@ -1,6 +1,6 @@
 """Saliency by the library rembg, whose networks cut objects out of photographs.
 
-It is no dependency of this project: it is imported when it is asked for.
+rembg is optional: it is imported only when it is asked for.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from getam_core.saliency.providers import Provider, Writer
 
 
 def rembg_saliency(model: str) -> Provider:
-    """Return a function that writes what rembg takes for the object of each image, at its own size.
+    """Return a function that writes rembg's mask of each image's object, at the image's size.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def rembg_saliency(model: str) -> Provider:
     -------
     callable
         `provide(entries, writer)`, for an open store of kind "saliency". It raises `InputError`
-        where the network gives several maps an image.
+        where the network gives several maps per image.
 
     Raises
     ------

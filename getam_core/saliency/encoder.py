@@ -37,7 +37,7 @@ class ChannelsFirst(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """A plain ViT's equal maps at four depths as a pyramid: the earliest becomes the finest.
+    """A plain ViT's maps of one size at four depths as a pyramid: the earliest becomes finest.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Pyramid(nn.Module):
     patch : int
         Side of a patch in pixels, a power of 2.
     strides : sequence of int
-        Of the pyramid, fine to coarse, one a map.
+        Of the pyramid, fine to coarse, one per map.
     """
 
     def __init__(self, trunk: nn.Module, patch: int, strides: Sequence[int]):
@@ -74,15 +74,15 @@ def build_encoder(
     std: Sequence[float] | None = None,
     **options: object,
 ) -> Stem:
-    """Build an encoder with one map a stride from 4 to `max_stride`, for images of any size.
+    """Build an encoder with one map per stride from 4 to `max_stride`, for images of any size.
 
-    Parameters are those of `build_stem`, which builds every network but timm's Swin (also V2), ViT
-    and DeiT; `bgr`, `pad` and `feature_scale` are for those alone.
+    Parameters are those of `build_stem`, which builds every network except timm's Swin (also V2),
+    ViT and DeiT; `bgr`, `pad` and `feature_scale` are only for networks that it builds.
 
     Raises
     ------
     InputError
-        As `build_stem`, or a patch whose side is no power of 2.
+        As `build_stem`, or a patch whose side is not a power of 2.
     """
     window = library == "timm" and name in _models(WINDOW_MODULES)
     plain = library == "timm" and name in _models(PLAIN_MODULES)
@@ -105,7 +105,7 @@ def _models(modules: Sequence[str]) -> set[str]:
 
 def _window(name: str, weights: Path | str | None, strides: Sequence[int]) -> nn.Module:
     taps = tuple(range(len(strides)))
-    # Without the strict image size its windows are laid over, and masked for, any map.
+    # Without the strict image size, its windows and their masks fit maps of any size.
     return ChannelsFirst(timm_features(name, weights, out_indices=taps, strict_img_size=False))
 
 

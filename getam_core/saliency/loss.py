@@ -1,4 +1,4 @@
-"""What the saliency network minimises."""
+"""The loss of the saliency network."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,8 +9,8 @@ from getam_core.training.losses import Count, alone
 def structure_loss(logits: Tensor, target: Tensor, valid: Tensor, count: Count = alone) -> Tensor:
     """Sum of weighted BCE and weighted IoU loss (F3Net; Wei et al. 2020, Eq. 3 to 8).
 
-    A pixel counts 1 + 5 |mean of the target around it - target|: most at the object's edge, so
-    that large flat areas do not drown it. "Around" is a square whose side is a twelfth of H,
+    A pixel has weight 1 + 5 |mean of the target around it - target|: most at the object's edge, so
+    that large flat areas do not dominate it. "Around" is a square whose side is a twelfth of H,
     rounded to an odd number: 31 at the 352 px of the paper.
 
     Parameters
@@ -40,7 +40,7 @@ def structure_loss(logits: Tensor, target: Tensor, valid: Tensor, count: Count =
 
 
 def _mean_around(planes: Tensor, side: int) -> Tensor:
-    """Mean over the side x side pixels around each that lie in the image, rows then columns."""
+    """Mean over the square around each pixel, where it lies in the image; rows, then columns."""
     half = side // 2
     rows = F.avg_pool2d(planes, (side, 1), 1, (half, 0), count_include_pad=False)
     return F.avg_pool2d(rows, (1, side), 1, (0, half), count_include_pad=False)

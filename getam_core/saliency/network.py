@@ -1,4 +1,4 @@
-"""A saliency network: a CNN's feature maps, fused from coarse to fine into one logit a pixel.
+"""A saliency network: a CNN's feature maps, fused from coarse to fine into one logit per pixel.
 
 Shapes: B images, H, W pixels.
 """
@@ -17,7 +17,7 @@ from getam_core.resizing import resize_tensor
 
 
 class SaliencyNetwork(nn.Module):
-    """Encoder and decoder without skip tricks: a small U-shaped network.
+    """A small U-shaped network: an encoder and a plain fusion decoder.
 
     Parameters
     ----------
@@ -38,13 +38,13 @@ class SaliencyNetwork(nn.Module):
         return self.encoder.stride
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Return the parameters by what their learning rates belong to."""
+        """Return the parameters in the groups that have learning rates of their own."""
         parts = {"encoder": self.encoder, "decoder": self.decoder}
         return {name: list(part.parameters()) for name, part in parts.items()}
 
     def forward(self, images: Tensor) -> Tensor:
         """Return saliency logits, (B, H, W), of images (B, 3, H, W), RGB 0..1."""
-        # Channels last: the same numbers, and convolutions on a CPU a fifth faster.
+        # Channels last: the same results, and convolutions a fifth faster on a CPU.
         images = images.contiguous(memory_format=torch.channels_last)
         logits = self.decoder(self.encoder(images))  # (B, 1, H/2, W/2)
         return resize_tensor(logits, images.shape[-2:])[:, 0]
@@ -54,7 +54,7 @@ class SaliencyNetwork(nn.Module):
 def predict_saliency(network: SaliencyNetwork, images: Tensor) -> Tensor:
     """Return the saliency of images as it is stored: (B, H, W) uint8 on the CPU, 0..255.
 
-    `images` is (B, 3, H, W), RGB 0..1, on any device. The network is taken in the mode it is in:
+    `images` is (B, 3, H, W), RGB 0..1, on any device. The network's mode is left unchanged:
     call `.eval()` first.
     """
     device = next(network.parameters()).device
@@ -64,9 +64,9 @@ def predict_saliency(network: SaliencyNetwork, images: Tensor) -> Tensor:
 
 
 def load_saliency(path: Path | str, network: SaliencyNetwork) -> SaliencyNetwork:
-    """Load what `train_saliency` wrote into a network of the same settings; returns it in eval.
+    """Load what `train_saliency` wrote into a network of the same settings; set eval mode.
 
-    It normalises as it was trained to; a file without `normalise` leaves that to the settings.
+    It normalises as in training; if the file has no `normalise`, as its settings say.
 
     Raises
     ------

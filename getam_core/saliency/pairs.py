@@ -1,6 +1,6 @@
 """Images with class-agnostic masks: what a saliency network learns from.
 
-These masks belong to the saliency data set; the run's own ground truth never comes here.
+These masks belong to the saliency data set; the run's own ground truth is never read here.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def find_pairs(folder: Path | str) -> list[Pair]:
     ----------
     folder : Path or str
         Holds `images/` and `masks/`, or the DUTS names `DUTS-TR-Image/` and `DUTS-TR-Mask/`; an
-        image and its mask have the same name, but for the suffix.
+        image and its mask have the same name, except for the suffix.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def find_pairs(folder: Path | str) -> list[Pair]:
 
 
 def files_by_stem(folder: Path) -> dict[str, Path]:
-    """Map names without suffix to the images of `folder`; twice the same is an error."""
+    """Map names without suffix to the images of `folder`; a duplicate is an error."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in SUFFIXES:
@@ -70,14 +70,14 @@ def files_by_stem(folder: Path) -> dict[str, Path]:
 
 
 def read_grey(path: Path | str) -> np.ndarray:
-    """Read a map of saliency as (H, W) uint8.
+    """Read a saliency map as (H, W) uint8.
 
-    It is grey, or a cut-out, whose alpha is the saliency; grey levels of a palette are its colours.
+    It is grey, or a cut-out, whose alpha is the saliency. Palettes count by colour, not by index.
 
     Raises
     ------
     InputError
-        It cannot be decoded, or has colours, which are no saliency.
+        It cannot be decoded, or has colours, which are not saliency.
     """
     data = np.fromfile(path, np.uint8)
     image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
@@ -96,7 +96,7 @@ def read_grey(path: Path | str) -> np.ndarray:
 
 
 def _has_colours(image: np.ndarray) -> bool:
-    """Whether the channels differ by more than what JPEG makes of grey."""
+    """Whether the channels differ by more than JPEG makes those of a grey image differ."""
     levels = image >> 8 if image.dtype == np.uint16 else image
     return int((levels.max(axis=2) - levels.min(axis=2)).max()) > GREY_DIFFERENCE
 
@@ -108,12 +108,12 @@ def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(
             f"{pair[1]}: {mask.shape} pixels for an image of {image.shape[:2]}; make them the same"
         )
-    threshold = 127 if mask.max() > 1 else 0  # masks of 0 and 1 are met, too
+    threshold = 127 if mask.max() > 1 else 0  # some masks hold 0 and 1
     return image, np.where(mask > threshold, 255, 0).astype(np.uint8)
 
 
 class PairCrops(Dataset):
-    """Random crops of pairs; an item depends on (seed, epoch, index) alone.
+    """Random crops of pairs; an item depends only on (seed, epoch, index).
 
     An item is image (3, S, S) float RGB 0..1, target (S, S) float 0 or 1, valid (S, S) bool.
     """
@@ -130,7 +130,7 @@ class PairCrops(Dataset):
         self.seed, self.epoch = seed, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the random numbers; call it before an epoch's loader is iterated."""
+        """Choose the random numbers of an epoch; call this before its loader is iterated."""
         self.epoch = epoch
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Saliency of a run's images, written to a store: from a network, or from maps that exist.
+"""Saliency of a run's images, written to a store: from a network, or from existing maps.
 
 `background_removal` has a third source.
 """
@@ -73,7 +73,7 @@ def find_saliency_maps(folder: Path | str, entries: Sequence[Entry]) -> dict[str
     Raises
     ------
     InputError
-        The folder is missing, or lacks maps; all of them are counted.
+        The folder is missing, or lacks maps, all of which are counted.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -93,21 +93,21 @@ def find_saliency_maps(folder: Path | str, entries: Sequence[Entry]) -> dict[str
 
 
 def precomputed_saliency(folder: Path | str, listed: Sequence[Entry]) -> Provider:
-    """Return a function that writes maps that another program made, resized to their images.
+    """Return a function that writes the maps of another program, resized to their images.
 
     Parameters
     ----------
     folder : Path or str
-        Holds one image an entry, `<image_id>.*`, of any size and any kind that OpenCV reads: grey
+        Holds one image per entry, `<image_id>.*`, of any size and any kind that OpenCV reads: grey
         (16 bits become 8), or a cut-out with transparency; see `read_grey`.
     listed : sequence of Entry
-        All that will be asked for: the folder is read once.
+        All entries that will be asked for: the folder is listed only once.
 
     Returns
     -------
     callable
         `provide(entries, writer)`, for an open store of kind "saliency". It raises `InputError`
-        where a map cannot be decoded, or all are of 0 and 1 instead of 0..255.
+        where a map cannot be decoded, or all hold only 0 and 1 instead of 0..255.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def precomputed_saliency(folder: Path | str, listed: Sequence[Entry]) -> Provide
             saliency = read_grey(files[entry.image_id])
             highest = max(highest, saliency.max())
             writer.write(entry.image_id, resize(saliency, height, width))
-        if highest == 1:  # one such map may be dark; no threshold would find anything in any
+        if highest == 1:  # a single one may be dark; if all are, no threshold finds anything
             raise InputError(
                 f"the saliency maps of {folder}: those of {entries[0].image_id} and"
                 f" {len(entries) - 1} others hold 0 and 1 alone; expected 0..255: multiply by 255"

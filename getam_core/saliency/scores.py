@@ -12,9 +12,9 @@ class SaliencyScore:
 
     Notes
     -----
-    The F-measure's curve over the 256 thresholds is averaged over the images, then its maximum
-    taken. An image without foreground in its mask has F = 0. The structure measure is of maps as
-    they are, 0..1, not stretched to that range.
+    The F-measure's curve over the 256 thresholds is averaged over the images; then its maximum is
+    taken. An image without foreground in its mask has F = 0. The structure measure uses maps
+    unchanged, in 0..1, not stretched to that range.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ def _f_measure(saliency: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """F of `saliency >= t` for t = 0..255, (256,)."""
     hits = _at_least(saliency[mask])
     chosen = _at_least(saliency.ravel())
-    # P = hits / chosen and R = hits / positives, in the form that has no 0 / 0 of its own.
+    # P = hits / chosen and R = hits / positives, in a form without 0 / 0.
     return (1 + BETA2) * hits / np.maximum(BETA2 * mask.sum() + chosen, 1e-12)
 
 

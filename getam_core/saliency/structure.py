@@ -16,8 +16,7 @@ def structure_measure(saliency: np.ndarray, mask: np.ndarray) -> float:
     saliency : (H, W) ndarray of float
         0..1.
     mask : (H, W) ndarray of bool
-        Where one side is empty, its share of the map is what counts: 1 - mean without foreground,
-        the mean without background.
+        Without foreground the measure is 1 - the map's mean, without background it is the mean.
     """
     share = mask.mean()
     if share in (0, 1):
@@ -27,13 +26,13 @@ def structure_measure(saliency: np.ndarray, mask: np.ndarray) -> float:
 
 
 def _likeness(values: np.ndarray) -> float:
-    """How near values are to 1, and how equal: 2 mean / (mean^2 + 1 + deviation)."""
+    """How near values are to 1, and how uniform: 2 mean / (mean^2 + 1 + deviation)."""
     mean, deviation = values.mean(), values.std(ddof=min(1, values.size - 1))
     return float(2 * mean / (mean**2 + 1 + deviation + EPSILON))
 
 
 def _region_score(saliency: np.ndarray, mask: np.ndarray) -> float:
-    """Structural similarity of four parts that meet at the mask's centre, by their areas.
+    """Structural similarity of four parts that meet at the mask's centre, weighted by area.
 
     The centre is rounded to a pixel, which belongs to the upper left part.
     """

@@ -1,4 +1,4 @@
-"""Training of the saliency network on images and class-agnostic masks, by the loop of them all."""
+"""Training of the saliency network on images and class-agnostic masks, by the common loop."""
 
 import logging
 import zlib
@@ -47,7 +47,7 @@ class SaliencyPlan:
     encoder_rate : float
         Factor on the encoder's learning rate: 0.1 suits a pretrained encoder, 1 a random one.
     held_out : float
-        Share of the pairs that is not trained on, 0..1; one pair at least.
+        Share of the pairs that is not trained on, 0..1; at least one pair.
     seed : int
         Of the held-out choice, the crops and their order.
     """
@@ -62,7 +62,7 @@ class SaliencyPlan:
     seed: int
 
     def settings(self, network: SaliencyNetwork, pairs: Sequence[Pair]) -> dict[str, Any]:
-        """Return plain values, as they come back from a file."""
+        """Return the settings as plain values, as they are read back from a file."""
         values = asdict(self) | {"scale_range": list(self.scale_range)}
         files = [f"{file.name} {file.stat().st_size}" for pair in pairs for file in pair]
         checksum = zlib.crc32("\n".join(files).encode())
@@ -104,7 +104,7 @@ class Batch:
 
 
 class SaliencyObjective(nn.Module):
-    """The structure loss of a batch, as the loop wants it (`training.Objective`)."""
+    """The structure loss of a batch, as the loop expects it (`training.Objective`)."""
 
     terms = ()  # it is one loss
 
@@ -117,16 +117,16 @@ class SaliencyObjective(nn.Module):
         return "saliency"
 
     def leaves_out(self, phase: str) -> bool:
-        """Whether parameters have no part in the loss: an encoder may go on behind its maps."""
+        """Whether parameters have no part in the loss: encoders may have layers after the maps."""
         return True
 
     def batch(self, samples: Sequence[Tensor], device: torch.device, *, idle: bool) -> Batch:
-        """Put samples of `PairCrops` on a device; of an idle part no pixel counts."""
+        """Put samples of `PairCrops` on a device; in an idle part no pixel counts."""
         images, target, valid = (tensor.to(device, non_blocking=True) for tensor in samples)
         return Batch(images, target, torch.zeros_like(valid) if idle else valid)
 
     def forward(self, batch: Batch, phase: str) -> tuple[Tensor, Tensor]:
-        """Return the loss with its graph, and, detached, in a vector of one."""
+        """Return the loss with its graph, and detached, in a vector of one."""
         logits = self.network(batch.images).float()
         loss = structure_loss(logits, batch.target, batch.valid, self.count)
         return loss, loss.detach()[None]

@@ -1,12 +1,12 @@
 """End-to-end training: GETAM's double backward (Sun et al. 2021, Section 4.3), or AFA.
 
 Reading order: `getam` (one step, from images to loss), `losses` and `dense_energy` (its terms),
-`optimisation` (rates, and the update), `loop` (epochs of steps, resumable) with `plan` (what it is
-given: an objective and a plan). Then what the loop rests on: `batches` (the order of the images),
+`optimisation` (rates, and the update), `loop` (epochs of steps, resumable) with `plan` (its inputs:
+an objective and a plan). Then what the loop builds on: `batches` (the order of the images),
 `distributed` (several processes), `states` (what it resumes from), `metrics` (what it logs).
 
-Another method is an objective of its own beside `getam`, and the same loop: `afa` (Ru et al. 2022).
-The saliency network's is `saliency.training`.
+Another method has its own objective and shares the loop: `afa` (Ru et al. 2022). The saliency
+network's objective is in `saliency.training`.
 """
 
 from getam_core.training.afa import Afa, Recipe

@@ -1,11 +1,11 @@
 """AFA's objective, from images to loss: read a step of training from here to the end of the file.
 
-First it learns to classify. Then maps of several views become labels that are reliable, which teach
-the network the affinity of its patches and to segment; later the maps are first carried on by that
-affinity (Ru et al. 2022, Section 3). No gradient flows through maps and labels.
+The network first learns to classify. Then maps of several views become reliable labels, from which
+it learns the affinity of its patches and to segment; later it learns to segment from maps that this
+affinity has propagated (Ru et al. 2022, Section 3). No gradient flows through maps and labels.
 
-Shapes: B images, C foreground classes, K classes of the richest image, N = h * w patches, H, W
-pixels.
+Shapes: B images, C foreground classes, K classes of the image with the most, N = h * w patches,
+H, W pixels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,23 +34,23 @@ from getam_core.training.losses import (
     segmentation_losses,
 )
 
-# What is learnt after classifying, as metrics.csv calls it: from reliable labels; propagated ones.
+# Names in metrics.csv of the phases after classification: reliable labels; propagated ones.
 RELIABLE, PROPAGATED = "reliable", "propagated"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How AFA's labels come about.
+    """How AFA's labels are made.
 
     Attributes
     ----------
     labelling : Labelling
-        The method of maps, and arguments of `label_images`. AFA's are "afa", labelled by
-        "thresholds"; any other of either is a union of two methods.
+        The method of maps, and arguments of `label_images`. AFA's maps are "afa", labelled by
+        "thresholds"; any other choice of either combines two methods.
     radius : int
         Of the window of affinities, in cells.
     scales, flip
-        Views of the maps "afa"; the largest scale gives the affinity that carries maps.
+        Views of the maps "afa"; the largest scale gives the affinity that propagates maps.
     balanced : bool
         Whether pairs of an object have a mean of their own in the affinity loss.
     """
@@ -63,7 +63,7 @@ class Recipe:
 
 
 class Afa(BatchObjective):
-    """The loss of a batch, as the loop wants it (`plan.Objective`).
+    """The loss of a batch, as the loop expects it (`plan.Objective`).
 
     Parameters
     ----------
@@ -72,13 +72,13 @@ class Afa(BatchObjective):
     weights : mapping
         Of the terms, by name.
     steps_per_epoch : int
-        Steps, or iterations as AFA counts them.
+        Steps, which AFA calls iterations.
     classification_steps : int
-        For so many steps it learns to classify alone.
+        Number of first steps in which the network only learns to classify.
     propagation_steps : int
-        From this step on segmentation learns from propagated maps.
+        Step from which segmentation learns from propagated maps.
     saliency_threshold : float or None
-        What is above it is salient; None for labels without saliency.
+        Values above it are salient; None for labels without saliency.
     count : Count
         See `losses.Count`.
     """
@@ -104,14 +104,14 @@ class Afa(BatchObjective):
         self.count = count
 
     def phase(self, epochs: float) -> str:
-        """Return what is learnt after so many epochs."""
+        """Return the phase after this many epochs."""
         step = round(epochs * self.steps_per_epoch)
         if step < self.classification_steps:
             return CLASSIFICATION
         return RELIABLE if step < self.propagation_steps else PROPAGATED
 
     def forward(self, batch: Batch, phase: str) -> tuple[Tensor, Tensor]:
-        """Return the loss with its graph, and, detached, the loss and the terms in their order."""
+        """Return the loss with its graph, and detached, the loss and then the terms in order."""
         if phase == CLASSIFICATION:
             terms = classification_terms(self.network, batch, self.count)
         else:
@@ -142,10 +142,10 @@ def afa_step(
     network : nn.Module
         With `classify_and_segment`, `grid`, `stride`, `affinity` and, for AFA's maps, `locate`.
     propagated : bool
-        Segmentation learns from maps that affinity has carried on; affinity itself learns from
-        reliable labels in any case.
+        Whether segmentation learns from maps that affinity has propagated; affinity itself always
+        learns from reliable labels.
     count : Count
-        What sums are divided by to become means; see `losses.Count`.
+        Gives the divisors that turn sums into means; see `losses.Count`.
     """
     with record(network, prefix=network.num_prefix_tokens, keep_graph=True) as tape:
         logits, segmentation = network.classify_and_segment(batch.images)
@@ -183,11 +183,11 @@ def map_views(network: nn.Module, batch: Batch, recipe: Recipe) -> Located:
 def propagated_labels(batch: Batch, found: Located, recipe: Recipe) -> Tensor:
     """Label every image of the batch after propagation: (B, H, W) uint8, padding is 255.
 
-    AFA propagates scores, the softmax over maps and background; labels of another kind are of maps
-    that are propagated themselves.
+    AFA propagates scores, the softmax over maps and background; for labels of another kind, the
+    maps themselves are propagated.
     """
     counts, arguments = batch.targets.sum(1).tolist(), recipe.labelling.labels
-    maps = resize_tensor(by_image(found.maps, counts), found.grid)  # smooth: no aliases
+    maps = resize_tensor(by_image(found.maps, counts), found.grid)  # smooth: no aliasing
     if arguments.get("method") != "thresholds":
         carried = propagate(found.affinity, maps, recipe.radius)
         own = [of_image[:count] for of_image, count in zip(carried, counts, strict=True)]

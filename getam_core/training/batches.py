@@ -1,4 +1,4 @@
-"""The batches of an epoch: their order, what each process does of them, loaded from any step on."""
+"""The batches of an epoch: their order, the share of each process, loading from any step on."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ def _generator(seed: int, epoch: int) -> torch.Generator:
 
 @dataclass(frozen=True)
 class Order:
-    """The order of images: of seed and epoch alone, however a batch is divided.
+    """The order of images, which depends only on seed and epoch, not on how a batch is divided.
 
     Attributes
     ----------
     parts : int
-        Of a batch, one after the other.
+        Parts of a batch, computed one after the other.
     drop_last : bool
         Leave out a last batch that is smaller than the others.
     shuffle : Shuffle
@@ -66,19 +66,19 @@ def load_parts(
     workers: int,
     pin_memory: bool = False,
 ) -> Generator[tuple[int, list[tuple[float, Any]]]]:
-    """Load this process's parts of the batches of an epoch from number `start` on.
+    """Load this process's parts of the batches of an epoch, from batch `start` on.
 
     Parameters
     ----------
     images : Dataset
         With a length, and `set_epoch`, which chooses their random crops.
     prepare : callable
-        Makes of collated samples, and the part that they are of, what a step takes.
+        Turns collated samples, and the part they belong to, into what a step takes.
 
     Yields
     ------
     size : number of images of the batch, over all processes.
-    parts : weight and what `prepare` made of each part.
+    parts : weight of each part, and what `prepare` returned for it.
     """
     images.set_epoch(epoch)
     batches = order.batches(len(images), epoch)[start:]

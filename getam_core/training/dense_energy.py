@@ -1,4 +1,4 @@
-"""Dense energy: pixels of like colour and place should have like labels (Tang et al. 2018).
+"""Dense energy: pixels of similar colour and place should share a label (Tang et al. 2018).
 
 Shapes: B images, C + 1 channels of the segmentation, H, W pixels, N of them at the size used.
 """
@@ -11,15 +11,15 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-AFFINITIES = 2**24  # at once: 64 MB
+AFFINITIES = 2**24  # in memory at once: 64 MB
 
 
 @dataclass(frozen=True)
 class DenseEnergy:
-    """The kernel exp(-|dx|^2 / (2 sigma_xy^2) - |dI|^2 / (2 sigma_rgb^2)), and where it works.
+    """The kernel exp(-|dx|^2 / (2 sigma_xy^2) - |dI|^2 / (2 sigma_rgb^2)), and its scale.
 
     `sigma_rgb` is in grey levels of 255, `sigma_xy` in pixels at the images' full size; the energy
-    is of images and probabilities at `scale` times that size.
+    is computed from images and probabilities at `scale` times that size.
     """
 
     sigma_rgb: float = 15.0
@@ -29,7 +29,7 @@ class DenseEnergy:
     def __call__(self, images: Tensor, segmentation: Tensor, valid: Tensor) -> Tensor:
         """Return the energy of each image: `sum_ij w_ij (1 - <p_i, p_j>)` over its valid pixels.
 
-        Every ordered pair counts, a pixel with itself too. The sum is of the order of N squared:
+        Every ordered pair counts, also a pixel with itself. The sum is of the order of N squared:
         the released code gives it a weight of 1e-7.
 
         Parameters
@@ -37,13 +37,13 @@ class DenseEnergy:
         images : (B, 3, H, W) Tensor
             RGB 0..1.
         segmentation : (B, C + 1, H, W) Tensor
-            Of logits.
+            Logits.
         valid : (B, H, W) bool Tensor
             False in padding.
 
         Returns
         -------
-        (B,) Tensor, not negative.
+        (B,) Tensor, non-negative.
         """
         with torch.autocast(images.device.type, enabled=False):
             size = [max(1, round(self.scale * side)) for side in images.shape[-2:]]
@@ -71,8 +71,8 @@ class DenseEnergy:
 class _Pairs(torch.autograd.Function):
     """Sums over all pairs: `sum_ij w_ij v_i v_j` and `sum_ij w_ij <p_i, p_j>`, (B,) each.
 
-    Exact, rows of the kernel a few at a time: memory stays linear in the pixels. The gradient,
-    `2 W p`, is made in the same sweep.
+    The sums are exact. A few rows of the kernel are computed at a time, so memory stays linear in
+    the number of pixels. The gradient, `2 W p`, is computed in the same sweep.
     """
 
     @staticmethod

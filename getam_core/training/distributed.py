@@ -1,4 +1,4 @@
-"""Several processes with one training: each takes its part of every batch, all take the same step.
+"""Several processes in one training: each takes its part of every batch, all take the same step.
 
 `torchrun` starts them, on one node or on many. The terms of the objective are means over all
 processes (`Processes.count`), so that the number of processes changes neither loss nor gradient.
@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 Answer = TypeVar("Answer")
-PATIENCE = timedelta(hours=2)  # the first process alone validates and writes
+PATIENCE = timedelta(hours=2)  # others wait while the first process validates and writes
 
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes of a training; alone by default."""
+    """The processes of a training; a single one by default."""
 
     rank: int = 0
     size: int = 1
@@ -34,15 +34,15 @@ class Processes:
         return self.rank == 0
 
     def share_statistics(self, network: nn.Module, device: torch.device) -> nn.Module:
-        """Let batch norms on GPUs take the statistics of all processes' images."""
+        """Let batch norms on GPUs use the statistics of all processes' images."""
         if self.size == 1 or device.type != "cuda":
             return network
-        return convert_sync_batchnorm(network)  # torch's leaves out activations in timm's norms
+        return convert_sync_batchnorm(network)  # torch's drops the activations in timm's norms
 
     def wrap(self, module: nn.Module, device: torch.device, *, unused: bool) -> nn.Module:
-        """Return the module with gradients averaged over the processes by a backward pass.
+        """Return the module, whose backward pass then averages gradients over the processes.
 
-        `unused`: some parameters have no part in the forward pass.
+        `unused`: whether some parameters have no part in the forward pass.
         """
         if self.size == 1:
             return module
@@ -54,10 +54,10 @@ class Processes:
         )
 
     def count(self, number: Tensor) -> Tensor:
-        """Divide a count over all processes by their number; at least 1 is counted.
+        """Return the sum of a count over all processes, at least 1, divided by their number.
 
-        A sum over this process's part divided by it is, averaged over the processes as gradients
-        are, the mean over the whole.
+        Each process divides the sum over its own part by this. Averaged over the processes, as
+        gradients are, that gives the mean over the whole.
         """
         return self.sum(number).clamp(min=1) / self.size
 
@@ -70,7 +70,7 @@ class Processes:
         return total
 
     def ask_first(self, question: Callable[[], Answer]) -> Answer:
-        """Return what the first process answers, a plain value; the others do not look."""
+        """Return the first process's answer, a plain value; the others do not call `question`."""
         return self.gather(question() if self.is_first else None)[0]
 
     def gather(self, value: Any) -> list[Any]:
@@ -84,17 +84,17 @@ class Processes:
 
 @dataclass(frozen=True)
 class Part:
-    """What one process does of a batch at once."""
+    """What one process computes of a batch at once."""
 
     indices: list[int]
-    weight: float  # share of the batch's images that all processes do at once
-    idle: bool = False  # there is no image left: the indices only keep this process busy
+    weight: float  # share of the batch's images that all processes compute at once
+    idle: bool = False  # no image is left for it: the indices only keep it in step
 
 
 def divide(batch: Sequence[int], parts: int, processes: Processes) -> list[Part]:
-    """Cut a batch into parts, one after the other, and each among the processes.
+    """Cut a batch into consecutive parts, and each part into shares of the processes.
 
-    Sizes differ by one at most. All processes get as many parts, none of them empty.
+    Sizes differ by at most one. All processes get the same number of parts, none of them empty.
     """
     own = []
     for part in _cut(batch, parts):
@@ -106,14 +106,14 @@ def divide(batch: Sequence[int], parts: int, processes: Processes) -> list[Part]
 
 
 def _cut(items: Sequence[int], parts: int) -> list[list[int]]:
-    """Cut into at most so many pieces, none of them empty."""
+    """Cut into at most `parts` pieces, none of them empty."""
     tensor = torch.tensor(list(items), dtype=torch.long)
     return [piece.tolist() for piece in tensor.tensor_split(min(parts, len(tensor)))]
 
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
-    """Join the processes that torchrun started, each with a device; without it, be alone."""
+    """Join the processes that torchrun started, one per device; without torchrun, run alone."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Processes()
         return

@@ -1,9 +1,10 @@
 """GETAM's objective, from images to loss: read a step of training from here to the end of the file.
 
 The first half learns to classify; the second is double backward (Sun et al. 2021, Section 4.3). A
-run that is given label maps (another's labels, or as a ceiling the masks) has steps on those.
+run that is given label maps (another run's labels, or the masks as an upper bound) learns from them
+in its second half.
 
-"Double backward" is two backward passes in an iteration: the first, over activations only, gives
+"Double backward" is two backward passes per iteration: the first, over activations only, gives
 the maps that become labels; the second updates the network. No gradient flows through the maps.
 Shapes: B images, C foreground classes, M (image, class) pairs, h, w patches, H, W pixels.
 """
@@ -32,28 +33,28 @@ from getam_core.training.losses import (
 )
 
 CLASSIFICATION, BOTH = "classification", "both"  # the halves, as metrics.csv calls them
-MAP_SCALE = 2.0**10  # of logits whose gradients are float16; labels do not depend on maps' scale
+MAP_SCALE = 2.0**10  # of logits with float16 gradients; labels do not depend on the maps' scale
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What training sees of B images. An image without valid pixel does not count.
+    """What training sees of B images. An image without a valid pixel does not count.
 
-    All is on the device but `targets`: how many classes an image has decides the shapes of a step,
-    and it should not wait for the device to say so. There it costs a few reads a step.
+    All but `targets` is on the device: the number of classes per image decides the shapes of a
+    step. Reading it from the device, a few times per step, would make the step wait.
     """
 
     images: Tensor  # (B, 3, H, W) RGB 0..1
     targets: Tensor  # (B, C) bool, in host memory
     valid: Tensor  # (B, H, W) bool, False in padding
     saliency: Tensor | None  # (B, H, W) bool
-    labels: Tensor | None = None  # (B, H, W) uint8, where they are given and not made
+    labels: Tensor | None = None  # (B, H, W) uint8, where they are given instead of made
 
     @classmethod
     def of(
         cls, samples: Mapping[str, Tensor], saliency_threshold: float | None, device: torch.device
     ) -> Self:
-        """Put samples of a `TrainingSet` on a device; salient is what is above the threshold."""
+        """Put samples of a `TrainingSet` on a device; values above the threshold are salient."""
         moved = {
             name: samples[name].to(device, non_blocking=True)
             for name in ("image", "valid", "saliency", "labels")
@@ -69,7 +70,7 @@ class Batch:
         return self.valid.flatten(1).any(1)
 
     def uncounted(self) -> Self:
-        """Return a batch of which nothing counts."""
+        """Return this batch with nothing in it that counts."""
         none = {"targets": torch.zeros_like(self.targets), "valid": torch.zeros_like(self.valid)}
         return replace(self, **none)
 
@@ -84,7 +85,7 @@ class StepOutputs:
 
 @dataclass(frozen=True)
 class Labelling:
-    """How a batch is labelled: arguments of a method of maps and of `label_images`."""
+    """How a batch is labelled: a method of maps, its arguments, and those of `label_images`."""
 
     maps: dict = field(default_factory=dict)
     labels: dict = field(default_factory=dict)
@@ -92,28 +93,28 @@ class Labelling:
 
 
 class BatchObjective(nn.Module):
-    """What objectives of a `TrainingSet` have in common; the first phase learns to classify alone.
+    """What objectives of a `TrainingSet` have in common; the first phase only learns to classify.
 
     Attributes
     ----------
     saliency_threshold : float or None
-        What is above it is salient; None for batches without saliency.
+        Values above it are salient; None for batches without saliency.
     """
 
     saliency_threshold: float | None
 
     def leaves_out(self, phase: str) -> bool:
-        """Whether parameters have no part in the loss: all but the classifier's, at first."""
+        """Whether some parameters have no part in the loss: at first, all but the classifier's."""
         return phase == CLASSIFICATION
 
     def batch(self, samples: Mapping[str, Tensor], device: torch.device, *, idle: bool) -> Batch:
-        """Put samples of a `TrainingSet` on a device; of an idle part no pixel counts."""
+        """Put samples of a `TrainingSet` on a device; in an idle part no pixel counts."""
         batch = Batch.of(samples, self.saliency_threshold, device)
         return batch.uncounted() if idle else batch
 
 
 class Getam(BatchObjective):
-    """The loss of a batch, as the loop wants it (`plan.Objective`).
+    """The loss of a batch, as the loop expects it (`plan.Objective`).
 
     Parameters
     ----------
@@ -122,9 +123,9 @@ class Getam(BatchObjective):
     weights : mapping
         Of the terms, by name.
     classification_epochs : int
-        The first half, which leaves out the decoder.
+        Length of the first half, which leaves out the decoder.
     saliency_threshold : float or None
-        What is above it is salient; None for labels and loss without saliency.
+        Values above it are salient; None for labels and loss without saliency.
     energy : DenseEnergy or None
         See `double_backward_step`; left out where its weight is zero.
     count : Count
@@ -151,11 +152,11 @@ class Getam(BatchObjective):
         self.energy = energy if weights["dense_energy"] else None
 
     def phase(self, epochs: float) -> str:
-        """Return the half that begins, or goes on, after so many epochs."""
+        """Return the half that training is in after this many epochs."""
         return CLASSIFICATION if epochs < self.classification_epochs else BOTH
 
     def forward(self, batch: Batch, phase: str) -> tuple[Tensor, Tensor]:
-        """Return the loss with its graph, and, detached, the loss and the terms in their order."""
+        """Return the loss with its graph, and detached, the loss and then the terms in order."""
         network, count = self.network, self.count
         if phase == CLASSIFICATION:
             step = classification_step(network, batch, count)
@@ -184,17 +185,17 @@ def double_backward_step(
     """Second half: maps by a first backward pass, their labels, and the losses for the second.
 
     One forward pass serves maps, classification and segmentation. Where the network is random or
-    couples images (dropout, stochastic depth, batch statistics), the maps come from a forward pass
-    of their own in evaluation mode; so do those of every method but GETAM.
+    couples images (dropout, stochastic depth, batch statistics), the maps come from a separate
+    forward pass in evaluation mode; so do those of every method except GETAM.
 
     Parameters
     ----------
     network : nn.Module
         With `classify_and_segment`, and `grid` for GETAM's maps.
     energy : DenseEnergy or None
-        A further term, or None.
+        An additional term, or None.
     count : Count
-        What sums are divided by to become means; see `losses.Count`.
+        Gives the divisors that turn sums into means; see `losses.Count`.
     """
     maps, logits, segmentation = _forward_with_maps(network, batch, labelling)
     labels = label_batch(batch, maps, labelling.labels)
@@ -204,7 +205,7 @@ def double_backward_step(
 def given_labels_step(
     network: nn.Module, batch: Batch, energy: DenseEnergy | None = None, count: Count = alone
 ) -> StepOutputs:
-    """Second half on the batch's own label maps: the same losses, and no maps."""
+    """Second half on the label maps given with the batch: the same losses, no activation maps."""
     logits, segmentation = network.classify_and_segment(batch.images)
     labels = batch.labels.masked_fill(~batch.valid, IGNORE)
     return StepOutputs(_terms(batch, labels, logits, segmentation, energy, count), labels)
@@ -218,7 +219,7 @@ def _terms(
     energy: DenseEnergy | None,
     count: Count,
 ) -> Terms:
-    """Return the terms of the second half; what there is no saliency or energy for is zero."""
+    """Return the terms of the second half; without saliency or energy, its term is zero."""
     classified = classification_loss(logits, batch.targets, batch.counted, count)
     foreground, background = segmentation_losses(segmentation, labels, count)
     salient = uneven = logits.new_zeros(())
@@ -235,7 +236,7 @@ def _forward_with_maps(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return maps (M, h, w), logits (B, C) and segmentation (B, C + 1, H, W).
 
-    The last two have a graph, which the maps' backward passes have gone through and kept.
+    The last two have their graph, which the maps' backward passes keep.
     """
     if labelling.method != "getam" or random_or_coupled(network):
         return map_pass(network, batch, labelling), *network.classify_and_segment(batch.images)
@@ -248,7 +249,7 @@ def _forward_with_maps(
 
 
 def map_pass(network: nn.Module, batch: Batch, labelling: Labelling) -> Tensor:
-    """Make the maps (M, h, w) by a forward pass of their own; instead of float16 in float32."""
+    """Make the maps (M, h, w) by a separate forward pass, in float32 where others use float16."""
     kind = batch.images.device.type
     half = computes_in_float16(batch.images.device)
     with torch.autocast(kind, enabled=False) if half else nullcontext():
@@ -260,7 +261,7 @@ def map_pass(network: nn.Module, batch: Batch, labelling: Labelling) -> Tensor:
 def label_batch(batch: Batch, maps: Tensor, arguments: dict) -> Tensor:
     """Label every image of the batch from its maps (M, h, w): (B, H, W) uint8, padding is 255.
 
-    The device is not waited for; labels of NaN are no error, since the loss shows it.
+    This does not wait for the device. NaN in the maps is no error here, since the loss shows it.
     """
     owner, classes = batch.targets.cpu().nonzero(as_tuple=True)
     labels = label_images(batch.images, maps, owner, classes + 1, batch.saliency, **arguments)

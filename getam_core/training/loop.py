@@ -1,4 +1,4 @@
-"""The loop of every training: epochs of steps, resumable to the bit between any two of them."""
+"""The loop of every training: epochs of steps; resuming between any two is bit-identical."""
 
 import logging
 import time
@@ -37,7 +37,7 @@ class Trainer:
         Called with the network in evaluation mode; returns class mAP in percent, or None.
     draw : callable or None
         Called with the network after every epoch; returns a picture of training images, (H, W, 3)
-        uint8 RGB, for TensorBoard. It draws no random number.
+        uint8 RGB, for TensorBoard. It must not draw random numbers.
     states : States
         Saved every epoch, every `plan.checkpoint_minutes` and when asked to stop.
     events : Path or None
@@ -45,7 +45,7 @@ class Trainer:
     workers : int
         Of the loader, in this process.
     processes : Processes or None
-        Those that train together, each in a `Trainer` of the same arguments. The first one
+        Those that train together, each in a `Trainer` with the same arguments. The first one
         validates and writes.
     """
 
@@ -84,7 +84,7 @@ class Trainer:
 
     @property
     def network(self) -> nn.Module:
-        """What is trained."""
+        """The network that is trained."""
         return self.objective.network
 
     def run(self) -> list[dict[str, Any]]:
@@ -135,17 +135,17 @@ class Trainer:
         return self._summarise(images / seconds if images else None)
 
     def _take_step(self, parts: list[tuple[float, Any]]) -> Tensor:
-        """Set the rates and update the network; return what `Updater.step` does."""
+        """Set the rates and update the network; return what `Updater.step` returns."""
         self.schedule.apply(self.updater.optimizer, self._step_of_run())
         phase = self.objective.phase(self.epoch + self.step / self.steps_per_epoch)
         unused = self.objective.leaves_out(phase)
         if unused not in self._wrapped:
             wrapped = self.processes.wrap(self.objective, self.device, unused=unused)
-            self._wrapped = {unused: wrapped}  # the other one's buckets of gradients go
+            self._wrapped = {unused: wrapped}  # frees the other one's gradient buckets
         return self.updater.step(self._wrapped[unused], parts, phase)
 
     def _batches(self) -> Generator[tuple[int, list[tuple[float, Any]]]]:
-        """Load what is left of the epoch; to be closed, which ends the loader's workers."""
+        """Load the rest of the epoch; closing the generator ends the loader's workers."""
 
         def prepare(samples: Any, part: Part) -> Any:
             return self.objective.batch(samples, self.device, idle=part.idle)
@@ -177,9 +177,9 @@ class Trainer:
         return self.epoch * self.steps_per_epoch + self.step
 
     def _account(self, values: Tensor, *, stop: bool, due: bool) -> tuple[bool, bool]:
-        """Add up a step; return whether any process wants to stop, and the first one to save.
+        """Add up a step; return whether any process wants to stop, and if the first wants to save.
 
-        `values` are of `Updater.step`.
+        `values` come from `Updater.step`.
         """
         due = due and self.processes.is_first
         wishes = torch.tensor([stop, due], dtype=torch.float64, device=self.device)
@@ -213,7 +213,7 @@ class Trainer:
         return row
 
     def _validated(self) -> float | None:
-        """Return class mAP in the first process, where it is due; the epoch's steps are saved."""
+        """If validation is due, save the state; return class mAP in the first process."""
         last = self.epoch + 1 in (self.plan.second_half, self.plan.epochs)
         if not (last or (self.epoch + 1) % self.plan.validate_every == 0):
             return None

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from getam_core.classes import BACKGROUND, IGNORE
 
-Count = Callable[[Tensor], Tensor]  # what a sum over so many is divided by, for the mean
+Count = Callable[[Tensor], Tensor]  # number of items -> divisor that turns their sum into a mean
 
 
 def alone(number: Tensor) -> Tensor:
-    """Count for one process, and for a mean over nothing, which is zero."""
+    """Return the divisor of a mean in one process; a mean over nothing is then zero."""
     return number.clamp(min=1)
 
 
@@ -44,7 +44,7 @@ def classification_loss(
 ) -> Tensor:
     """Multi-label soft margin loss of logits (B, C) against bool targets (B, C).
 
-    The mean is over the images of `counted`, (B,) bool; see `Count` for theirs in other processes.
+    The mean is over the images of `counted`, (B,) bool, in all processes; see `Processes.count`.
     The targets may be in host memory.
     """
     targets = targets.to(logits.device, torch.float32, non_blocking=True)
@@ -55,17 +55,18 @@ def classification_loss(
 def segmentation_losses(
     segmentation: Tensor, labels: Tensor, count: Count = alone
 ) -> tuple[Tensor, Tensor]:
-    """Cross entropy over foreground and over background pixels, each a mean of its own.
+    """Cross entropy over foreground and over background pixels, each with its own mean.
 
-    Background covers most of an image; two means keep it from drowning the classes. A batch without
-    foreground (or background) pixels gives zero for that term, where the released code gives NaN.
+    Background covers most of an image; two means keep it from dominating the classes. A batch
+    without foreground (or background) pixels gives zero for that term, where the released code
+    gives NaN.
 
     Parameters
     ----------
     segmentation : (B, C + 1, H, W) Tensor
         Logits.
     labels : (B, H, W) integer Tensor
-        0 background, 1..C classes, 255 left out.
+        0 background, 1..C classes, 255 ignored.
     """
     labels = labels.long()
     loss = F.cross_entropy(segmentation.float(), labels, ignore_index=IGNORE, reduction="none")

@@ -1,4 +1,4 @@
-"""`metrics.csv` and the events of TensorBoard: what training measured, one row an epoch."""
+"""`metrics.csv` and the events of TensorBoard: what training measured, one row per epoch."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from getam_core.files import atomic_path
 
 
 def write_metrics(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write a line for each row; all have the same keys, and an empty cell was not measured."""
+    """Write a line for each row; all have the same keys, and empty cells were not measured."""
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -21,16 +21,16 @@ def write_metrics(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def shown(value: Any) -> Any:
-    """Return a number at six digits, and nothing for None."""
+    """Return a float to six significant digits, an empty text for None."""
     if value is None:
         return ""
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
 class EventLog:
-    """Rows as scalars, and pictures, for TensorBoard, in `folder`; nothing at all without one.
+    """Rows as scalars, and pictures, for TensorBoard, in `folder`; without one, nothing is logged.
 
-    What an interrupted training logged from `step` on is not shown.
+    What an interrupted training logged from `step` on is hidden.
     """
 
     def __init__(self, folder: Path | None, step: int):
@@ -53,7 +53,7 @@ class EventLog:
             self._writer.close()
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Log what is a number of a row; it is on disk then."""
+        """Log the floats of a row, and flush them to disk."""
         if self._writer is None:
             return
         for key, value in row.items():

@@ -1,6 +1,6 @@
 """How the parameters change: groups and learning rates, number format, one step of the optimiser.
 
-"Part" is what is computed at once; the parts of a batch are summed up in the gradient.
+A "part" of a batch is what is computed at once; the gradients of its parts add up.
 """
 
 import math
@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn, optim
 
-POWERS = {"poly": 0.9, "linear": 1.0}  # of a fall over the whole run
-# What is added to tokens or attention, rather than multiplied with them: in timm, torchvision, MiT.
+POWERS = {"poly": 0.9, "linear": 1.0}  # of a decay over the whole run
+# Parameters added to tokens or attention, rather than multiplied with them: timm, torchvision, MiT.
 EMBEDDINGS = {
     "cls_token", "class_token", "dist_token", "reg_token", "register_tokens", "pos_embed",
     "pos_embedding", "position_embeddings", "rel_pos_bias_table", "relative_position_bias_table",
@@ -27,12 +27,12 @@ class Schedule:
     At step t of T it is `base * scale * (t + 1) / w` in the first w = `warmup` T steps, and
     `base * scale * f((t - w) / (T - w))` from there on. `poly` has f(x) = (1 - x)^0.9, and T steps
     are the whole run, as in the released code. `cosine` has f(x) = (1 + cos(pi x)) / 2, and T steps
-    are one half: it starts anew with the second (Loshchilov & Hutter 2017), whose decoder is new.
-    `linear` is `poly` with f(x) = 1 - x, as AFA has it (Ru et al. 2022).
+    are one half: it restarts with the second (Loshchilov & Hutter 2017), whose decoder is new.
+    `linear` is `poly` with f(x) = 1 - x, as in AFA (Ru et al. 2022).
     scale is 1 before step `second_half`, then `second_half_scale[group]` (released code: 0.1).
 
-    `ramped_poly` falls while it rises: `base * scale * min(1, x / warmup + 0.1) * (1 - x)^0.9` with
-    x = t / T of the whole run.
+    `ramped_poly` decays during the warmup too:
+    `base * scale * min(1, x / warmup + 0.1) * (1 - x)^0.9` with x = t / T of the whole run.
     """
 
     steps: int
@@ -86,9 +86,9 @@ def build_optimizer(
 
     The released code shifts its optimiser's arguments by one (momentum 5e-4, no decay); the evident
     intent is built here. Parameters with fewer than two axes (biases, norms) are not decayed,
-    unless `decay_vectors` says so; `spared` ones never are.
+    unless `decay_vectors` is set; `spared` ones never are.
     """
-    least = 0 if decay_vectors else 2  # axes of what is decayed
+    least = 0 if decay_vectors else 2  # fewest axes of a decayed parameter
     never = set(map(id, spared))
     params = [
         {
@@ -109,7 +109,7 @@ def embeddings(network: nn.Module) -> list[nn.Parameter]:
     """Return the parameters that weight decay should leave alone, whatever their axes.
 
     They are tokens, position embeddings and tables of relative positions: those that a module names
-    itself (timm's `no_weight_decay()`), and those of the names that libraries give them.
+    itself (timm's `no_weight_decay()`), and those whose name is in `EMBEDDINGS`.
     """
     own = {
         f"{place}.{name}".lstrip(".")
@@ -131,7 +131,7 @@ class Updater:
     ----------
     number_format : torch.dtype
         Of the forward pass, by autocast. The loss is scaled for float16, whose range is too small
-        for most gradients; a step whose gradients are not finite is then left out, and the scale
+        for most gradients; a step whose gradients are not finite is then skipped, and the scale
         lowered.
     gradient_clip : float or None
         Highest norm of the gradient.
@@ -152,17 +152,17 @@ class Updater:
         self.scaler = torch.amp.GradScaler(device.type, enabled=number_format == torch.float16)
 
     def step(self, objective: nn.Module, parts: Sequence[tuple[float, Any]], phase: str) -> Tensor:
-        """Update once; return what the objective measured of the batch, and a norm.
+        """Update once; return the objective's values for the batch, and the norm of the gradient.
 
-        The norm is that of the gradient before clipping; for float16 it is 0, since steps whose
-        gradient is not finite are left out then.
+        The norm is taken before clipping; for float16 it is 0, since steps whose gradient is not
+        finite are skipped then.
 
         Parameters
         ----------
         objective : nn.Module
-            An `Objective` of the loop, or what `Processes.wrap` made of it.
+            An `Objective` of the loop, or what `Processes.wrap` returned for it.
         parts : sequence of tuple
-            The weight of each part, 1 in sum, and its images.
+            The weight of each part, which sum to 1, and its images.
         phase : str
             Of the objective.
 
@@ -192,16 +192,16 @@ class Updater:
 
     @staticmethod
     def _without_exchange(objective: nn.Module, *, last: bool) -> Any:
-        """Let processes exchange gradients with the last part alone."""
+        """Let processes exchange gradients only with the last part."""
         exchanges = hasattr(objective, "no_sync") and not last
         return objective.no_sync() if exchanges else nullcontext()
 
     def state(self) -> dict[str, Any]:
-        """Return what `load` needs to go on."""
+        """Return what `load` needs to resume."""
         return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Resume from a state."""
         self.optimizer.load_state_dict(state["optimizer"])
-        if state["scaler"]:  # empty where another machine had no use for one
+        if state["scaler"]:  # empty if saved where no scaler was needed
             self.scaler.load_state_dict(state["scaler"])

@@ -1,4 +1,4 @@
-"""What a training is made of, `loop` does it: an objective, which is the method, and a plan."""
+"""What `loop` needs for a training: an objective, which is the method, and a plan."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,23 +19,23 @@ class Objective(Protocol):
     network : nn.Module
         What is trained, with `parameter_groups() -> {name: parameters}`.
     terms : tuple of str
-        Names of what the loss is made of; they become columns of metrics.csv.
+        Names of the terms of the loss; they become columns of metrics.csv.
     """
 
     network: nn.Module
     terms: tuple[str, ...]
 
     def phase(self, epochs: float) -> str:
-        """Return the name of what is learnt after so many epochs; asked before every step."""
+        """Return the name of the phase after this many epochs; called before every step."""
 
     def leaves_out(self, phase: str) -> bool:
         """Whether some parameters have no part in the loss of a phase."""
 
     def batch(self, samples: Any, device: torch.device, *, idle: bool) -> Any:
-        """Put collated samples on a device; of an idle part, nothing counts."""
+        """Put collated samples on a device; in an idle part, nothing counts."""
 
     def __call__(self, batch: Any, phase: str) -> tuple[Tensor, Tensor]:
-        """Return the loss with its graph, and, detached, loss and terms, (1 + terms,)."""
+        """Return the loss with its graph, and detached, loss and terms, (1 + terms,)."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,17 @@ class Plan:
     second_half : int
         First epoch of the half in which `schedule` scales the rates; `epochs` for none.
     decay_vectors : bool
-        Let weight decay reach biases and norms too, as the saliency network's does.
+        Apply weight decay to biases and norms too, as for the saliency network.
     accumulate : int
-        Parts of a batch, one after the other.
+        Parts of a batch, computed one after the other.
     drop_last, shuffle
         See `batches.Order`.
     seed : int
         Of the order, and of the network's random layers.
     remedy : str
-        Of a loss or gradient that is not finite.
+        Advice in the error for a loss or gradient that is not finite.
     reseed : bool
-        Let random layers begin with numbers of the seed, not behind those of the weights.
+        Reseed random layers, instead of continuing after the numbers drawn for the weights.
     """
 
     epochs: int
@@ -97,7 +97,7 @@ class Plan:
         )
 
     def rates(self, steps_per_epoch: int) -> Schedule:
-        """Return the learning rates of a training with so many steps an epoch."""
+        """Return the learning rates of a training with this many steps per epoch."""
         return Schedule(
             steps=self.epochs * steps_per_epoch,
             second_half=self.second_half * steps_per_epoch,

@@ -1,6 +1,6 @@
 """The states of a training on disk: the one it resumes from, and those of epochs that are kept.
 
-The state of torch's random numbers is part of each.
+The state of torch's random number generators is part of each.
 """
 
 import os
@@ -17,7 +17,7 @@ from getam_core.checkpoint import load_resumable, load_same, save_checkpoint
 from getam_core.errors import InputError
 from getam_core.training.distributed import Processes
 
-FORMAT = 2  # of a state; another one's parameters are in other groups of the optimiser
+FORMAT = 2  # of a state; other formats group the optimiser's parameters differently
 NEEDED = {"model", "optimizer", "scaler", "epoch", "step", "rows", "sums", "rng"}  # by the loop
 
 
@@ -27,16 +27,16 @@ class States:
     Parameters
     ----------
     path : Path
-        Rewritten again and again; outside the workflow's outputs.
+        Overwritten at every save; outside the workflow's outputs.
     settings : dict
-        Plain values that identify the run: state of others is set aside, not resumed.
+        Plain values that identify the run: a state with others is set aside, not resumed.
     resume_from : Path or None
-        State to start from where `path` has none; that of other settings is refused.
+        State to start from if `path` has none; one with other settings is refused.
     keep_last : int
-        Number of epochs whose state is kept, the last ones; that of `resume_from` stays.
+        Number of last epochs whose states are kept; the file `resume_from` is never removed.
     keep_best : bool
-        Keep that of the epoch with the highest class mAP, of the half that was trained last: the
-        decoder of an earlier one is not trained.
+        Keep the state of the epoch with the highest class mAP in the half that was trained last:
+        in an earlier half the decoder is not trained.
     """
 
     def __init__(
@@ -55,9 +55,9 @@ class States:
     def load(
         self, needed: Collection[str] = (), *, set_aside: bool = True
     ) -> dict[str, Any] | None:
-        """Return the state to go on from, with the keys that are needed; or None.
+        """Return the state to resume from, with the keys that are needed, or None.
 
-        `set_aside` is for one process of several: the others read when it has.
+        Of several processes only one has `set_aside`; the others read after it.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class States:
         save_checkpoint(self.path, content | {"settings": self.settings})
 
     def keep(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Keep the saved state of an epoch's end if it is wanted; its row is the last of `rows`."""
+        """Keep the state saved at an epoch's end if wanted; its row is the last of `rows`."""
         epoch = rows[-1]["epoch"]
         if self.keep_last:
             self._copy_to(f"epoch{epoch:03d}")
@@ -91,7 +91,7 @@ class States:
         self.path.unlink(missing_ok=True)
 
     def _copy_to(self, name: str) -> None:
-        """Link the saved state to a second name, which the next save leaves as it is."""
+        """Link the saved state to a second name, which the next save leaves unchanged."""
         copy = self.path.with_name(f"{self.path.stem}.{name}{self.path.suffix}")
         copy.unlink(missing_ok=True)
         try:
@@ -109,15 +109,15 @@ class States:
 
 
 def load_state(states: States, processes: Processes) -> dict[str, Any] | None:
-    """Return the state that all processes go on from, or None.
+    """Return the state that all processes resume from, or None.
 
     Raises
     ------
     InputError
-        In all of them: the first one's of `States.load`, or they found different states.
+        In all processes: `States.load` failed in the first, or they found different states.
     """
     state, problem = None, None
-    if processes.is_first:  # it sets aside what is of other settings
+    if processes.is_first:  # it sets a state with other settings aside
         try:
             state = states.load(NEEDED)
         except InputError as error:
@@ -143,13 +143,13 @@ def _is_best(rows: Sequence[dict[str, Any]]) -> bool:
 
 
 def random_state(device: torch.device) -> dict[str, Tensor | None]:
-    """Return what `set_random_state` needs for the same numbers to follow, on CPU and one GPU."""
+    """Return what `set_random_state` needs to continue the numbers of the CPU and one GPU."""
     cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
     return {"cpu": torch.get_rng_state(), "cuda": cuda}
 
 
 def set_random_state(device: torch.device, state: dict[str, Tensor | None]) -> None:
-    """Go on with the numbers of a state; one of a CPU leaves those of a GPU as they are."""
+    """Continue the random numbers of a state; one saved on a CPU leaves a GPU's unchanged."""
     torch.set_rng_state(state["cpu"])
     if device.type == "cuda" and state["cuda"] is not None:
         torch.cuda.set_rng_state(state["cuda"], device)
