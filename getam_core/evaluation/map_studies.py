@@ -88,6 +88,6 @@ def evaluate_maps(
 
 
 def value_histogram(maps: Store, image_ids: Sequence[str] | Mapping[str, Any]) -> np.ndarray:
-    """Return the share of map values in each of 40 bins over 0..1, maps scaled to a maximum of 1."""
+    """Return the share of map values in each of 40 bins over 0..1, maps scaled to maximum 1."""
     counts = sum(np.histogram(read_maps(maps, name).maps, BINS)[0] for name in image_ids)
     return counts / max(np.sum(counts), 1)
