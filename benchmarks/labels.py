@@ -1,4 +1,4 @@
-"""PAMR beside its straightforward form, the steps of a label map, and the whole label stage.
+"""PAMR against its straightforward form, the steps of a label map, and the whole label stage.
 
 Shapes: B images, C classes, G neighbours (8 per dilation), H, W pixels.
 """

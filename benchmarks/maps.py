@@ -1,4 +1,4 @@
-"""GETAM beside its explicit forms and the plain gradient; Grad-CAM beside the package grad-cam."""
+"""GETAM against explicit forms and the plain gradient; Grad-CAM against the grad-cam package."""
 
 from collections.abc import Callable
 from typing import Any

@@ -45,7 +45,7 @@ def sweep_variants(
     Raises
     ------
     InputError
-        The swept setting has no part in the labels of `base`.
+        The swept setting has no effect on the labels of `base`.
     """
     if base["method"] == "crf" and sweep in ("alpha", "gamma"):
         raise InputError(
@@ -143,7 +143,7 @@ def _labels(given: LabelInputs, variants: Mapping[str, Arguments]) -> dict[str, 
     for name, variant in variants.items():
         labelling = dict(variant)
         uses_saliency, threshold = labelling.pop("saliency"), labelling.pop("saliency_threshold")
-        labelling.pop("thresholds", None)  # of labels that have no sweep
+        labelling.pop("thresholds", None)  # only for labels that have no sweep
         threshold = None if variant.get("agreed_saliency") else threshold
         salient = given.salient(threshold) if uses_saliency else None
         refining = {key: variant[key] for key in REFINING}
