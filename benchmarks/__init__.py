@@ -1,6 +1,6 @@
-"""How fast the costly steps are beside their straightforward forms: `python -m benchmarks`.
+"""The costly steps timed against their straightforward forms: `python -m benchmarks`.
 
-Reading order: `timing` (fair medians, tables), `explicit` and `published` (what is compared
+Reading order: `timing` (fair medians, tables), `explicit` and `published` (what we compare
 with), `maps`, `labels`, `loader` and `step` (one table each); `gpu` and `quality` (commands).
 """
 

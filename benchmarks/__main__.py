@@ -1,7 +1,7 @@
 """`python -m benchmarks [maps] [labels] [loader] [step] [affinity]`: print markdown tables.
 
-All on the CPU; with `--device cuda` the table `step`, with the paper's setting, on a GPU. Commands
-of their own: `python -m benchmarks gpu` (all of a GPU) and `python -m benchmarks quality`.
+All on the CPU; with `--device cuda` the table `step`, with the paper's setting, on a GPU. Separate
+commands: `python -m benchmarks gpu` (everything on a GPU) and `python -m benchmarks quality`.
 """
 
 import argparse
@@ -28,7 +28,7 @@ COMMANDS = {"gpu": gpu.main, "quality": quality.main}  # with options of their o
 
 
 def hardware(device: torch.device) -> str:
-    """Say what the figures depend on, in one line."""
+    """Describe the hardware and versions that the figures depend on, in one line."""
     gpu = f"{torch.cuda.get_device_name(device)}, " if device.type == "cuda" else ""
     return (
         f"{gpu}{cpu_name()}, {core_count()} of {os.cpu_count()} cores,"
@@ -37,7 +37,7 @@ def hardware(device: torch.device) -> str:
 
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line; without tables, all that the device has."""
+    """Parse the command line; if it names no table, take all that the device has."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("tables", nargs="*", help=" or ".join(TABLES))
     parser.add_argument("--rounds", type=int, default=3, help="repeats, of which the median counts")

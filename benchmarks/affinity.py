@@ -1,4 +1,4 @@
-"""Affinity of patches at AFA's size: a matrix a head, one matrix, or the pairs of the window alone.
+"""Affinity of patches at AFA's size: a matrix per head, one matrix, or only the window's pairs.
 
 Shapes: B images, H heads of all blocks, D head dimension, N = h * w patches.
 """
@@ -32,7 +32,7 @@ def print_table(rounds: int) -> None:
 
 
 def row(name: str, side: int, learns: bool, rounds: int) -> list[str]:
-    """Measure the three forms on images of a side, to the loss's gradients or to the matrix."""
+    """Measure the three forms at one image size, with the loss's gradients or forward only."""
     torch.manual_seed(0)
     head, grid = AffinityHead(BLOCKS * HEADS), (side // STRIDE, side // STRIDE)
     labels = torch.randint(3, (IMAGES, 8, 8)).repeat_interleave(side // 8, 1)
@@ -79,7 +79,7 @@ def _ours(
 def _dense(
     head: AffinityHead, blocks: Pairs, labels: Tensor, grid: tuple[int, int], learns: bool
 ) -> Tensor:
-    """Convolve the matrices of all heads by 1 x 1, as AFA's released code has it."""
+    """Convolve the matrices of all heads by 1 x 1, as AFA's released code does."""
     scores = torch.cat([query @ key.mT for query, key in blocks], 1)
     weight, bias = head.weight.view(1, -1, 1, 1), head.bias.view(1)
     affinity = F.conv2d(scores + scores.mT, weight, bias).sigmoid()[:, 0]
@@ -96,7 +96,7 @@ def _result(affinity: Tensor, labels: Tensor, grid: tuple[int, int], learns: boo
 def _near(
     head: AffinityHead, blocks: Pairs, labels: Tensor, grid: tuple[int, int], learns: bool
 ) -> Tensor:
-    """Row by row of the grid, against the rows within the window."""
+    """Go through the grid row by row, each against the rows within the window."""
     width = grid[1]
     cells = F.interpolate(labels[:, None].float(), grid, mode="nearest").flatten(1)
     columns = (torch.arange(width)[:, None] - torch.arange(width)).abs() <= RADIUS

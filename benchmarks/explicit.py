@@ -1,4 +1,4 @@
-"""GETAM as it is defined, with attention as a matrix in the graph, and what no form can undercut.
+"""GETAM as it is defined, with attention as a matrix in the graph, and the least any form costs.
 
 Shapes: B images, M (image, class) pairs, H heads, N = h * w patches, T prefix tokens.
 """
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 @contextmanager
 def explicit_attention() -> Iterator[list[Tensor]]:
-    """Put in place of PyTorch's attention one that keeps its matrices, (B, H, T + N, T + N)."""
+    """Replace PyTorch's attention by one that keeps its matrices, (B, H, T + N, T + N)."""
     matrices = []
 
     def attention(q: Tensor, k: Tensor, v: Tensor, **_: object) -> Tensor:
@@ -27,7 +27,7 @@ def explicit_attention() -> Iterator[list[Tensor]]:
 
 
 def pair_by_pair(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """One forward pass of the batch, one full backward pass a pair (Sun et al. 2021, Eq. 2, 3).
+    """One forward pass of the batch, one full backward pass per pair (Sun et al. 2021, Eq. 2, 3).
 
     As the authors' training does it: every pass runs through all images and all parameters.
     """
@@ -48,13 +48,13 @@ def pair_by_pair(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
 
 
 def one_by_one(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """Do the same with a forward pass an image, so that no backward pass runs in vain."""
+    """Do the same with a forward pass per image, so that no backward pass runs over others."""
     singles = zip(images.split(1), targets.split(1), strict=True)
     return torch.cat([pair_by_pair(model, image, target) for image, target in singles])
 
 
 def shared_passes(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """Explicit matrices, but a pass for the k-th class of all images, and of activations only."""
+    """Explicit matrices, but one pass for the k-th class of all images, over activations only."""
     with explicit_attention() as matrices:
         logits = model(images)
     maps = {}
@@ -69,7 +69,7 @@ def shared_passes(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
 
 
 def plain_gradient(model: nn.Module, images: Tensor, targets: Tensor) -> None:
-    """Run what cannot be undercut: one forward pass, and gradients of the first block's input."""
+    """Run the minimum: one forward pass, and gradients with respect to the first block's input."""
     inputs = []
 
     def cut(_module: nn.Module, arguments: tuple) -> tuple:
@@ -88,7 +88,7 @@ def plain_gradient(model: nn.Module, images: Tensor, targets: Tensor) -> None:
 
 
 def _ranked(targets: Tensor, k: int) -> list[tuple[int, int]]:
-    """Return the k-th pair, from 0, of every image that has one."""
+    """Return the k-th pair, counted from 0, of every image that has one."""
     rank = targets.cumsum(1) - 1
     return [tuple(pair) for pair in (targets & (rank == k)).nonzero().tolist()]
 

@@ -1,7 +1,7 @@
-"""Every table that wants a GPU, in one command: `python -m benchmarks gpu [--data-root FOLDER]`.
+"""Every table that needs a GPU, in one command: `python -m benchmarks gpu [--data-root FOLDER]`.
 
-Prints markdown. Sections that fail say so and leave the others alone; one begins only if
-`--minutes` (9) leave time. `--device cpu` rehearses: the same lines on small sizes, in seconds.
+Prints markdown. A section that fails says so, and the others still run; none begins after
+`--minutes` (9). `--device cpu` rehearses: it runs the same lines at small sizes, in seconds.
 """
 
 import argparse
@@ -27,13 +27,13 @@ from getam_core.labels import label_images
 from getam_core.provenance import core_count
 
 Section = Callable[[Sizes, torch.device], str]
-SHORT = [  # of a run that shows that everything works together, not what the method reaches
+SHORT = [  # for a run that shows that everything works together, not what the method reaches
     "device=cuda", "saliency={epochs: 2}", "train={epochs: 4, classification_epochs: 2}",
 ]  # fmt: skip
 
 
 def maps(sizes: Sizes, device: torch.device) -> str:
-    """Images/s of GETAM's maps, and which share of the card's own matrix products that is."""
+    """Images/s of GETAM's maps, and their FLOP/s as a share of those of plain matrix products."""
     model = timm.create_model(sizes.network, num_classes=step.CLASSES, **sizes.options)
     model = model.eval().to(device)
     images = torch.rand(sizes.images, 3, sizes.side, sizes.side, device=device)
@@ -63,7 +63,7 @@ def maps(sizes: Sizes, device: torch.device) -> str:
 
 
 def matrix_rate(sizes: Sizes, form: torch.dtype, device: torch.device) -> float:
-    """Return what the device computes of large matrix products, FLOP/s."""
+    """Return the device's rate in large matrix products, FLOP/s."""
     a, b = (torch.rand(sizes.matrix, sizes.matrix, device=device).to(form) for _ in range(2))
     torch.mm(a, b)
     seconds, _ = compare({"product": lambda: torch.mm(a, b)}, 5, device)
@@ -107,7 +107,7 @@ def labels(sizes: Sizes, device: torch.device) -> str:
 
 
 def short_run(data_root: Path, _sizes: Sizes, _device: torch.device) -> str:
-    """Run voc_mini for a few epochs, every stage on the GPU that has one there."""
+    """Run voc_mini for a few epochs, with every stage on the GPU that can use one."""
     with TemporaryDirectory() as name:
         scored = quality.measure(Path(name), data_root, cores=core_count(), overrides=SHORT)
     rows = [[name, f"{each.miou:.1f}", f"{each.minutes:.1f}"] for name, each in scored.items()]

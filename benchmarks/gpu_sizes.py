@@ -12,12 +12,12 @@ SMALL = {"embed_dim": 32, "depth": 2, "num_heads": 2}  # options of timm
 
 @dataclass(frozen=True)
 class Sizes:
-    """What is measured, on how much.
+    """What is measured, and at which sizes.
 
     Parameters
     ----------
     network, options, side, images : of the maps; timm's name, pixels, images of a batch.
-    matrix : rows of the products that the card's own rate is taken from.
+    matrix : rows of the matrices whose product gives the card's own rate.
     cases, paper : networks of the step.
     label_sides : pixels.
     steps : of the comparison of number formats.

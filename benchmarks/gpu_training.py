@@ -1,4 +1,4 @@
-"""What training needs of a GPU beside speed: exchange of gradients, and 16-bit numbers."""
+"""What training needs from a GPU besides speed: exchange of gradients, and 16-bit numbers."""
 
 from copy import deepcopy
 from functools import partial
@@ -20,11 +20,11 @@ from getam_core.training.optimisation import Updater
 from workflow_scripts.train import plan
 
 SHOWN = 20  # steps at the end, over which losses are averaged
-RATE = 1e-2  # of the steps; SGD, as the paper's setting has it
+RATE = 1e-2  # learning rate of the steps; the optimiser is SGD, as in the paper's setting
 
 
 def exchange(sizes: Sizes, device: torch.device) -> str:
-    """Compare steps whose gradients go through NCCL (on a CPU gloo) with steps alone."""
+    """Compare steps whose gradients go through NCCL (gloo on a CPU) with steps without exchange."""
     backend = "nccl" if device.type == "cuda" else "gloo"
     with TemporaryDirectory() as folder:
         meeting = (Path(folder) / "meeting").as_uri()

@@ -1,4 +1,4 @@
-"""The label stage as the workflow runs it, and the rates of its files beside those of the disk."""
+"""The label stage as the workflow runs it, and the throughput of its files against the disk's."""
 
 import os
 import time
@@ -62,7 +62,7 @@ def read_all(path: Path) -> int:
 
 
 def stage_rate(folder: Path, entries: list[Entry], workers: int, rounds: int) -> float:
-    """Images/s; the start of processes, seconds whatever the number of images, is not counted."""
+    """Images/s, not counting the start of the processes: seconds, however many images there are."""
     few = entries[:8]
     start = min(seconds(lambda: label_all(folder, few, workers)) for _ in range(rounds))
     spent = min(seconds(lambda: label_all(folder, entries, workers)) for _ in range(rounds))

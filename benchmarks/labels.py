@@ -1,6 +1,6 @@
-"""PAMR beside its straightforward form, the steps of a label map, and the whole label stage.
+"""PAMR against its straightforward form, the steps of a label map, and the whole label stage.
 
-Shapes: B images, C classes, G neighbours (8 a dilation), H, W pixels.
+Shapes: B images, C classes, G neighbours (8 per dilation), H, W pixels.
 """
 
 from collections.abc import Callable
@@ -19,13 +19,13 @@ SIZES = ((256, 256), (375, 500))  # of the image, pixels
 CELLS = 16  # sides of the maps
 CLASSES, PRESENT = 20, (1, 2, 3)
 DILATIONS = (1, 2, 4, 8, 12, 24)
-SQUARE = torch.eye(9).view(9, 1, 3, 3)  # one kernel a pixel of the 3 x 3 square
+SQUARE = torch.eye(9).view(9, 1, 3, 3)  # one kernel per pixel of the 3 x 3 square
 AROUND = torch.cat([SQUARE[:4], SQUARE[5:]])  # without its centre
 
 
 @torch.no_grad()
 def straightforward_pamr(images: Tensor, maps: Tensor, iterations: int = 10) -> Tensor:
-    """PAMR with a convolution a dilation, every neighbour of every map in one tensor."""
+    """PAMR with a convolution per dilation, every neighbour of every map in one tensor."""
     maps = F.interpolate(maps, images.shape[-2:], mode="bilinear", align_corners=False)
     square, around = SQUARE.to(images.device), AROUND.to(images.device)
     deviation = samples(images, square).std(2, keepdim=True)  # (B, 3, 1, H, W)
@@ -74,7 +74,7 @@ def pamr_rows(size: tuple[int, int], rounds: int) -> list[list[str]]:
 
 
 def step_rows(size: tuple[int, int], rounds: int) -> list[list[str]]:
-    """Measure what makes a label map at one size, a row for each number of present classes."""
+    """Measure the steps of a label map at one size, a row for each number of present classes."""
     image, maps, saliency = made_input(size)
     rows = []
     for K in PRESENT:

@@ -1,4 +1,4 @@
-"""Samples of training by one process: decoded and resized, or from memory and resized."""
+"""Training samples loaded by one process: decoded and resized, or from memory and resized."""
 
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ def made_images(folder: Path) -> list[Entry]:
 
 
 def print_table(rounds: int) -> None:
-    """Print the table; some seconds."""
+    """Print the table; takes some seconds."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         make = partial(TrainingSet, made_images(folder), ("a",), CROP, SCALE_RANGE, 0)

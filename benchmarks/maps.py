@@ -1,4 +1,4 @@
-"""GETAM beside its explicit forms and the plain gradient; Grad-CAM beside the package grad-cam."""
+"""GETAM against explicit forms and the plain gradient; Grad-CAM against the grad-cam package."""
 
 from collections.abc import Callable
 from typing import Any
@@ -102,7 +102,7 @@ PEER = ["network", "the package grad-cam", "`grad_cam`", "ratio"]
 
 
 def _peer(name: str, model: nn.Module, images: Tensor, targets: Tensor, rounds: int) -> list[str]:
-    """Grad-CAM as the published package makes it, one copy of the image a pair, and as we do."""
+    """Grad-CAM as the published package makes it, one copy of the image per pair, and as we do."""
     try:
         from pytorch_grad_cam import GradCAM
         from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget

@@ -12,9 +12,9 @@ from benchmarks.timing import CPU
 
 
 def peak_megabytes(form: Callable[[], Any], device: torch.device = CPU) -> float | None:
-    """Return the highest memory of `device` during `form()` beyond that before it, MB.
+    """Return how far the memory of `device` rises during `form()` above that before it, MB.
 
-    None where nothing keeps such a mark: on a CPU other than Linux's.
+    None where no peak is recorded: on a CPU outside Linux.
     """
     gc.collect()
     return _on_gpu(form, device) if device.type == "cuda" else _on_cpu(form)
@@ -31,8 +31,8 @@ def _on_gpu(form: Callable[[], Any], device: torch.device) -> float:
 def _on_cpu(form: Callable[[], Any]) -> float | None:
     """Measure resident memory.
 
-    What the allocator holds in reserve is given back first, and the kernel's high-water mark is
-    set to what is resident then.
+    First the allocator returns what it holds in reserve, and the kernel's high-water mark is reset
+    to what is then resident.
     """
     mark, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
     if not mark.exists():

@@ -1,6 +1,6 @@
 """AFA's step as the paper puts it: every head's (N, N) matrix, loops over images, nothing shared.
 
-An independent reading (Ru et al. 2022, Sections 3.2 to 3.4) that ours is tested and timed against.
+Written independently from Ru et al. 2022, Sections 3.2 to 3.4; ours is tested and timed against it.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class PlainStep:
 
 
 def step(network: nn.Module, batch: Batch, *, propagated: bool, radius: int = RADIUS) -> PlainStep:
-    """Make one step's losses; no update. Affinities are within `radius` cells."""
+    """Compute one step's losses, without an update. Affinities are within `radius` cells."""
     with record(network, prefix=network.num_prefix_tokens, keep_graph=True) as tape:
         logits, segmentation = network.classify_and_segment(batch.images)
     affinity = dense_affinity(network, tape)
@@ -94,14 +94,14 @@ def class_maps(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor, tupl
 
 
 def scores_of(maps: Tensor, size: Sequence[int] = ()) -> list[Tensor]:
-    """Softmax over a background at either threshold and the maps, (1 + K, h, w) each."""
+    """Softmax over the maps and a background at each of two thresholds, (1 + K, h, w) each."""
     size = tuple(size) or maps.shape[1:]
     backgrounds = (torch.full((1, *size), level).to(maps) for level in (HIGH, LOW))
     return [torch.cat([level, maps.view(-1, *size)]).softmax(0) for level in backgrounds]
 
 
 def random_walk(scores: Tensor, affinity: Tensor, near: Tensor) -> Tensor:
-    """Carry scores (1 + K, h, w) along squared affinities within the window, columns of sum 1."""
+    """Propagate scores (1 + K, h, w) by squared affinities in the window, columns of sum 1."""
     transition = affinity**2 * near.to(affinity.device)
     transition = transition / transition.sum(0, keepdim=True)
     return (scores.flatten(1) @ transition).view(scores.shape)
@@ -144,5 +144,5 @@ def over(segmentation: Tensor, labels: Tensor, where: Tensor) -> Tensor:
 
 
 def mean(values: Tensor) -> Tensor:
-    """Mean, 0 of nothing."""
+    """Mean; 0 if there are no values."""
     return values.mean() if len(values) else values.sum()

@@ -1,7 +1,7 @@
 """What it takes to plan a run of many images: `python -m benchmarks.planning 1000 10000 100000`.
 
-A dry run of the real Snakefile with VOC's settings, of an index with so many training images. Time
-is of the processor, so that other work on the machine does not count.
+A dry run of the real Snakefile with VOC's settings, on an index with that many training images.
+Time is CPU time, so that other work on the machine does not count.
 """
 
 import os
@@ -18,7 +18,7 @@ SIZES = (1_000, 10_000, 100_000)
 
 
 def planned(images: int, folder: Path) -> tuple[float, float, int]:
-    """Plan a run of so many training images; return seconds, peak memory in MB, jobs."""
+    """Plan a run of `images` training images; return seconds, peak memory in MB, jobs."""
     (folder / "config").mkdir()
     (folder / "results" / "made").mkdir(parents=True)
     settings = yaml.safe_load((REPOSITORY / "config" / "voc.yaml").read_text())
@@ -39,7 +39,7 @@ def planned(images: int, folder: Path) -> tuple[float, float, int]:
 
 
 def write_index(path: Path, images: int) -> None:
-    """Write an index of made names; a ninth as many images again are of val."""
+    """Write an index of made-up names: `images` of train, and a ninth as many of val."""
     with path.open("w") as file:
         file.write("image_id,image,split,classes\n")
         for split, count in (("train", images), ("val", images // 9)):

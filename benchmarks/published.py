@@ -1,6 +1,6 @@
 """A step of the second half as the paper describes it and its authors' code runs it.
 
-Attention matrices stand in the graph, every (image, class) pair takes a full backward pass, all
+Attention matrices are part of the graph, every (image, class) pair takes a full backward pass, all
 classes are refined by convolutions, and the losses get a forward pass of their own.
 Shapes: B images, C classes, M (image, class) pairs, N = h * w patches, H, W pixels.
 """
@@ -58,7 +58,7 @@ def label_all(network: nn.Module, batch: Batch, maps: Tensor) -> Tensor:
 
 
 def losses(logits: Tensor, segmentation: Tensor, batch: Batch, labels: Tensor) -> Tensor:
-    """Sum of the four terms, their weights 1."""
+    """Sum of the four terms, each with weight 1."""
     labels = labels.long()
     pixels = F.cross_entropy(segmentation, labels, ignore_index=255, reduction="none")
     background, foreground = labels == 0, (labels > 0) & (labels < 255)

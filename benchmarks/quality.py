@@ -1,4 +1,4 @@
-"""Time to quality: minutes until a run has the figures that are wanted, from a clean folder.
+"""Time to quality: minutes until a run reaches the wanted figures, from a clean folder.
 
 `python -m benchmarks quality --data-root FOLDER` runs `config/voc_mini.yaml` in a folder of its own
 and prints a row for benchmarks/README.md. A row holds what every change is judged by: the figures
@@ -27,7 +27,7 @@ COLUMNS = ["date, commit", "machine", "pseudo labels, %", "minutes", "val, %", "
 
 @dataclass(frozen=True)
 class Scored:
-    """A figure of a run, and how long it took to have it."""
+    """A figure of a run, and how long it took to get it."""
 
     miou: float  # %
     minutes: float  # since the run began
@@ -36,11 +36,11 @@ class Scored:
 def measure(
     folder: Path, data_root: Path, *, cores: int, overrides: Sequence[str] = ()
 ) -> dict[str, Scored]:
-    """Run to the entries of `WANTED` in an empty folder; return them by name.
+    """Run the workflow to the entries of `WANTED` in an empty folder; return them by name.
 
     Parameters
     ----------
-    overrides : further words of `--config`, such as "device=cuda".
+    overrides : further values of `--config`, such as "device=cuda".
     """
     (folder / "config").symlink_to(REPOSITORY / "config")
     entries = {name: f"results/{RUN}/evaluation/{name}.json" for name in WANTED}

@@ -1,6 +1,6 @@
-"""A step of the second half beside the published algorithm and beside training on given labels.
+"""A step of the second half against the published algorithm and against training on given labels.
 
-All but the networks is as `config/voc.yaml` has it: images of a step, their size, the optimiser.
+All but the networks is as in `config/voc.yaml`: images per step, their size, the optimiser.
 """
 
 from collections.abc import Callable
@@ -43,12 +43,12 @@ class Case:
 
     @property
     def side(self) -> int:
-        """Of the square images, pixels."""
+        """Side of the square images, pixels."""
         return self.model["image_size"]
 
 
 def small_cases() -> list[Case]:
-    """Return what a CPU trains."""
+    """Return networks that a CPU can train."""
     plain = {"name": "vit_small_patch16_224", "image_size": SIDE}
     return [
         Case("ViT-S/16", plain, Labelling()),
@@ -100,7 +100,7 @@ def formats(device: torch.device) -> list[torch.dtype]:
 
 
 def print_table(rounds: int, device: torch.device = CPU, *, paper: bool = False) -> None:
-    """Print the table, with `paper` that of the paper's setting too; rounds as in `compare`."""
+    """Print the table and, with `paper`, that of the paper's setting; rounds as in `compare`."""
     of_images = f"{IMAGES} images of {SIDE} px with {PRESENT} classes"
     print(f"\n## step: {of_images}, seconds\n")
     print(table(COLUMNS, [row for case in small_cases() for row in rows(case, rounds, device)]))
@@ -116,7 +116,7 @@ COLUMNS = [
 
 
 def rows(case: Case, rounds: int, device: torch.device, steps: int = 1) -> list[list[str]]:
-    """Measure one network, a row for each number format; seconds for so many steps."""
+    """Measure one network, a row for each number format, in seconds for `steps` steps."""
     torch.manual_seed(0)
     network = build_network(num_classes=CLASSES, **case.model).to(device).train()
     batch = on_device(made_batch(IMAGES, case.side), device)
@@ -145,14 +145,14 @@ def rows(case: Case, rounds: int, device: torch.device, steps: int = 1) -> list[
 
 
 def on_device(batch: Batch, device: torch.device) -> Batch:
-    """Return the batch on a device but for its targets, as `Batch.of` does."""
+    """Return the batch on a device, except for its targets, as `Batch.of` does."""
     tensors = {name: value for name, value in vars(batch).items() if value is not None}
     del tensors["targets"]
     return replace(batch, **{name: value.to(device) for name, value in tensors.items()})
 
 
 def _forms(network: nn.Module, batch: Batch, labelling: Labelling) -> dict[str, Callable[[], Any]]:
-    """Return all steps, all at rate 0, so that they stay those of the same network."""
+    """Return the steps of all forms, at learning rate 0 so that the network stays the same."""
     device, optimizer = batch.images.device, plan(VOC).optimizer_of(network)
     given = replace(batch, saliency=None, labels=_labels(network, batch, torch.float32))
     objective = Getam(network, labelling, VOC.train.losses.model_dump())
@@ -172,7 +172,7 @@ def _peak(network: nn.Module, form: Callable[[], Any]) -> float | None:
 
 
 def _labels(network: nn.Module, batch: Batch, form: torch.dtype) -> Tensor:
-    """Return our labels, refined at full size as those of (a)."""
+    """Return our labels, refined at full size like those of (a)."""
     kind = batch.images.device.type
     with torch.autocast(kind, torch.bfloat16, enabled=form == torch.bfloat16):
         return double_backward_step(network, batch, Labelling()).labels

@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 def compare(
     forms: dict[str, Callable[[], Any]], rounds: int, device: torch.device = CPU
 ) -> tuple[dict, dict]:
-    """Run every form once a round, so that a slow spell of the machine hits all of them.
+    """Run every form once per round, so that a slow spell of the machine hits all of them.
 
     Returns
     -------
@@ -34,13 +34,13 @@ def compare(
 
 
 def wait_for(device: torch.device) -> None:
-    """Return when a GPU has done what it was asked for; a CPU has when the call returns."""
+    """Wait until a GPU has finished its work; a CPU has when the call returns."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def relative_difference(got: Tensor, wanted: Tensor) -> float:
-    """Return the largest difference of two sets of maps, as a share of the largest value."""
+    """Return the largest difference between two sets of maps, as a share of the largest value."""
     return float((got.flatten() - wanted.flatten()).abs().max() / wanted.abs().max())
 
 

@@ -1,7 +1,7 @@
 """Does the review find labels that are wrong? `python -m benchmarks.wrong_labels FOLDER`.
 
-Draws made scenes, gives one in twenty a wrong label in the place of a right one, runs the workflow
-to review.csv, and prints how many of the first images are those. Resumes in the same folder.
+Draws made scenes, gives one in twenty a wrong label in place of a right one, runs the workflow to
+review.csv, and prints how many of the top-ranked images are those. Resumes in the same folder.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def swap_labels(root: Path, share: float, seed: int) -> list[str]:
 
 
 def write_run(folder: Path, seed: int) -> None:
-    """Write the demo's settings for fewer scenes and epochs, which lie in `folder`."""
+    """Write the demo's settings with fewer epochs, for the scenes in `folder`."""
     settings = yaml.safe_load((REPOSITORY / "config/demo.yaml").read_text())
     settings["seed"] = seed
     settings["data"] = {
@@ -65,7 +65,7 @@ def write_run(folder: Path, seed: int) -> None:
 
 
 def prepare(folder: Path, share: float, seed: int) -> None:
-    """Make the data set once, and leave `swapped.json`, the ids of the wrong labels."""
+    """Make the data set once, with `swapped.json`, the ids of the images with a wrong label."""
     if (folder / "swapped.json").exists():
         return
     write_scenes(folder / "data", TRAIN, VAL, SIZE, seed)
@@ -76,7 +76,7 @@ def prepare(folder: Path, share: float, seed: int) -> None:
 
 
 def orders(folder: Path) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Return the training images' ids and, by name, what they can be ordered by, higher first."""
+    """Return the training images' ids and, by name, the values to rank them by, highest first."""
     results = folder / "results" / RUN
     entries = of_split(read_index(results / "index.csv"), "train")
     with (results / "review.csv").open(newline="", encoding="utf-8") as file:
@@ -105,7 +105,7 @@ def classification_loss(predictions: Path, entries: Sequence) -> np.ndarray:
 
 
 def rows_of(by: Mapping[str, np.ndarray], wrong: np.ndarray) -> list[list[str]]:
-    """Return name, precision among as many first images as are wrong, average precision, in %."""
+    """Return name, precision among the first n images if n are wrong, average precision, in %."""
     rows = []
     for name, values in by.items():
         first = np.argsort(-values, kind="stable")[: wrong.sum()]

@@ -1,5 +1,5 @@
-# What rules of every stage ask of a run's settings: params, whose change reruns a stage, and
-# resources, whose change does not. What one stage alone asks is in inputs/, in a file of its name.
+# What the rules of every stage take from a run's settings: params, whose change reruns a stage, and
+# resources, whose change does not. What only one stage takes is in inputs/, in the file of its name.
 
 import sys
 from pathlib import Path
@@ -18,8 +18,8 @@ from workflow_scripts.runs import (
 make_library_importable(workflow.basedir)
 run_settings = settings_reader(config)
 
-# A command: shards become the whole. A single one is the whole, and starting Python takes longer. The
-# others are named by their number: thousands of paths are more than a command may hold.
+# The command that merges shards. A single shard is linked, which is faster than starting Python.
+# Of several, only the first is named: the paths of thousands are too long for a command line.
 MERGE = (
     "if [ {params.shards} -eq 1 ]; then"
     " ln {input.shards[0]} {output} 2> {log} || cp -R {input.shards[0]} {output}; else"
@@ -36,7 +36,7 @@ def number_of_shards(wildcards, input) -> int:
 def stage_settings(*sections, ground_truth=False):
     """Params: these sections as JSON; a change in them, and nothing else, reruns the stage.
 
-    `ground_truth`: how masks are found and read counts, too.
+    `ground_truth`: how masks are found and read counts as well.
     """
 
     def select(wildcards):
@@ -55,7 +55,7 @@ def saving_settings(section):
 
 
 def option_of(name):
-    """Params: `--name FILE` where the rule has an input of this name, which may be left out."""
+    """Params: `--name FILE` if the rule has this optional input, otherwise nothing."""
 
     def option(wildcards, input):
         return f"--{name} {input[name]}" if input[name] else ""
@@ -64,7 +64,7 @@ def option_of(name):
 
 
 def counts_of(figure):
-    """Counts of a figure by shards, for those of splits of several; none where it has one."""
+    """Counts of a figure, one file per shard; none if its split has only one shard."""
 
     def select(wildcards):
         name = figure.format(**dict(wildcards))
@@ -82,7 +82,7 @@ def option_of_counts(wildcards, input) -> str:
 
 
 def anew(rule: str):
-    """A resource: whether the command line forces a training, which then takes nothing finished."""
+    """A resource: `--anew` if the command line forces a training, which then reuses no result."""
 
     def select(wildcards):
         outputs = workflow.get_rule(rule).expand_output(wildcards)[0]
@@ -92,12 +92,12 @@ def anew(rule: str):
 
 
 def split_of(wildcards) -> str:
-    """The split of a file whose name has `{of}`: maps.h5 is of train, maps_val.h5 of val."""
+    """The split of a file whose name has `{of}`: train for maps.h5, val for maps_val.h5."""
     return wildcards.get("of", "").removeprefix("_") or "train"
 
 
 def mem_mb(wildcards, threads, attempt, rulename) -> int:
-    """A resource: what a job may use of the memory."""
+    """A resource: the memory that a job may use, in MB."""
     listed = sum(_images(wildcards, split) for split in ("train", "val"))
     return limits.megabytes(rulename, images=listed, threads=threads, attempt=attempt)
 
@@ -119,7 +119,7 @@ def runtime(shard=None):
 
 
 def _images(wildcards, split: str) -> int:
-    """Images of a split; a guess where none are listed yet."""
+    """How many images a split has; a guess if they are not listed yet."""
     own = ["submission"] if split == "test" else []
     index = Path("results", wildcards.run, *own, "index.csv")
     return images_of(str(index), split) if index.exists() else limits.UNKNOWN_IMAGES
@@ -138,7 +138,7 @@ def gpus(wildcards) -> int:
 def of_a_training(rule: str, section: str) -> dict:
     """The resources of a training: what it saves and when, its processes, and where they run.
 
-    Those of several nodes are absent on one; `mpi` lets the job itself call srun.
+    Those for several nodes are absent on a single node; `mpi` lets the job itself call srun.
     """
 
     def on_nodes(value):

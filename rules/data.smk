@@ -34,7 +34,7 @@ rule make_salient_scenes:
         " --out {output.folder} --log {log}"
 
 
-# A checkpoint: how many shards of maps there are is known once the images are listed.
+# A checkpoint: the number of shards is known only once the images are listed.
 checkpoint prepare_data:
     input:
         scenes=scene_lists,

@@ -1,6 +1,6 @@
-# Pseudo labels from stored maps: a change of alpha, gamma or the refinement starts here. Each shard is
-# a job, which resumes by itself from results/<run>/state/. On request, as labels_val.h5, those of
-# val, made of its images' own classes.
+# Pseudo labels from stored maps: a change of alpha, gamma or the refinement reruns from here. Each
+# shard is a job that resumes by itself from results/<run>/state/. On request, as labels_val.h5, the
+# labels of the val images, made from their own classes.
 
 
 include: "inputs/pseudo_labels.smk"
@@ -47,14 +47,14 @@ rule merge_labels:
     conda:
         "../envs/getam.yaml"
     params:
-        settings=stage_settings("pseudo_labels"),  # as of merge_maps
+        settings=stage_settings("pseudo_labels"),  # as in merge_maps
         split=split_of,
         shards=number_of_shards,
     shell:
         MERGE
 
 
-# Labels by the trained network, restricted to the classes of each image: for a second round.
+# Labels by the trained network, restricted to each image's classes: for a second round of training.
 rule network_labels:
     input:
         index="results/{run}/index.csv",
@@ -98,7 +98,7 @@ use rule merge_labels as merge_network_labels with:
         shards=number_of_shards,
 
 
-# One PNG an image, to look at and to give away.
+# One PNG per image, to look at and to share.
 rule export_png:
     input:
         labels="results/{run}/pseudo_labels/labels.h5",

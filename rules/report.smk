@@ -42,7 +42,7 @@ rule report:
         " --picture {output.picture} --out {output.report} --log {log}"
 
 
-# The same without a mask: a few images, their maps and labels, and what is predicted of others.
+# The same without masks: a few images with their maps and labels, and predictions on other images.
 rule overview:
     input:
         index="results/{run}/index.csv",

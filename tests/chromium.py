@@ -1,4 +1,4 @@
-"""Pages in headless Chromium, at a width of one's choice: what a reader would see of them."""
+"""Pages in headless Chromium, at a chosen width: what a reader would see of them."""
 
 import json
 import re
@@ -12,7 +12,7 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-# Of the page in a frame: how wide it is laid out, what sticks out, and which pictures fail.
+# Measures the page in a frame: its width, what sticks out of it, and which pictures fail to load.
 LOOK = """<script>onload = () => {
   const page = document.querySelector("iframe").contentDocument;
   const hidden = (element) => element.closest(".scroll") || element.closest("details:not([open])");
@@ -27,7 +27,7 @@ LOOK = """<script>onload = () => {
 
 
 def look(page: Path, width: int, folder: Path) -> dict:
-    """Lay a page out `width` pixels wide; return what `LOOK` sees of it."""
+    """Lay a page out `width` pixels wide; return what `LOOK` measures."""
     frame = f'<iframe style="border:0;width:{width}px;height:3000px" srcdoc="{{}}"></iframe>'
     text = escape(page.read_text(encoding="utf-8"), quote=True)
     wrapper = folder / f"{width}.html"

@@ -13,13 +13,13 @@ from tests.voc_kit import add_image, write_list
 
 REPOSITORY = Path(__file__).parents[1]
 
-# A shell starts what runs in its background with these ignored, and so would every program that is
-# started here; the tests send them.
+# A shell starts background jobs with these signals ignored, and every program that is started here
+# would inherit that; the tests send them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-# Tests of the workflow are left out where Snakemake is not installed: by `make test-lowest`.
+# Tests of the workflow are left out where Snakemake is not installed, as in `make test-lowest`.
 WORKFLOW = ("snakemake", "tests.tiny_workflow", "tests.wiring_kit", "tests.warm_python")
 if find_spec("snakemake") is None:
     collect_ignore = [
@@ -32,7 +32,7 @@ LONGEST = ("test_workflow", "test_retraining")  # runs of the whole workflow
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files, lest one process works on them alone at the end."""
+    """Begin with the longest files, so that no process is left alone with them at the end."""
     items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
@@ -64,7 +64,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list]:
 
 @pytest.fixture(scope="session")
 def undisturbed(scenes, tmp_path_factory) -> tuple[list, dict]:
-    """The rows of metrics.csv and the weights of a training of the kit that nobody stops."""
+    """The rows of metrics.csv and the weights of an uninterrupted training of the kit."""
     from tests.training_kit import trainer
 
     whole = trainer(scenes, tmp_path_factory.mktemp("undisturbed"))

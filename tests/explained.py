@@ -58,7 +58,7 @@ def model_of(kind):
 
 
 def sharpened(build):
-    """Build a network whose attention is not flat, as timm's small initial weights leave it."""
+    """Build a network whose attention is not flat; timm's small initial weights leave it flat."""
     torch.manual_seed(0)
     model = build().eval()
     for parameter in model.parameters():

@@ -1,4 +1,4 @@
-"""GETAM by its definition: attention as a matrix, one backward pass an (image, class) pair."""
+"""GETAM by its definition: attention as a matrix, one backward pass per (image, class) pair."""
 
 import numpy as np
 import torch

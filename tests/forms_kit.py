@@ -31,13 +31,13 @@ def table(root: Path, text: str, name: str = "labels.csv", encoding: str = "utf-
 
 
 def own(root: Path, header: str, *lines: str, encoding: str = "utf-8", end: str = "\n") -> None:
-    """`images/` with a to f, and a labels.csv of these lines."""
+    """`images/` with a to f, and a labels.csv with these lines."""
     six(root / "images")
     table(root, end.join([header, *lines, ""]), encoding=encoding)
 
 
 def joined(separator: str, form: str = "{name}.jpg,{classes}") -> list[str]:
-    """One line an image, its classes joined by `separator`."""
+    """One line per image, its classes joined by `separator`."""
     return [
         form.format(name=name, classes=separator.join(classes.split()))
         for name, classes in SIX.items()
@@ -45,7 +45,7 @@ def joined(separator: str, form: str = "{name}.jpg,{classes}") -> list[str]:
 
 
 def binary(separator: str = ",", name: str = "{}.jpg") -> list[str]:
-    """Lines of a table of 0 and 1, a column a class."""
+    """Lines of a table of 0 and 1, one column per class."""
     return [separator.join([name.format(n), *map(str, row)]) for n, row in BINARY.items()]
 
 
@@ -63,7 +63,7 @@ def coco_file(
     categories: Mapping[Any, str],
     **annotation: Any,
 ) -> None:
-    """An instances file with no more than image-level labels need, and what `annotation` adds."""
+    """An instances file with only what image-level labels need, plus the keys of `annotation`."""
     document = {
         "images": [{"id": k, "file_name": name} for k, name in enumerate(images)],
         "categories": [{"id": k, "name": name} for k, name in categories.items()],
@@ -78,7 +78,7 @@ def coco_file(
 
 
 def mask(path: Path, values: Any, mode: str | None = None, palette: Sequence[int] = ()) -> Path:
-    """A PNG of exactly these values, 12 x 16 where it is one value."""
+    """A PNG of exactly these values; a single value fills 12 x 16 pixels."""
     values = np.broadcast_to(
         np.asarray(values), (12, 16) if np.ndim(values) < 2 else None or np.shape(values)
     )
@@ -91,7 +91,7 @@ def mask(path: Path, values: Any, mode: str | None = None, palette: Sequence[int
 
 
 def read(root: Path, **data: Any) -> dict[str, str]:
-    """Return the classes of each image as the workflow's first stage reads them, or its refusal."""
+    """Return the classes of each image as the workflow's first stage reads them."""
     settings = Settings.model_validate({"data": {"layout": "folder"} | data})
     entries = list_data_set(settings, root).checked(settings.data.classes, workers=1)
     return {entry.image_id: " ".join(entry.classes) for entry in entries}

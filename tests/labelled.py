@@ -22,7 +22,7 @@ TINY = {
 
 
 def scene(i: int) -> tuple[np.ndarray, np.ndarray]:
-    """RGB image and label map of the i-th scene."""
+    """Return RGB image and label map of the i-th scene."""
     rng = np.random.default_rng(i)
     height, width = SIZES[i]
     image = rng.integers(0, 90, (height, width, 3), np.uint8)

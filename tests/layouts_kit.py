@@ -1,4 +1,4 @@
-"""One data set written again in other layouts, by the plainest means."""
+"""One data set rewritten in other layouts, by the plainest means."""
 
 import json
 import shutil
@@ -62,7 +62,7 @@ def to_class_folders(masks: Path, entries: Sequence[Entry], root: Path) -> None:
 
 
 def to_coco(masks: Path, entries: Sequence[Entry], classes: Sequence[str], root: Path) -> None:
-    """Write an instances file a split: a region a class, unknown pixels as a crowd."""
+    """Write an instances file per split: a region per class, unknown pixels as a crowd."""
     (root / "annotations").mkdir(parents=True)
     for split in LISTS:
         (root / split).mkdir()

@@ -1,4 +1,4 @@
-"""The README's lines of library use, where the library alone is installed: `make test-library`."""
+"""The README's library examples, with only the library installed: `make test-library`."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""Parts of mmsegmentation that ours are compared with: imported behind the one door to it."""
+"""Parts of mmsegmentation that ours are compared with, imported after the module that allows it."""
 
 from getam_core.networks import openmmlab  # noqa: F401  (without it mmseg.models cannot be imported)
 

@@ -1,4 +1,4 @@
-"""Which files of a folder are opened, by whatever process: Linux's inotify, through libc."""
+"""Which files of a folder are opened, by any process: Linux's inotify, through libc."""
 
 import ctypes
 import os
@@ -12,7 +12,7 @@ IN_OPEN, IN_ISDIR, IN_NONBLOCK = 0x20, 0x40000000, os.O_NONBLOCK
 
 @contextmanager
 def opened_files(folder: Path) -> Iterator[Callable[[], list[str]]]:
-    """Watch `folder`; what is yielded returns the names opened since it was last called."""
+    """Watch `folder`; yield a function that returns the names opened since its last call."""
     libc = ctypes.CDLL(None, use_errno=True)
     watch = libc.inotify_init1(IN_NONBLOCK)
     added = libc.inotify_add_watch(watch, os.fsencode(folder), IN_OPEN)

@@ -1,4 +1,4 @@
-"""Somebody's own pictures: little noise images, in folders, with a labels.csv."""
+"""A user's own pictures: little noise images, in folders, with a labels.csv."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ ODD_NAMES = ("$a$b", "-rf", "<i>&", "_x_", "back\\slash", "pipe|d", "ünï", "x_
 
 
 def picture(path: Path, seed: int = 0, size=(12, 16)) -> Path:
-    """Write noise of `size` (height, width) as an image file; the suffix says which kind."""
+    """Write noise of `size` (height, width) as an image file; the suffix gives its format."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
     assert cv2.imwrite(str(path), noise)
@@ -33,7 +33,7 @@ def append_label(root: Path, *lines: str) -> None:
 
 
 def own_folder(root: Path, count: int = 10) -> Path:
-    """`count` images with labels.csv; cats and dogs in turn, every fifth image shows both."""
+    """`count` images with labels.csv: cats and dogs by turns, and both in every fifth image."""
     lines = []
     for i in range(count):
         picture(root / "images" / f"p{i}.jpg", i)
@@ -43,16 +43,16 @@ def own_folder(root: Path, count: int = 10) -> Path:
 
 
 def class_folders(root: Path, count: int = 5, names: Sequence[str] = ("cat", "dog")) -> Path:
-    """One folder a class, `count` different images in each."""
+    """One folder per class, `count` different images in each."""
     for k, name in enumerate(names):
         for i in range(count):
-            image = f"{name}{i}.png".replace("\\", "")  # which an id may not have
+            image = f"{name}{i}.png".replace("\\", "")  # an id may not have a backslash
             picture(root / name / image, 10 * k + i)
     return root
 
 
 def report(root, classes=("cat", "dog"), read=list_folder, splits=OWN_SPLITS) -> str:
-    """Return what is said of a data set that is wrong."""
+    """Return the error report of a wrong data set."""
     with pytest.raises(InputError) as raised:
         read(root, splits, classes).checked(classes, workers=1)
     return str(raised.value)

@@ -1,4 +1,4 @@
-"""Every key of the settings, by its path; and another value for it, of its type."""
+"""Every key of the settings, by its path, and another value of its type."""
 
 import types
 import typing
@@ -82,7 +82,7 @@ def other_tuples(inner: tuple[Any, ...], old: tuple) -> Iterator[list]:
 
 
 def nested(key: str, value: Any) -> dict[str, Any]:
-    """Return the sections that say one key."""
+    """Return the sections that set one key."""
     for name in reversed(key.split(".")):
         value = {name: value}
     return value

@@ -74,7 +74,7 @@ def test_a_loss_on_affinity_reaches_queries_and_keys_only_of_a_tape_that_keeps_t
         assert model.affinity.weight.grad.all()
 
 
-def test_the_affinity_is_that_of_the_largest_view_as_it_is():
+def test_the_affinity_is_that_of_the_largest_view_not_mirrored():
     model = network()
     found = located(model, images(), TARGETS)
     expected, grid = affinity_of(model, images(), 1.5)
@@ -83,7 +83,7 @@ def test_the_affinity_is_that_of_the_largest_view_as_it_is():
 
 
 @pytest.mark.parametrize("method", ["getam", "afa"])
-def test_maps_of_any_method_are_carried_on_within_each_image(method):
+def test_maps_of_any_method_are_propagated_within_each_image(method):
     model = network()
     maps, logits = METHODS[method](model, images(), TARGETS)
     moved, same = carried(METHODS[method], scale=1.0, radius=99)(model, images(), TARGETS)

@@ -1,4 +1,4 @@
-"""AFA's step against an independent reading of the paper, and what its parts learn from."""
+"""AFA's step against an independent implementation of the paper, and what its parts learn from."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def batch():
 
 
 def network(**changes):
-    """One whose patches differ, as the small initial weights of attention leave them not."""
+    """A network whose patches differ; with attention's small initial weights they hardly do."""
     model = network_of("vit", **AFA | changes).double().train()
     for block in model.vit.blocks:
         block.attn.qkv.weight.data.mul_(7)
@@ -49,7 +49,7 @@ def gradients(model, loss):
 
 
 @pytest.mark.parametrize("propagated", [False, True])
-def test_the_step_is_that_of_an_independent_reading_of_the_paper(propagated):
+def test_the_step_is_that_of_an_independent_implementation_of_the_paper(propagated):
     model, data = network(), batch()
     terms, labels = afa_step(model, data, RECIPE, propagated=propagated)
     loss = sum(WEIGHTS[name] * value for name, value in terms.items())
@@ -82,7 +82,7 @@ def test_affinity_learns_from_reliable_labels_and_segmentation_from_propagated_o
     assert early["segmentation"] != late["segmentation"]
 
 
-def test_nothing_of_a_batch_that_does_not_count_has_a_loss():
+def test_an_uncounted_batch_has_no_loss():
     terms, labels = afa_step(network(), batch().uncounted(), RECIPE, propagated=True)
     assert (labels == 255).all() and not any(value.item() for value in terms.values())
 
@@ -97,7 +97,7 @@ UNIONS = {
 
 @pytest.mark.parametrize("name", UNIONS)
 @pytest.mark.parametrize("propagated", [False, True])
-def test_unions_train_every_parameter(name, propagated):
+def test_combinations_of_methods_train_every_parameter(name, propagated):
     changes, method, labels = UNIONS[name]
     model = network(**changes)
     recipe = replace(RECIPE, labelling=Labelling(labels=labels, method=method))

@@ -1,4 +1,4 @@
-"""AFA in the loop: what is learnt when; killed and resumed; by two processes as by one."""
+"""AFA in the training loop: what is learnt when; killed and resumed; two processes as one."""
 
 import signal
 from dataclasses import replace

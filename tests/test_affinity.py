@@ -13,7 +13,7 @@ GRIDS = {"height": st.integers(1, 5), "width": st.integers(1, 5), "radius": st.i
 
 
 def apart(i, j, width):
-    """Rows and columns between two cells, the larger of the two."""
+    """Return the distance of two cells in rows or columns, whichever is larger."""
     return max(abs(i // width - j // width), abs(i % width - j % width))
 
 
@@ -50,7 +50,7 @@ def propagated_by_definition(affinity, maps, radius):
 @given(**GRIDS, seed=st.integers(0, 2**16))
 def test_targets_equal_the_definition(height, width, radius, seed):
     cells = np.random.default_rng(seed).choice([0, 1, 2, 255], (height, width)).astype(np.uint8)
-    labels = torch.from_numpy(cells.repeat(3, 0).repeat(4, 1))[None]  # 3 x 4 pixels a cell
+    labels = torch.from_numpy(cells.repeat(3, 0).repeat(4, 1))[None]  # 3 x 4 pixels per cell
     found = affinity_targets(labels, (height, width), radius)
     np.testing.assert_array_equal(found[0].numpy(), targets_by_definition(cells, radius))
 
@@ -84,7 +84,7 @@ def test_the_affinity_of_a_label_map_returns_its_segments():
     segments = torch.stack([labels == k for k in range(3)], 1).double()
     torch.testing.assert_close(propagate(perfect.double(), segments), segments)
     spots = torch.zeros_like(segments)
-    spots[:, 0, 0, 0] = spots[:, 1, 2, 3] = spots[:, 2, 5, 7] = 1  # a cell of each
+    spots[:, 0, 0, 0] = spots[:, 1, 2, 3] = spots[:, 2, 5, 7] = 1  # one cell of each
     spread = propagate(perfect.double(), spots)
     assert torch.equal(spread.argmax(1).byte(), labels)
     assert affinity_loss(perfect.double(), perfect) == 0

@@ -1,4 +1,4 @@
-"""What is wrong with folders of classes, and the line that says so."""
+"""Everything that can be wrong with class folders, and the line that says so."""
 
 import os
 from pathlib import Path
@@ -57,7 +57,7 @@ FOLDERS = {
         ([f"c{k:03}" for k in range(254)], "254 classes; label maps have room for 253"),
     ],
 )
-def test_found_classes_are_as_good_as_given_ones(tmp_path, found, line):
+def test_found_classes_are_checked_like_given_ones(tmp_path, found, line):
     entries = [Entry(f"i{k}", Path(f"i{k}.jpg"), "train", (n,)) for k, n in enumerate(found)]
     entries.append(Entry("v", Path("v.jpg"), "val", ()))
     with pytest.raises(InputError, match="1 problem") as raised:

@@ -1,4 +1,4 @@
-"""Everything that is wrong with a data set, and the line that says so; all of it at once."""
+"""Everything that can be wrong with a data set, the line that says so, and all of it at once."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def cut(path: Path) -> None:
 
 
 def save(root: Path, name: str, image: Image.Image, **options) -> None:
-    """Save an image under a name that the table has, and one more line for it."""
+    """Save an image, and add a line for it to the table."""
     image.save(root / "images" / name, **options)
     add(root, f"{name},cat")
 
@@ -50,7 +50,7 @@ def deep_colour(root: Path) -> None:
     add(root, "deep.png,cat")
 
 
-# What is done to a good folder, and a part of the line that must be in the report.
+# What is done to a good folder, and part of the line that the report must have.
 OWN = {
     "missing image": (lambda r: (r / "images/p0.jpg").unlink(), "line 2: p0.jpg is not in images/"),
     "truncated JPEG": (lambda r: cut(r / "images/p0.jpg"), "images/p0.jpg: cannot be decoded"),

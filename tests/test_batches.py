@@ -1,4 +1,4 @@
-"""Inference by batches: like images share one, results keep the list's order, and are the same."""
+"""Inference in batches: like images share one, and results keep the list's order and values."""
 
 from pathlib import Path
 from threading import get_ident
@@ -40,7 +40,7 @@ def test_batches_hold_like_items_of_one_window_each_item_once(kinds, size, windo
     )
     places = [place for batch in batches for place, _ in batch]
     assert sorted(places) == list(range(len(kinds)))
-    reach = min(window, -(-most // 10))  # images until either limit of a window
+    reach = min(window, -(-most // 10))  # images until one of a window's two limits
     for batch in batches:
         assert len(batch) <= size and len({kind for _, kind in batch}) == 1
         assert len({place // reach for place, _ in batch}) == 1
@@ -94,7 +94,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def entries(tmp_path_factory):
-    """Wide and tall pictures in turns, of one and two classes."""
+    """Wide and tall pictures by turns, of one and two classes."""
     folder, rng, entries = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0), []
     for i in range(9):
         size = (32, 48) if i % 2 else (48, 40)
@@ -132,7 +132,7 @@ def exported(path, network, entries, method):
 
 
 def alone(entries):
-    """Patch for `export_maps`: every image in a batch of its own."""
+    """A patch for `export_maps`: every image in its own batch."""
     return lambda listed, **options: inference_batches(listed, **options | {"batch_size": 1})
 
 

@@ -1,4 +1,4 @@
-"""The commands beside the tables: all that wants a GPU, rehearsed on a CPU, and time to quality."""
+"""The commands beside the tables: what needs a GPU, rehearsed on a CPU, and time to quality."""
 
 import json
 import os

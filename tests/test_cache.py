@@ -1,4 +1,4 @@
-"""How much memory decoded images may take."""
+"""How much memory the cache of decoded images may take."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is said last of a run that failed: the message of each failed stage, and of no other."""
+"""What a failed run prints last: the message of each failed stage, and of no other."""
 
 import subprocess
 from pathlib import Path
@@ -44,7 +44,7 @@ onerror:
 
 
 def failed(folder, text, snakemake=SNAKEMAKE):
-    """What is said of a stage with this log."""
+    """Return what is printed for a stage with this log."""
     (folder / "bad.log").write_text(text)
     (folder / "snakemake.log").write_text(snakemake.format(folder))
     return causes([folder / "snakemake.log", folder / "absent.log", folder])

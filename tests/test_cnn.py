@@ -38,7 +38,7 @@ def test_it_gives_logits_and_a_segmentation_of_the_images_size(network):
 
 def test_every_parameter_gets_a_gradient_and_belongs_to_one_group(network):
     for parameter in network.parameters():
-        if not parameter.any():  # a ResNet's branches begin at zero, and then pass no gradient
+        if not parameter.any():  # a ResNet's branches start at zero, and then pass no gradient
             torch.nn.init.normal_(parameter)
     logits, segmentation = network.classify_and_segment(random_images(2, 3, 64, 64))
     (logits.square().sum() + segmentation.square().sum()).backward()

@@ -1,4 +1,4 @@
-"""MS COCO: labels from its instances, masks rendered from them, pixel by pixel."""
+"""MS COCO: labels from its instances, and masks rendered from them, checked pixel by pixel."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from getam_core.settings import Settings
 from tests.own_kit import picture
 
 SPLITS = {"train": "train2014", "val": "val2014"}
-CATS = {3: "cat", 7: "dog", 90: "kite"}  # ids with gaps, as COCO's
+CATS = {3: "cat", 7: "dog", 90: "kite"}  # ids with gaps, like COCO's
 CLASSES = ("cat", "dog", "kite")
 SIZE = (40, 50)
 
@@ -42,7 +42,7 @@ SCENES = [
     [(7, box(10, 10, 6, 6), 0), (3, box(5, 5, 20, 20), 0)],  # the same in the other order
     [(3, box(5, 5, 10, 10), 0), (7, box(10, 10, 10, 10), 0)],  # equal ones: the later
     [(7, CROWD, 1)],
-    [(7, CROWD, 1), (3, box(0, 0, 10, 30), 0)],  # an instance reaches into the crowd
+    [(7, CROWD, 1), (3, box(0, 0, 10, 30), 0)],  # an instance extends into the crowd
     [(3, box(0, 0, 10, 30), 0), (7, CROWD, 1)],
     [(90, box(20, 20, 1, 1), 0)],  # a pixel
     [(90, box(20.2, 20.2, 0.3, 0.3), 0), (3, box(0, 0, 50, 40), 0)],  # less than one
@@ -55,7 +55,7 @@ SCENES = [
 
 @pytest.fixture
 def root(tmp_path):
-    """All of them in each split, val's in the other order."""
+    """All the images in each split, val's in reverse order."""
     for name, scenes in (("train2014", SCENES), ("val2014", SCENES[::-1])):
         images, annotations = [], []
         for number, scene in enumerate(scenes, start=500):
@@ -183,7 +183,7 @@ def test_what_is_wrong_is_named(root, break_it, line):
 
 
 def by_pycocotools(coco, image_id):
-    """Each instance by `annToMask`: crowds, then the others, the larger before the smaller."""
+    """Draw each instance by `annToMask`: crowds, then the others, larger before smaller."""
     mask = np.zeros(SIZE, np.uint8)
     shapes = [(a, coco.annToMask(a) > 0) for a in coco.loadAnns(coco.getAnnIds(image_id))]
     for annotation, inside in shapes:

@@ -19,12 +19,12 @@ from workflow_scripts import compare_getam, compare_maps, evaluate_seed, export_
 
 SETTINGS = {key: TINY[key] for key in ("device", "data", "model", "train")} | {"maps": {}}
 CNN = {"name": "test_resnet", "weights": None, "max_stride": 16}
-POSSIBLE = [method for method in METHODS if method != "afa"]  # of a network for GETAM
+POSSIBLE = [method for method in METHODS if method != "afa"]  # for a network of GETAM
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Twelve made images, their index and where their masks are."""
+    """Twelve made images, their index and their mask index."""
     folder = tmp_path_factory.mktemp("maps")
     write_scenes(folder, train=8, val=4, size=32, seed=0)
     entries = entries_of(folder, SCENE_CLASSES)

@@ -12,7 +12,7 @@ from getam_core.labels.completion import _positive_quantiles
 
 
 def step_by_step(maps, class_ids, saliency, gamma, alpha, conflicts):
-    """Paper 4.2 in loops; `conflicts=False` is the authors' loop over classes in order."""
+    """Section 4.2 in loops; `conflicts=False` is the authors' loop over classes in order."""
     K, H, W = maps.shape
     maps = np.array([m / m.max() if m.max() > 0 else m for m in maps]).reshape(K, H, W)
     limits = [np.quantile(m[m > 0], alpha) if (m > 0).any() else np.inf for m in maps]
@@ -75,7 +75,7 @@ def test_quantiles_are_those_of_the_positive_values(rows, values, share, positiv
     expected = [np.quantile(row, share) if len(row) else np.inf for row in known]
     found = _positive_quantiles(torch.from_numpy(given), share).numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-14)
-    for quantile, row in zip(found, known, strict=True):  # no value is passed by rounding
+    for quantile, row in zip(found, known, strict=True):  # rounding moves none past a value
         if len(row) and share in (0, 1):
             assert quantile == (row.max() if share else row.min())
 

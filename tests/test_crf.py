@@ -47,7 +47,7 @@ def test_labels_follow_the_image_where_the_probabilities_are_wrong():
     np.testing.assert_array_equal(smoothed.argmax(axis=0), truth)
 
 
-def test_without_further_words_it_has_the_authors_test_setting():
+def test_the_defaults_are_the_authors_test_setting():
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (40, 60, 3), dtype=np.uint8)
     scores = rng.random((3, 40, 60))

@@ -1,4 +1,4 @@
-"""Every stage that reads a store refuses one with a flipped bit, naming the image, or a cut one."""
+"""Every stage that reads a store refuses a truncated one, or one with a flipped bit (by image)."""
 
 import numpy as np
 import pytest
@@ -133,7 +133,7 @@ def run(whole):
 
 
 def place_of(store, image_id):
-    """Where in the file an image's bytes begin."""
+    """Return where in the file an image's bytes begin."""
     data = store._images()[image_id]
     place = data.id.get_offset() if data.chunks is None else data.id.get_chunk_info(0).byte_offset
     store.close()

@@ -1,4 +1,4 @@
-"""The way of a file into the library: data set, index, image, training sample."""
+"""How a file gets into the library: data set, index, image, training sample."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""Exports of other tools: each is read right, or refused by a line that says what to do.
+"""Exports of other tools: each is read correctly, or refused by a line that says what to do.
 
-One table of cases: what is made in an empty folder, the settings of `data` beside `layout: folder`,
-and the outcome: the classes of each image, or the words of the refusal.
+One table of cases: what is made in an empty folder, the settings of `data` besides
+`layout: folder`, and the outcome: the classes of each image, or the words of the refusal.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""Images and stored labels as mmsegmentation sees them, the same in every run of a seed."""
+"""Images and stored labels as mmsegmentation sees them, the same in every run with a seed."""
 
 import cv2
 import numpy as np

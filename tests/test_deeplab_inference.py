@@ -1,4 +1,4 @@
-"""Test-time scales, flips and CRF; mmsegmentation's own averaging and mIoU beside ours."""
+"""Test-time scales, flips and CRF; mmsegmentation's averaging and mIoU against ours."""
 
 import cv2
 import numpy as np
@@ -57,7 +57,7 @@ def test_probabilities_are_those_of_mmsegmentation_s_test_time_averaging(network
 
 
 class _Module:
-    """What `SegTTAModel.merge_preds` reads of itself."""
+    """What `SegTTAModel.merge_preds` reads from `self`."""
 
     def __init__(self, network):
         self.module = network

@@ -58,7 +58,7 @@ def test_the_backbone_computes_what_torchvision_s_dilated_resnet_does():
     state = {k: v for k, v in resnet.state_dict().items() if not k.startswith("fc.")}
     network.backbone.load_state_dict(state)
     for stage, dilation in ((resnet.layer3, 2), (resnet.layer4, 4)):
-        first = stage[0].conv2  # torchvision's first block of a stage has the dilation before it
+        first = stage[0].conv2  # torchvision gives the first block the previous dilation
         first.dilation, first.padding = (dilation,) * 2, (dilation,) * 2
     x = images(33)
     with torch.no_grad():

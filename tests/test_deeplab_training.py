@@ -1,4 +1,4 @@
-"""Retraining: losses fall, state is plain, and whoever stops it gets the same in the end."""
+"""Retraining: losses fall, the state is plain, and an interrupted training ends the same."""
 
 import multiprocessing
 import os
@@ -33,7 +33,7 @@ PLAN = {
 }
 SETTINGS = {"deeplab": {"iterations": 30}}
 
-# A process of its own: saves after every step, and says so.
+# A separate process, which saves after every step and says so.
 ALONE = """
 import sys
 from pathlib import Path
@@ -45,7 +45,7 @@ train(Path(sys.argv[1]), "killed", checkpoint_minutes=1e-9)
 # Every crop is full and every pixel known, so that a mean of means is the mean.
 GROUP_PLAN = {"iterations": 3, "batch_size": 2, "scale_range": (1.2, 1.5), "learning_rate": 0.1}
 
-# What torchrun starts twice; here it is forked once all is imported, which takes half the time.
+# torchrun would start this twice; here it forks after all imports, which takes half the time.
 GROUP = """
 import os
 import sys
@@ -95,12 +95,12 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(folder):
-    """A training that nobody interrupts."""
+    """An uninterrupted training."""
     return train(folder, "whole")
 
 
 def stop_after(step, monkeypatch, number=signal.SIGTERM, kill=signal.raise_signal):
-    """Send this process a signal in the middle of a step; by `kill`, others too."""
+    """Signal this process in the middle of a step; `kill` may signal others too."""
     original = StateHook.after_train_iter
 
     def stopping(self, runner, *arguments, **options):

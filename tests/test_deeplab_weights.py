@@ -1,4 +1,4 @@
-"""Initial weights: ImageNet's are taken, what may have seen masks is refused."""
+"""Initial weights: ImageNet's are taken, weights that may have seen masks are refused."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from tests.labelled import TINY
 
 @pytest.fixture(scope="module")
 def imagenet():
-    """A ResNet-18 by torchvision's names, with a classifier."""
+    """A ResNet-18 under torchvision's names, with a classifier."""
     generator = torch.Generator().manual_seed(0)
     state = build_deeplab(**TINY).backbone.state_dict()
     state = {

@@ -1,4 +1,4 @@
-"""VOC devkits and COCO files as other tools write them: read right, or refused by name."""
+"""VOC devkits and COCO files as other tools write them: read correctly, or refused by name."""
 
 import json
 import unicodedata
@@ -89,7 +89,7 @@ CATEGORIES = {1: "cat", 2: "dog"}
 
 
 def coco(root, *, file="annotations/instances_{}.json", images="images/{}", before="", **changes):
-    """A set of three images; `changes` are those of `coco_file`, `before` stands before names."""
+    """A set of three images; `changes` are those of `coco_file`, `before` is put before names."""
     for split, names in IMAGES.items():
         for name in names:
             picture(root / images.format(split) / name, ord(name[0]))

@@ -1,4 +1,4 @@
-"""Shared and full disks: no lock to be had, no permission, a server gone. None of it is damage."""
+"""Shared and full disks: no locks, no permission, a server gone. None of these is damage."""
 
 import errno
 import fcntl
@@ -34,7 +34,7 @@ def labels(tmp_path):
 
 
 def said(code, doing="file read failed"):
-    """What h5py 3.16 says of an error of the operating system, recorded under a fault injector."""
+    """h5py 3.16's message for an error of the operating system, recorded with a fault injector."""
     detail = f"{doing}: filename = 'x.h5', errno = {code}, error message = '{os.strerror(code)}'"
     return f"Unable to synchronously open file ({detail}, offset = 48)"
 

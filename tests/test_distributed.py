@@ -53,7 +53,7 @@ def one_of_two(rank, port, folder, work):
 
 
 def by_two(folder, work):
-    """Return what both processes made by `work(processes)`, None where one was interrupted."""
+    """Return what `work(processes)` returns in both processes, None where one was interrupted."""
     folder.mkdir(exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""A network that has diverged: training ends by its loss, whatever the maps and labels are."""
+"""A diverged network: its loss ends the training, whatever the maps and labels are."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ def test_logits_of_nan_give_a_loss_of_nan(method, changes):
 @pytest.mark.parametrize(
     "labels", [{"refinement": "par"}, {"refinement": "crf"}, {"method": "crf"}, {"opening": 3}]
 )
-def test_so_they_do_with_every_kind_of_label(labels):
+def test_logits_of_nan_give_a_loss_of_nan_with_every_kind_of_label(labels):
     model = diverged(network_of("vit").double()).train()
     outputs = double_backward_step(model, batch(), Labelling({}, {"iterations": 1, **labels}))
     assert outputs.terms.total(WEIGHTS).isnan()

@@ -1,4 +1,4 @@
-"""Docstrings are numpydoc, so that editors and Sphinx read them; ruff checks their form.
+"""Docstrings are numpydoc, so that editors and Sphinx can read them; ruff checks their form.
 
 Each parameter is described under its name in the signature, on lines of its own below its type.
 """
@@ -33,7 +33,7 @@ def described(path):
 
 
 def arguments(node):
-    """Return the names of a function's arguments, of a class those of its fields and `__init__`."""
+    """Return the names of a function's arguments; of a class, its fields and `__init__`'s."""
     if isinstance(node, ast.ClassDef):
         own = [item for item in node.body if isinstance(item, ast.AnnAssign)]
         inits = [item for item in node.body if getattr(item, "name", "") == "__init__"]
@@ -46,7 +46,7 @@ def arguments(node):
     return names + [stars + argument.arg for stars, argument in starred if argument]
 
 
-def test_what_is_described_are_the_arguments_below_their_types():
+def test_docstrings_describe_the_arguments_below_their_types():
     wrong = []
     for path in sorted(LIBRARY.rglob("*.py")):
         for node, found in described(path):

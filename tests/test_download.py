@@ -1,4 +1,4 @@
-"""Archives over a network: loaded once, resumed, checked, unpacked; without a network, one line."""
+"""Downloaded archives: loaded once, resumed, checked, unpacked; without a network, one line."""
 
 import errno
 import fcntl
@@ -24,7 +24,7 @@ BODY = bytes(range(256)) * 40
 
 @pytest.fixture
 def server():
-    """A server of BODY; `asked` are the ranges, `ranges` says whether it obeys them."""
+    """A server of BODY; `asked` lists the requested ranges, `ranges` says whether it obeys them."""
     state = SimpleNamespace(asked=[], ranges=True, cut=None, body=BODY)
 
     class Handler(BaseHTTPRequestHandler):
@@ -127,7 +127,7 @@ def test_another_file_than_the_published_one_is_deleted(server, tmp_path, known,
 
 
 def test_without_a_network_it_says_how_to_give_the_file_by_hand(server, tmp_path):
-    url = "http://127.0.0.1:9/file.tar"  # the port that discards; nobody listens
+    url = "http://127.0.0.1:9/file.tar"  # the discard port, where nothing listens
     with pytest.raises(InputError, match=r"could not be loaded .*Is there a network.*save it as"):
         download(Archive("file.tar", url), tmp_path / "file.tar")
     with pytest.raises(InputError, match=r"could not be loaded \(HTTP 404\)"):

@@ -1,4 +1,4 @@
-"""Environments for conda and containers hold the pins of requirements.lock, and find them alone."""
+"""Environments for conda and containers have the pins of requirements.lock, without other files."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The export of maps: single blocks beside their sum, and classes where an image has no label."""
+"""The export of maps: single blocks and their sum, and the classes of images without labels."""
 
 import cv2
 import numpy as np
@@ -76,7 +76,7 @@ def test_stored_blocks_give_the_stored_map(network, entries, tmp_path):
 
 
 def brightness(_network, images, targets):
-    """Commutes with the mirror: were its maps not mirrored back, the mean would be another."""
+    """A method that commutes with mirroring: maps not mirrored back would change the mean."""
     maps = F.avg_pool2d(images.mean(1), 8)
     owner, class_index = targets.nonzero(as_tuple=True)
     return maps[owner] * (1 + class_index[:, None, None]), images.mean((2, 3))

@@ -1,4 +1,4 @@
-"""Exports that other programs load: COCO JSON through pycocotools, YOLO polygons drawn again."""
+"""Exports that other programs load: COCO JSON through pycocotools, YOLO polygons redrawn."""
 
 import json
 import re
@@ -20,7 +20,7 @@ NAMES = {"a": "cat/img_1.jpg", "b": "cat/img_2.png", "c": "dog/img_1.jpg"}
 
 
 def blobs(seed, shape):
-    """Smooth regions of all classes, some with holes, some of a pixel; and unknown pixels."""
+    """Smooth regions of all classes, some with holes, some of one pixel; and unknown pixels."""
     rng = np.random.default_rng(seed)
     noise = [cv2.GaussianBlur(rng.normal(size=shape), (0, 0), 3) for _ in range(5)]
     labels = np.argmax(noise, axis=0).astype(np.uint8)
@@ -98,7 +98,7 @@ def test_an_image_in_a_folder_that_is_missing_is_named(store, tmp_path):
 
 
 def drawn(lines, shape):
-    """Draw YOLO's lines as its readers do: coordinates without their fractions, in order."""
+    """Draw YOLO's lines as its readers do: in order, coordinates truncated to integers."""
     mask = np.zeros(shape, np.uint8)
     for line in lines:
         class_id, *values = line.split()

@@ -1,4 +1,4 @@
-"""The library without its extras: everything is imported, and what is missing is named."""
+"""The library without its extras: everything can be imported, and what is missing is named."""
 
 import re
 import subprocess
@@ -52,7 +52,7 @@ CASES: dict[str, tuple[str, Callable[[Path], object]]] = {  # the module hidden,
 
 
 def hide(monkeypatch, module):
-    """Let every import of the module, or of a part of it, fail."""
+    """Make every import of the module, or of a part of it, fail."""
     parts = [name for name in sys.modules if name.startswith(f"{module}.")]
     for name in (module, *parts):
         monkeypatch.setitem(sys.modules, name, None)

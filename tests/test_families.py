@@ -14,7 +14,7 @@ from getam_core.errors import InputError
 from tests.explained import IMAGE, MODELS, TARGETS, model_of, sharpened, timm_model
 from tests.explicit import explicit_getam, relative_difference
 
-WIDE = {"embed_dim": 48, "patch_size": 16}  # heads of 24: rotary embeddings need multiples of 4
+WIDE = {"embed_dim": 48, "patch_size": 16}  # heads 24 wide: rotary embeddings need multiples of 4
 FAMILIES = {  # prefix tokens, and a small network of random weights
     "DeiT-3": (1, lambda: timm_model("deit3_small_patch16_224")),
     "BEiT": (1, lambda: timm_model("beit_base_patch16_224")),  # relative position bias
@@ -97,7 +97,7 @@ def test_the_gradient_of_the_class_row_is_that_of_finite_differences(monkeypatch
     got = block.class_row_gradient(gradient, torch.tensor([0]))[0]  # (H, T + N)
 
     def logit(head, token, change):
-        """The logit when one entry of the second block's [class] row is changed."""
+        """Return the logit after a change of one entry of the second block's [class] row."""
         calls = []
 
         def attend(q, k, v, **_):

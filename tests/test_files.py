@@ -13,7 +13,7 @@ from getam_core.data.listing import LONGEST_ID
 from getam_core.files import atomic_path
 
 
-def test_what_goes_wrong_leaves_what_stood_there(tmp_path):
+def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with pytest.raises(KeyboardInterrupt), atomic_path(path) as temporary:
@@ -33,7 +33,7 @@ def dead() -> int:
 
 @pytest.fixture
 def machine(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What stands for this machine in temporary names."""
+    """This machine's mark in temporary names."""
     with atomic_path(tmp_path_factory.mktemp("elsewhere") / "x") as temporary:
         temporary.touch()
     return re.fullmatch(rf"\.x\.(.+)-{os.getpid()}\.partial", temporary.name)[1]
@@ -49,7 +49,7 @@ def test_the_next_writer_removes_what_killed_ones_left_and_nothing_else(tmp_path
     ]
     for file in (remains, *others):
         file.touch()
-    os.utime(runs, (0, 0))  # its process decides, however long it has not written
+    os.utime(runs, (0, 0))  # what counts is whether its process lives, not how old the file is
     with atomic_path(tmp_path / "a.txt") as temporary:
         temporary.write_text("new")
     assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a.txt", *others])

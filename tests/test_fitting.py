@@ -1,4 +1,4 @@
-"""Masks and saliency that do not fit their images, and images that look bad and are not."""
+"""Masks and saliency that do not fit their images, and good images that look bad."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_palette_grey_opaque_and_turned_images_are_taken_as_they_look(tmp_path):
     grid = np.random.default_rng(0).integers(0, 256, (6, 10, 3), np.uint8)
     image = Image.fromarray(grid)
     exif = image.getexif()
-    exif[0x0112] = 6  # to be turned by a quarter
+    exif[0x0112] = 6  # to be rotated by 90 degrees
     variants = {
         "palette.png": image.quantize(64),
         "grey.png": image.convert("L"),

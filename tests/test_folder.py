@@ -1,4 +1,4 @@
-"""Somebody's own pictures: a labels.csv or one folder a class, with splits or without."""
+"""A user's own pictures: a labels.csv or one folder per class, with splits or without."""
 
 import csv
 import shutil
@@ -116,11 +116,11 @@ def test_an_image_that_the_table_does_not_name_is_left_out_with_a_warning(tmp_pa
     assert listing.warnings == ["left out, images that labels.csv does not name: 2"]
 
 
-# --- one folder a class -----------------------------------------------------------------------
+# --- one folder per class ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("inner", ["", "images"])
-def test_one_folder_a_class(tmp_path, inner):
+def test_one_folder_per_class(tmp_path, inner):
     class_folders(tmp_path / inner)
     picture(tmp_path / "masks" / "cat0.png")
     entries = listed(tmp_path)
@@ -197,7 +197,7 @@ def test_a_table_of_another_name_or_one_folder_down_is_told(tmp_path):
         list_folder(tmp_path / "pets", OWN_SPLITS)
 
 
-# --- the split of what has none ---------------------------------------------------------------
+# --- the split of data without one ------------------------------------------------------------
 
 
 def entry(i, *classes):

@@ -18,7 +18,7 @@ def asked(*, targets=(), forcerun=(), forcetargets=False, forceall=False, main=T
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
-    monkeypatch.setenv(FORCED, '{"all": true, "named": []}')  # of a command around this one
+    monkeypatch.setenv(FORCED, '{"all": true, "named": []}')  # left by an outer command
 
 
 @pytest.mark.parametrize(

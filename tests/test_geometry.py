@@ -1,4 +1,4 @@
-"""Joint crops and sides that a network accepts."""
+"""Joint crops, and image sides that a network accepts."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from getam_core.data.geometry import PADDING
 
 
 def ramp(height: int, width: int) -> np.ndarray:
-    """An image whose red is its row and whose green its column, so that pixels can be traced."""
+    """An image whose red is the row and whose green is the column, so pixels can be traced."""
     rows, columns = np.mgrid[:height, :width]
     return np.stack([rows, columns, np.full_like(rows, 200)], axis=-1).astype(np.uint8)
 
@@ -33,7 +33,7 @@ def test_any_image_gives_a_full_crop_with_its_padding_marked(height, width, size
     assert image.shape == (size, size, 3) and image.dtype == np.uint8
     assert saliency.shape == valid.shape == (size, size)
     assert (image[~valid] == PADDING).all() and not saliency[~valid].any()
-    # Blue is constant in the image, so that every valid pixel shows it.
+    # Blue is constant over the image, so every valid pixel shows it.
     assert (image[valid][:, 2] == 200).all()
     rows, columns = valid.any(1).sum(), valid.any(0).sum()
     assert valid.sum() == rows * columns > 0

@@ -23,7 +23,7 @@ def ceiling(tmp_path_factory, repository):
     """A run that was trained on its masks."""
     workflow = Workflow(tmp_path_factory.mktemp("given"), repository)
     workflow.configure(train=MASKS)
-    workflow.run(["results/tiny/index.csv"])  # which says how many shards there are
+    workflow.run(["results/tiny/index.csv"])  # known then: how many shards there are
     planned = workflow.planned(targets=TARGET)
     assert planned >= {"masks_as_labels", "train"} and not planned & LABELLING
     workflow.run(TARGET)
@@ -94,12 +94,12 @@ def test_maps_of_the_ceiling_and_labels_made_of_them_say_that_it_saw_masks(ceili
     assert entry["settings"]["supervision"] == "masks"
 
 
-def test_there_are_no_pseudo_labels_of_it_and_it_says_why(ceiling):
+def test_the_ceiling_has_no_pseudo_labels_and_says_why(ceiling):
     message = ceiling.refuse(["results/tiny/pseudo_labels/labels.h5"])
     assert "trained on masks (train.supervision)" in message
 
 
-def test_what_is_made_of_its_predictions_says_it_too(ceiling):
+def test_what_is_made_of_the_ceiling_s_predictions_says_that_it_saw_masks(ceiling):
     planned = ceiling.run(["results/tiny/submission.json"], "--dry-run", "--printshellcmds")
     assert "make_submission --run tiny --method masks" in planned.stdout + planned.stderr
 

@@ -30,7 +30,7 @@ def two_gpus(monkeypatch, tmp_path):
 
 
 def of_another_process():
-    """Return what a process takes beside this one."""
+    """Return the GPU that a process beside this one takes."""
 
     def take():
         gpus._locks.clear()

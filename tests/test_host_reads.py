@@ -1,7 +1,7 @@
 """A step never waits for its device: on tensors without data there is nothing to read.
 
-Tensors on torch's `meta` device have shapes alone, and whatever needs a value of theirs on the host
-raises. Network and images lie there, targets in host memory.
+Tensors on torch's `meta` device have shapes but no values, and whatever needs a value on the host
+raises. Network and images are on that device, targets in host memory.
 """
 
 from contextlib import nullcontext
@@ -28,7 +28,7 @@ BATCH = Batch(
     saliency=torch.empty(4, SIDE, SIDE, dtype=torch.bool, device=META),
 )
 FAST = {"iterations": 1}
-RANDOM = {"options": {**SMALL, "drop_path_rate": 0.2}}  # maps have a forward pass of their own
+RANDOM = {"options": {**SMALL, "drop_path_rate": 0.2}}  # so maps get their own forward pass
 
 
 class Unblocked(TorchDispatchMode):
@@ -81,7 +81,7 @@ def test_a_step_is_taken_without_a_read(kind, fusion, monkeypatch):
     assert step(network_of(kind), BATCH, labelling, monkeypatch).device == META
 
 
-def test_so_is_one_with_the_dense_energy(monkeypatch):
+def test_a_step_with_the_dense_energy_is_taken_without_a_read(monkeypatch):
     network = network_of("vit")
     assert step(network, BATCH, Labelling({}, FAST), monkeypatch, dense_energy=1.0).device == META
 
@@ -97,14 +97,14 @@ def test_so_is_one_with_the_dense_energy(monkeypatch):
         ("cnn_cam", {"name": None, "stem": {"name": "test_resnet", "max_stride": 16}}),
     ],
 )
-def test_so_is_one_whose_maps_have_their_own_pass(method, changes, monkeypatch):
+def test_a_step_with_a_pass_for_its_maps_is_taken_without_a_read(method, changes, monkeypatch):
     labelling = Labelling({}, FAST, method)
     assert step(network_of("vit", **changes), BATCH, labelling, monkeypatch).device == META
 
 
 @pytest.mark.parametrize("method", ["afa", "getam"])
 @pytest.mark.parametrize("labels", [{"method": "thresholds"}, {"method": "completion"}])
-def test_so_is_one_of_afa(method, labels, monkeypatch):
+def test_a_step_of_afa_is_taken_without_a_read(method, labels, monkeypatch):
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda _: False)
     head = "max_pooled" if method == "afa" else "class"

@@ -1,4 +1,4 @@
-"""What stages import: torch alone takes longer than many of them."""
+"""What stages import: importing torch alone takes longer than many of them."""
 
 import ast
 import os
@@ -49,7 +49,7 @@ def test_maps_need_torch_and_timm_alone(repository):
     subprocess.run([sys.executable, "-c", code], check=True, cwd=repository)
 
 
-# Lowest first; rooms of one line do not import each other. Single modules lie below all rooms.
+# Lowest first; packages on one line do not import each other. Single modules are below all of them.
 FLOORS = (
     ("settings",),
     ("stores", "networks"),
@@ -63,7 +63,7 @@ FLOORS = (
 
 
 def imports_of(root: Path) -> dict[str, set[str]]:
-    """Map every module of the library to those of it that it imports, wherever in the file."""
+    """Map every module of the library to the library's modules it imports, anywhere in the file."""
     found = {}
     for path in root.glob("getam_core/**/*.py"):
         parts = path.relative_to(root).with_suffix("").parts
@@ -87,14 +87,14 @@ def test_modules_import_from_lower_floors_alone(repository):
 
 
 def test_no_module_imports_itself_by_way_of_others(repository):
-    TopologicalSorter(imports_of(repository)).prepare()  # raises CycleError with the circle
+    TopologicalSorter(imports_of(repository)).prepare()  # raises CycleError with the cycle
 
 
 WAITING = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
 
 
 def environment(**given):
-    """The environment, with nothing but what is given on how threads wait."""
+    """The environment, in which only `given` says how threads wait."""
     return {name: value for name, value in os.environ.items() if name not in WAITING} | given
 
 

@@ -1,4 +1,4 @@
-"""Training that is stopped or killed, and started again: the same bits as without."""
+"""Training that is stopped or killed, and started again: bit-identical to an undisturbed one."""
 
 import signal
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from getam_core.training import Processes
 from tests.training_kit import PLAN, STOPPED, end_of, same_but_for_speed, trainer
 
 EVERY_STEP = replace(PLAN, checkpoint_minutes=1e-9)
-STEPS = 5  # an epoch, of eight images
+STEPS = 5  # per epoch, each of eight images
 
 
 def check_same(again, undisturbed):
@@ -74,7 +74,7 @@ def test_tensorboard_has_every_epoch_once(scenes, tmp_path, item):
     first = trainer(scenes, tmp_path)
     first.images.left, first.images.number = item, signal.SIGKILL
     assert end_of(first.run) == -signal.SIGKILL
-    # in a process as well: the log's files are read in the order of second and process
+    # also in another process: the log's files are read in the order of second and process
     assert end_of(trainer(scenes, tmp_path).run) == 0
     log = EventAccumulator(str(tmp_path / "events")).Reload()
     assert [event.step for event in log.Scalars("loss")] == [STEPS, 2 * STEPS, 3 * STEPS]
@@ -89,7 +89,7 @@ def test_a_stop_in_validation_costs_no_step(scenes, undisturbed, tmp_path):
     assert load_checkpoint(tmp_path / "state.pt")["step"] == STEPS
     again = trainer(scenes, tmp_path)
     check_same(again, undisturbed)
-    assert again.rows[0]["images_per_second"] is None  # none was trained on after it
+    assert again.rows[0]["images_per_second"] is None  # no image was trained on since
 
 
 def test_an_epoch_that_was_logged_but_not_saved_is_logged_once(scenes, tmp_path):
@@ -97,7 +97,7 @@ def test_an_epoch_that_was_logged_but_not_saved_is_logged_once(scenes, tmp_path)
         raise OSError("killed")
 
     first = trainer(scenes, tmp_path)
-    first.draw = fail  # behind the row of the first epoch
+    first.draw = fail  # after the row of the first epoch
     assert end_of(first.run) == 1
     assert end_of(trainer(scenes, tmp_path).run) == 0
     log = EventAccumulator(str(tmp_path / "events")).Reload()
@@ -106,7 +106,7 @@ def test_an_epoch_that_was_logged_but_not_saved_is_logged_once(scenes, tmp_path)
 
 @dataclass(frozen=True)
 class Disagreeing(Processes):
-    """One whose neighbour has started anew."""
+    """Processes of which the other one has started over."""
 
     def gather(self, value: Any) -> list[Any]:
         return [value, (0, 0)] if isinstance(value, tuple) else [value]

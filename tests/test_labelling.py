@@ -39,7 +39,7 @@ def test_refined_maps_are_completed_at_the_size_of_the_image():
 
 
 def test_saliency_counts_from_a_low_value_where_the_maps_agree_and_from_a_high_one_elsewhere():
-    maps = torch.tensor([[[1.0, 1.0], [0.0, 0.0]]])  # a class above
+    maps = torch.tensor([[[1.0, 1.0], [0.0, 0.0]]])  # a class in the upper half
     saliency = torch.tensor([[0.3, 0.2], [0.7, 0.8]])
     agreed = {"gamma": 2.0, "inside": 0.25, "outside": 0.75}
     numbers = {"gamma": 2.0, "alpha": 1.0}
@@ -59,7 +59,7 @@ def test_without_refinement_maps_are_resized_as_they_are():
 @pytest.mark.parametrize(
     "changes", [{"gamma": 2.0}, {"alpha": 0.3}, {"conflicts": False}, {"opening": 5}]
 )
-def test_completion_has_its_numbers(changes):
+def test_settings_reach_completion(changes):
     maps = MAPS**4  # low enough for a background
     resized = torch.nn.functional.interpolate(maps[None], (24, 40), mode="bilinear")[0]
     salient = None if "gamma" in changes else IMAGE[0] > 0.5
@@ -71,7 +71,7 @@ def test_completion_has_its_numbers(changes):
 
 @pytest.mark.parametrize("refinement", ["pamr", "par", "crf"])
 @pytest.mark.parametrize("scale", [0.5, 1.0])
-def test_refinement_has_its_iterations_its_scale_and_its_background(refinement, scale):
+def test_iterations_scale_and_gamma_reach_the_refinement(refinement, scale):
     options = {"iterations": 3, "gamma": 5.0, "scale": scale}
     got = refine_maps(IMAGE[None], MAPS[None], refinement=refinement, **options)
     small = F.interpolate(IMAGE[None], scale_factor=scale, mode="area")
@@ -86,7 +86,7 @@ def test_refinement_has_its_iterations_its_scale_and_its_background(refinement, 
     torch.testing.assert_close(got, F.interpolate(refined, (24, 40), mode="bilinear"))
 
 
-def test_labels_by_a_crf_have_its_background():
+def test_labels_after_refinement_by_crf_have_its_background():
     options = {"refinement": "crf", "iterations": 3, "gamma": 2.0}
     refined = refine_maps(IMAGE[None], MAPS[None], **options)[0]
     expected = complete_labels(refined, IDS, None, gamma=2.0)

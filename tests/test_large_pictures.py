@@ -1,4 +1,4 @@
-"""Pictures that the network sees by tiles: the seams do not show, and memory stays bounded."""
+"""Pictures that the network sees in tiles: seams do not show, and memory stays bounded."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_overlapping_tiles_fade_into_each_other():
 
 
 def far_from_borders(length, tile, overlap, distance):
-    """Pixels that no border of a tile, but those of the image, is near to."""
+    """Return pixels that are far from every tile's borders, except those of the image."""
     far = np.ones(length, bool)
     for span in spans(length, tile, overlap):
         for border in {span.read.start, span.read.stop} - {0, length}:
@@ -153,7 +153,7 @@ class Stripes(Predictor):
         return next(iter(logits))[0].softmax(dim=0)
 
 
-def test_a_view_may_have_the_pixel_that_sides_have_beside_the_stride():
+def test_a_view_may_have_the_extra_pixel_beyond_multiples_of_the_stride():
     stripes = Stripes()
     stripes.extra = 1
     segmenter = Segmenter(stripes, ("bright",), tile=64)

@@ -20,13 +20,13 @@ LAYOUTS = ("voc", "coco", "folder", "class folders")
 
 
 def made(folder):
-    """Scenes, whose classes are not in the alphabet's order and so must be given."""
+    """Scenes, whose classes are not in alphabetical order and so must be given."""
     write_scenes(folder, train=24, val=6, size=32, seed=0)
     return folder, entries_of(folder, SCENE_CLASSES), SCENE_CLASSES, SCENE_CLASSES
 
 
 def real(_):
-    """50 images of voc_mini, every class in training; the folders have no other word of them."""
+    """50 images of voc_mini, every class in training; the folder layouts find the classes."""
     if not VOC_MINI.is_dir():
         pytest.skip("the 1,000-image VOC set is not beside the checkout")
     entries = entries_of(VOC_MINI, VOC_CLASSES)
@@ -38,10 +38,10 @@ def real(_):
 
 @dataclass(frozen=True)
 class Layouts:
-    root: Path  # with a folder for each layout
+    root: Path  # has a folder for each layout
     entries: list[Entry]
     classes: tuple[str, ...]
-    given: tuple[str, ...] | None  # to the folders, where None finds the classes
+    given: tuple[str, ...] | None  # to the folder layouts; None: find the classes
     masks: Path
 
     def settings(self, layout):
@@ -65,7 +65,7 @@ def layouts(request, tmp_path_factory):
 
 
 def known(entries):
-    """What an index says, in an order that all layouts share."""
+    """Return what an index says, in an order that all layouts share."""
     facts = [(e.image_id, e.split, set(e.classes), e.image.read_bytes()) for e in entries]
     return sorted(facts, key=lambda fact: fact[0])
 

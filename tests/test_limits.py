@@ -1,4 +1,4 @@
-"""Limits that jobs ask a cluster for: they grow with the work, and with each attempt."""
+"""Limits that jobs request from a cluster: they grow with the work, and with each attempt."""
 
 import re
 

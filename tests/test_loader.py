@@ -7,7 +7,7 @@ import pytest
 from getam_core.data.loader import image_loader
 from tests.training_kit import end_of, signal_group
 
-KEPT = []  # what nobody closes
+KEPT = []  # never closed
 
 
 def keep_open():

@@ -1,7 +1,7 @@
-"""Masks and saliency of other tools: read right, or refused by a line that says what to do.
+"""Masks and saliency of other tools: read correctly, or refused by a line that says what to do.
 
-Two tables: masks of two classes (or one) as evaluation takes them, and as `stores import` does;
-and maps of saliency.
+Two tables: masks of one or two classes, read by evaluation and by `stores import`; and saliency
+maps.
 """
 
 from pathlib import Path
@@ -37,7 +37,7 @@ def image(values, mode=None, colours=None):
 
 
 def swapped():
-    """A palette PNG whose indices an editor numbered anew: 0 is the cat's colour, 1 is black."""
+    """A palette PNG whose indices an editor renumbered: 0 is the cat's colour, 1 is black."""
     return image(1 - TRUTH, colours=[*palette()[1], *palette()[0]])
 
 
@@ -47,7 +47,7 @@ def with_alpha(alpha):
 
 LABELMAP = "# label:color_rgb:parts:actions\nbackground:0,0,0::\nCat:128,0,64::\n"
 
-# What the mask file holds, the classes, the settings, and the words of a refusal (None: TRUTH).
+# What the mask file holds, the classes, the settings, and the words of a refusal (None: as TRUTH).
 MASKS = {
     "an index PNG": (image(TRUTH, colours=palette()), TWO, {}, None),
     "a grey PNG": (image(TRUTH), TWO, {}, None),
@@ -92,7 +92,7 @@ MASKS = {
 
 
 def masks_of(root, classes, values):
-    """Return the mask of the one image as evaluation reads it, after all of its checks."""
+    """Return the mask of the only image as evaluation reads it, after all its checks."""
     settings = Settings.model_validate({
         "data": {"layout": "folder", "classes": classes, "mask_values": values},
     })  # fmt: skip

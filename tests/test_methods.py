@@ -1,4 +1,4 @@
-"""The maps that GETAM is compared with, against their definitions; fusion of blocks, of views."""
+"""The maps that GETAM is compared with, against their definitions; fusion of blocks and views."""
 
 import numpy as np
 import pytest
@@ -209,7 +209,7 @@ def test_mirrored_views_make_the_maps_symmetric(method, images):
 )
 def test_every_view_counts_the_same(scales, flip):
     def method(_model, images, targets):
-        """Brightness of 8 x 8 cells, larger with the image, as squared gradients may be."""
+        """Brightness of 8 x 8 cells, scaled up with the image, as squared gradients may be."""
         size = images.shape[-1]
         return size * F.avg_pool2d(images.mean(1), 8)[targets[:, 0]], images.mean((1, 2, 3))
 

@@ -1,4 +1,4 @@
-"""Labels by the trained network: of each image's own classes alone."""
+"""Labels by the trained network: only of each image's own classes."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_probabilities_of_some_classes_sum_to_one_again():
 
 
 class Seen(SingleStage):
-    """Predicts the same of every image: the given probabilities, at the image's own size."""
+    """Predicts the same for every image: the given probabilities, at the image's own size."""
 
     def __init__(self, planes):
         self.planes = planes

@@ -102,7 +102,7 @@ def test_one_forward_pass_gives_the_step_of_two(kind, readout, head):
 )
 def test_any_method_gives_the_maps_of_the_second_half(method, changes):
     model = network_of("vit", **changes).double().train()
-    for module in model.modules():  # batch statistics would tell the two forward passes apart
+    for module in model.modules():  # with batch statistics the two forward passes would differ
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eval()
     assert_same_step(model, Labelling({}, LABELS, method))
@@ -139,10 +139,10 @@ def test_float16_keeps_the_maps_of_gradients_below_its_range():
 
 
 @pytest.mark.parametrize("kind", ["vit", "stem"])
-def test_a_step_on_the_labels_of_another_is_that_step(kind):
+def test_a_step_on_given_labels_equals_the_step_that_made_them(kind):
     model, data = network_of(kind).double().train(), replace(batch(), saliency=None)
     own = double_backward_step(model, data, Labelling({}, LABELS))
-    wrong = own.labels.masked_fill(~data.valid, 1)  # what is given in the padding does not count
+    wrong = own.labels.masked_fill(~data.valid, 1)  # labels in the padding are ignored
     given = given_labels_step(model, replace(data, labels=wrong))
     assert torch.equal(given.labels, own.labels)
     expected = gradients(model, own.terms.total(WEIGHTS))
@@ -150,7 +150,7 @@ def test_a_step_on_the_labels_of_another_is_that_step(kind):
 
 
 @pytest.mark.parametrize("both", [True, False])
-def test_given_labels_are_those_of_the_second_half_alone(both):
+def test_given_labels_are_used_in_the_second_half_alone(both):
     model, data = network_of("vit").double().train(), replace(batch(), saliency=None)
     given = replace(data, labels=torch.full_like(data.valid, 2, dtype=torch.uint8))
     phase = BOTH if both else CLASSIFICATION

@@ -25,7 +25,7 @@ SALIENCY = {"encoder": ENCODER, "width": 8, "size": 32, "scale_range": [32, 40],
 
 
 def finish(folder: Path, identity: dict, content: str = "a") -> tuple[Finished, Path]:
-    """Return what a stage of this identity has finished, and its output."""
+    """Finish a stage of this identity; return the record and its output."""
     output = folder / "out" / "network.pt"
     finished = Finished(folder / "s.finished", identity, output)
     finished.place(output).parent.mkdir(parents=True)
@@ -113,7 +113,7 @@ def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch, caplo
 
 
 def test_a_copy_that_is_refused_adds_to_the_log_of_the_one_that_runs(tmp_path):
-    """It would empty the log, and Snakemake would show another error than the stage's."""
+    """If it emptied the log, Snakemake would show another error than the stage's."""
     log, state = tmp_path / "stage.log", tmp_path / "state.pt"
     log.write_text("of the run before\n")
 
@@ -142,7 +142,7 @@ def test_a_copy_that_is_refused_adds_to_the_log_of_the_one_that_runs(tmp_path):
 
 
 def test_a_training_whose_outputs_were_deleted_ends_at_once_with_the_same_bytes(tmp_path, caplog):
-    """As after a kill of Snakemake: it calls the outputs incomplete and deletes them."""
+    """As after Snakemake is killed: it then calls the outputs incomplete and deletes them."""
     caplog.set_level(logging.INFO)
     arguments = Namespace(
         images=write_pairs(tmp_path / "pairs", 8),
@@ -169,7 +169,7 @@ def test_a_training_whose_outputs_were_deleted_ends_at_once_with_the_same_bytes(
     assert "finished before" in caplog.text and "delete it to start anew" in caplog.text
     for change in ("images", "forced"):
         caplog.clear()
-        (arguments.images / "images" / "00.png").touch()  # other images may lie there now
+        (arguments.images / "images" / "00.png").touch()  # as if the images had changed
         arguments.anew = change == "forced"
         train_saliency.main(arguments)
         assert "epoch 1," in caplog.text

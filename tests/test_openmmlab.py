@@ -1,4 +1,4 @@
-"""The door to mmsegmentation, with mmcv-lite and with a (simulated) full mmcv."""
+"""Importing mmsegmentation, with mmcv-lite and with a (simulated) full mmcv."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from mmengine.utils.dl_utils import mmcv_full_available
 from getam_core.errors import InputError
 from getam_core.networks.openmmlab import OPERATORS, operators_or_stand_in
 
-# Stands where full mmcv has its compiled operators; it has every name that mmcv.ops asks for.
+# Takes the place of full mmcv's compiled operators; it has every name that mmcv.ops asks for.
 FULL = """
 def __getattr__(name):
     if name.startswith("__"):
@@ -32,7 +32,7 @@ assert module.nms() == "computed" and mmcv_full_available()
 
 @pytest.fixture
 def lite():
-    """These tests are about mmcv-lite: beside full mmcv there is nothing to stand in."""
+    """These tests are about mmcv-lite: full mmcv needs no stand-in."""
     if OPERATORS in sys.modules:
         pytest.fail("the lock has mmcv-lite, but mmcv's operators are loaded")
 

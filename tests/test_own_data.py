@@ -1,4 +1,4 @@
-"""Own pictures through the workflow: planned, checked, refused in one report, made to labels."""
+"""Own pictures through the workflow: planned, checked, refused in one report, labelled."""
 
 import argparse
 import importlib
@@ -37,7 +37,7 @@ LABELS = "results/tiny/pseudo_labels/labels.h5"
 
 
 class Stages:
-    """The commands of a run, called as functions: a process each would import torch each time."""
+    """The commands of a run, called as functions: separate processes would each import torch."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -58,7 +58,7 @@ class Stages:
 
 
 def test_folders_of_pictures_become_labels_figures_and_a_report_whatever_their_names(tmp_path):
-    """The classes that are found in the data are those of every file of the run."""
+    """The classes found in the data are those of every file of the run."""
     classes = sorted(ODD_NAMES)
     pictures = class_folders(tmp_path / "pictures", 3, classes)
     for k, name in enumerate(classes, start=1):
@@ -124,7 +124,7 @@ def workflow(tmp_path, repository):
 
 
 def listed(folder, run):
-    """An index of one image, so that what follows can be planned."""
+    """Write an index of one image, so that the stages after it can be planned."""
     (folder / "results" / run).mkdir(parents=True)
     rows = "image_id,image,split,classes\na,/a.jpg,train,cat\n"
     (folder / "results" / run / "index.csv").write_text(rows)

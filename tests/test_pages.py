@@ -1,4 +1,4 @@
-"""The pages: what they tell people to write is what the settings take, and their links lead."""
+"""The pages of docs: the settings take what they tell people to write, and no link is broken."""
 
 import re
 import shlex
@@ -20,10 +20,10 @@ PAGES = [
     if not any(part in OTHERS or part[0] == "." for part in page.relative_to(REPOSITORY).parts)
 ]
 
-# Decisions tell what was; settings.md names keys within their section.
+# Decisions may name keys of the past; settings.md names keys within their section.
 PAST = ("decisions.md", "CHANGELOG.md", "settings.md")
 OF_TODAY = [page for page in PAGES if page.name not in PAST]
-FILES = (  # of a run, whose names begin like a section
+FILES = (  # files of a run whose names begin like a section
     "saliency.h5", "saliency.json", "saliency.pt", "maps.h5", "train.pt", "train.aside1.pt",
     "train.best.pt", "submission.json", "submission.tar.gz", "data.yaml",
 )  # fmt: skip
@@ -52,7 +52,7 @@ LINES = [
 
 
 def overrides(line):
-    """Keys and values after --config, as Snakemake reads them."""
+    """Return the keys and values after --config, as Snakemake reads them."""
     words = shlex.split(line.partition("--config")[2], comments=True)
     pairs = [word.partition("=") for word in words if re.match(r"[a-z_]+=", word)]
     return {key: yaml.safe_load(value) for key, _, value in pairs}
@@ -87,7 +87,7 @@ def test_keys_that_a_page_names_exist(page):
 
 
 def text_of(page):
-    """A page without blocks of code, whose brackets are no links."""
+    """A page without its code blocks, whose brackets are not links."""
     return re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
 
 

@@ -13,7 +13,7 @@ DILATIONS = (1, 2, 4, 8, 12, 24)
 
 
 def brute_force(image, maps, iterations, dilations):
-    """The definition of method.md: image (3, H, W), maps (K, H, W), loops, float64."""
+    """The definition in method.md: image (3, H, W), maps (K, H, W), loops, float64."""
     image, maps = image.astype(np.float64), maps.astype(np.float64)
     _, H, W = image.shape
     neighbours, weights = {}, {}
@@ -178,7 +178,7 @@ def test_a_constant_map_stays_constant():
     )
 
 
-def test_without_further_words_it_has_the_published_settings():
+def test_the_defaults_are_the_published_settings():
     generator = torch.Generator().manual_seed(0)
     images, maps = (torch.rand(1, n, 60, 50, generator=generator) for n in (3, 2))
     published = {"iterations": 10, "dilations": (1, 2, 4, 8, 12, 24)}

@@ -102,7 +102,7 @@ def test_no_class_gives_no_map_and_another_batch_is_refused():
         par(torch.rand(2, 3, 8, 8), torch.rand(1, 2, 4, 4))
 
 
-def test_without_further_words_it_has_the_published_settings():
+def test_the_defaults_are_the_published_settings():
     generator = torch.Generator().manual_seed(0)
     images, maps = (torch.rand(1, n, 60, 50, generator=generator) for n in (3, 2))
     published = {"iterations": 10, "dilations": (1, 2, 4, 8, 12, 24)}

@@ -1,4 +1,4 @@
-"""Stores made in parts and merged: killed anywhere, the same comes out; nothing may be missing."""
+"""Stores made in parts and merged: the same result after a kill anywhere, and no gaps."""
 
 import multiprocessing
 import os
@@ -74,7 +74,7 @@ def test_killed_and_started_again_the_file_is_the_same_to_the_bit(tmp_path):
         written.extend(IDS[chosen])
         write(writer, chosen)
 
-    time.sleep(1.1)  # a time stamp in the file would show
+    time.sleep(1.1)  # so that a time stamp in the file would show
     assert make(tmp_path, counting) == undisturbed
     assert written == IDS[10:], "the two whole parts stand"
     assert {path.name for path in tmp_path.iterdir()} == {"undisturbed", "out.h5"}
@@ -160,7 +160,7 @@ def test_a_damaged_image_is_named_when_shards_are_merged(shards, tmp_path):
 
 
 def fill_the_disk(path, images):
-    """Write until files may not grow any more, as on a full disk; 7 says that it was noticed."""
+    """Write until files may not grow any more, as on a full disk; exit with 7 if it is noticed."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""What a run names must exist, and what it does not name is asked for, before any long work."""
+"""Before any long work: what a run names must exist, and what it fails to name is asked for."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is planned of a run: networks, methods and entries, as its settings say."""
+"""What is planned for a run: networks, methods and entries, as its settings say."""
 
 import re
 import shlex
@@ -181,7 +181,7 @@ def test_torchrun_starts_the_processes_of_several_gpus_on_each_node():
 @pytest.mark.parametrize("nodes", [1, 2])
 def test_torchrun_leaves_the_options_of_a_stage_to_the_stage(nodes):
     started = launcher(run({"gpus": 2, "nodes": nodes}), threads=8)
-    started = re.sub(r"\$\(hostname\):.*\)\)", "n1:20001", started)  # as the shell puts it
+    started = re.sub(r"\$\(hostname\):.*\)\)", "n1:20001", started)  # as the shell expands it
     words = shlex.split(started.partition("torch.distributed.run ")[2])
     own = ["--index", "i.csv", "--state", "s.pt", "--threads", "8", "--out", "o", "--log", "x.log"]
     parsed = torchrun_arguments([*words, "workflow_scripts.train", *own])

@@ -1,4 +1,4 @@
-"""Several processes: results in order, items as they are needed, and no process left behind."""
+"""Several processes: results in order, items read when needed, and no process left behind."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What profiles and `localrules` say is of rules that exist: Snakemake passes over other names."""
+"""Profiles and `localrules` name only rules that exist: Snakemake ignores other names."""
 
 import re
 

@@ -18,7 +18,7 @@ from getam_core.training import Labelling
 from tests.networks import tiny_network
 from tests.training_kit import same_but_for_speed, trainer
 
-SIDE, PANEL = 32, 36  # with the white between
+SIDE, PANEL = 32, 36  # a panel includes the white gap
 
 
 def samples(scenes, count=3):
@@ -46,7 +46,7 @@ def test_a_row_is_an_image_its_maps_its_label_and_the_prediction(scenes, method,
         assert np.array_equal(panel(picture, row, 3), colour_labels(guess, image))
 
 
-def test_given_labels_are_shown_in_the_place_of_made_ones(scenes, tmp_path):
+def test_given_labels_are_shown_instead_of_made_ones(scenes, tmp_path):
     chosen, path = of_split(scenes[1], "train")[:2], tmp_path / "labels.h5"
     with StoreWriter(path, "labels", SCENE_CLASSES, {}) as writer:
         for entry in chosen:

@@ -1,4 +1,4 @@
-"""The pages in the folders of the methods: their examples run, and no method is left out."""
+"""The README pages of the methods' packages: their examples run, and no method is missing."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Report and review in headless Chromium, as wide as on a desk and on a phone."""
+"""Report and review in headless Chromium, at the widths of a desktop and a phone."""
 
 import numpy as np
 import pytest

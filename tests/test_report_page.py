@@ -1,4 +1,4 @@
-"""The report as a file: one page that needs no other, whole and escaped."""
+"""The report as a file: one self-contained page, whole and escaped."""
 
 import base64
 import io
@@ -17,7 +17,7 @@ from tests.report_kit import METRICS, MIOU, NETWORK, example
 
 
 class Page(HTMLParser):
-    """Collects tags, whether they close in order, and every address."""
+    """Collects tags, every address, and whether tags close in order."""
 
     VOID = ("meta", "link", "img", "br")
 

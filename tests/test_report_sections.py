@@ -1,4 +1,4 @@
-"""What the report says beyond the figures: best and worst images, confusions, costs, origin."""
+"""What the report says besides the figures: best and worst images, confusions, costs, origin."""
 
 import subprocess
 from pathlib import Path

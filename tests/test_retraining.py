@@ -1,4 +1,4 @@
-"""Retraining in the workflow: on masks, where the run says so; on its own or others' labels."""
+"""Retraining in the workflow: on masks, if the run says so; on its own or others' labels."""
 
 import csv
 import json
@@ -36,7 +36,7 @@ RETRAINING = {
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, repository):
-    """A run that is retrained on its masks, which needs nothing else of the workflow."""
+    """A run retrained on its masks, which needs nothing else from the workflow."""
     workflow = Workflow(tmp_path_factory.mktemp("retraining"), repository)
     workflow.configure(deeplab=MASKS, deeplab_test=TEST)
     workflow.run(TARGET)

@@ -34,7 +34,7 @@ def test_nothing_but_background_agrees():
 
 
 class Column(nn.Module):
-    """Segments the left half as class 1, whatever is there: at odds with its mirror image."""
+    """Segments the left half as class 1, whatever is there, and so contradicts its mirror image."""
 
     stride = 4
 
@@ -71,7 +71,7 @@ LEFT_DOG = 2 * LEFT_CAT
 
 @pytest.fixture(name="run")
 def made_run(tmp_path):
-    """Entries, and the stores of a run of four images: one is labelled dog, and is a cat."""
+    """Entries and stores of a run of four images, of which one shows a cat but is labelled dog."""
     return write_run(tmp_path)
 
 
@@ -109,7 +109,7 @@ def test_the_image_whose_label_the_network_contradicts_comes_first(run):
     assert {row.reason for row in rows[1:]} == {"nothing stands out"}
 
 
-def test_without_predictions_the_maps_scores_judge(run):
+def test_without_predictions_the_scores_of_the_maps_are_used(run):
     entries, maps, labels, _ = run
     first, *others = rank(entries, gather(entries, maps, labels, None), CLASSES)
     assert first.entry.image_id == "swapped" and "95 % sure)" in first.reason
@@ -142,7 +142,7 @@ def test_images_without_any_label_cannot_be_reviewed(run):
         gather(unlabelled, *stores)
 
 
-def test_the_table_has_a_line_an_image_and_leaves_unknown_numbers_empty(run, tmp_path):
+def test_the_table_has_a_line_per_image_and_leaves_unknown_numbers_empty(run, tmp_path):
     entries, maps, labels, _ = run
     write_rows(tmp_path / "review.csv", rank(entries, gather(entries, maps, labels, None), CLASSES))
     with (tmp_path / "review.csv").open(newline="", encoding="utf-8") as file:
@@ -168,7 +168,7 @@ def test_the_page_shows_what_there_is_and_needs_no_other_file(run, tmp_path, pre
 
 
 def reviewed(folder, run, classes=CLASSES):
-    """The review of the four images, which `run` holds, with other names for their classes."""
+    """Return the review of the four images of `run`, with the given names of the classes."""
     entries, maps, labels, predictions = run
     rows = rank(entries, gather(entries, maps, labels, predictions), classes)
     shown = suspects(rows, labels, predictions)

@@ -1,4 +1,4 @@
-"""What the planning program reads of a run: its settings once, its images, the library's place."""
+"""What planning reads of a run: its settings (once), its images, and where the library is."""
 
 import os
 import subprocess

@@ -60,7 +60,7 @@ def new_network(seed=0, width=12):
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Steps are tiny here: threads would wait for each other more than they work."""
+    """The steps here are tiny: threads would wait for each other more than they work."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -103,7 +103,7 @@ def entries_of(pairs):
 # ----------------------------------------------------------------------------------- training
 
 
-def test_network_gives_a_logit_a_pixel_and_every_parameter_learns():
+def test_network_gives_a_logit_per_pixel_and_every_parameter_learns():
     network = new_network()
     logits = network(torch.rand(2, 3, 64, 48))
     assert logits.shape == (2, 64, 48)
@@ -224,13 +224,13 @@ def test_the_loss_is_in_tensorboard_after_every_epoch(pairs, tmp_path):
 
 
 def test_parts_of_a_batch_have_the_loss_of_the_batch():
-    """Whatever processes do of it, an idle one too: losses are averaged over the processes."""
+    """However processes share it, even if one is idle: losses are averaged over the processes."""
     torch.manual_seed(0)
     logits, target = torch.randn(3, 24, 24), torch.rand(3, 24, 24).round()
     valid = torch.ones(3, 24, 24, dtype=torch.bool)
 
     def count(_own):
-        return torch.tensor(3) / 3  # images of all, over the processes
+        return torch.tensor(3) / 3  # images of all processes, divided by the number of processes
 
     own = [(slice(0, 2), True), (slice(2, 3), True), (slice(0, 1), False)]
     losses = [

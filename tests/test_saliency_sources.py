@@ -42,7 +42,7 @@ def stored(folder, write):
     return open_store(folder / "saliency.h5", kind="saliency")
 
 
-# --- maps that exist --------------------------------------------------------------------------
+# --- given maps -------------------------------------------------------------------------------
 
 
 def test_maps_may_have_any_suffix_size_and_depth(tmp_path):
@@ -85,7 +85,7 @@ def test_maps_of_0_and_1_are_refused_before_labels_see_nothing_salient(tmp_path)
 
 @pytest.fixture
 def run(tmp_path):
-    """`run(shard)` makes the saliency of every second of four images, from maps that exist."""
+    """`run(shard)` makes the saliency of a shard of two of four images, from given maps."""
     entries = entries_in(tmp_path, (12, 16), (20, 10), (8, 8), (9, 9))
     write_index(tmp_path / "index.csv", entries)
     for entry in entries:
@@ -145,11 +145,11 @@ def test_a_shard_beyond_the_split_is_refused(run):
         run(2)
 
 
-# --- rembg, which need not be installed -------------------------------------------------------
+# --- rembg, which is simulated ----------------------------------------------------------------
 
 
 def fake_rembg(monkeypatch, *, maps=1):
-    """A module with the two functions that are used: "bright" is what is salient."""
+    """A module with the two functions that are used; its network "bright" calls bright salient."""
     module = ModuleType("rembg")
 
     def new_session(name):
@@ -165,7 +165,7 @@ def fake_rembg(monkeypatch, *, maps=1):
     monkeypatch.setitem(sys.modules, "rembg", module)
 
 
-def test_rembg_gives_one_map_an_image(tmp_path, monkeypatch):
+def test_rembg_gives_one_map_per_image(tmp_path, monkeypatch):
     fake_rembg(monkeypatch)
     entries = entries_in(tmp_path, (12, 16), (20, 10))
     provide = rembg_saliency("u2net")

@@ -24,7 +24,7 @@ def test_poly_falls_over_the_whole_run_and_is_scaled_in_the_second_half():
     assert poly.rate("heads", 10) == pytest.approx(0.2 * (1 - 10 / 20) ** 0.9)
 
 
-def test_cosine_starts_anew_for_the_second_half():
+def test_cosine_restarts_for_the_second_half():
     cosine = schedule(kind="cosine", second_half_scale=dict.fromkeys(RATES, 1.0))
     assert cosine.rate("backbone", 0) == cosine.rate("backbone", 10) == 1
     assert cosine.rate("backbone", 5) == pytest.approx(0.5)
@@ -63,7 +63,7 @@ def test_groups_without_parameters_are_left_out():
 
 
 def decayed(model):
-    """Names of the parameters that the optimiser of a network decays."""
+    """Return the names of the parameters that a network's optimiser decays."""
     optimizer = replace(PLAN, weight_decay=0.5).optimizer_of(model)
     groups = [group for group in optimizer.param_groups if group["weight_decay"]]
     ids = {id(parameter) for group in groups for parameter in group["params"]}
@@ -88,7 +88,7 @@ def test_tokens_and_positions_are_not_decayed(kind, changes):
 
 
 class Relative(nn.Module):
-    """Attention with a table of relative positions, and a module that names what it spares."""
+    """Attention with a table of relative positions, and a module that names what not to decay."""
 
     def __init__(self):
         super().__init__()

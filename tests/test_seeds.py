@@ -47,7 +47,7 @@ def test_one_pass_agrees_with_thresholding_each_image_anew(seeds):
     assert [threshold for threshold, _ in curve] == thresholds
     for threshold, matrix in curve:
         reference = brute_force(*seeds, threshold)
-        # The two resizers round differently: at most a pixel or two lies between.
+        # The two resizers round differently: at most a pixel or two differ.
         assert np.abs(matrix.counts - reference.counts).sum() <= 4
         assert matrix.counts.sum() == reference.counts.sum()
         assert matrix.images == len(PRESENT)

@@ -1,4 +1,4 @@
-"""A trained network on new pictures: as the workflow predicts, whatever the pictures are."""
+"""A trained network on new pictures: it predicts as the workflow does, whatever the pictures."""
 
 import argparse
 import csv
@@ -31,7 +31,7 @@ SIZES = ((40, 56), (56, 40), (33, 47))
 
 
 def picture(i, size=(40, 56)):
-    """Blobs of colour, so that a random network tells places apart."""
+    """Blobs of colour, so that a random network can tell places apart."""
     coarse = np.random.default_rng(i).integers(0, 256, (5, 7, 3), np.uint8)
     return cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
 
@@ -252,7 +252,7 @@ def test_a_network_that_never_learned_to_segment_is_refused(checkpoint, tmp_path
         Segmenter.load(tmp_path / "n.pt", device="cpu")
     if importlib.util.find_spec("onnxscript") and importlib.util.find_spec("onnxruntime"):
         assert main(command) == 2 and "classify only" in capsys.readouterr().err
-    del content["segments"]  # as files were before it was kept
+    del content["segments"]  # as in files from before it was recorded
     save_checkpoint(tmp_path / "old.pt", content)
     assert Segmenter.load(tmp_path / "old.pt", device="cpu").classes == tuple(SCENE_CLASSES)
 
@@ -288,7 +288,7 @@ def test_masks_of_other_pictures_are_not_overwritten(checkpoint, tmp_path, monke
     assert segment(tmp_path / "tuesday/../monday", checkpoint, out) == 0  # spelled otherwise
 
 
-def test_an_overlay_is_of_the_mask_that_stands(checkpoint, photos, tmp_path):
+def test_an_overlay_of_an_older_mask_is_replaced(checkpoint, photos, tmp_path):
     drawing = tmp_path / "out/overlays/0.jpg"
     assert segment(photos, checkpoint, tmp_path / "out", "--overlay") == 0
     before = drawing.read_bytes()

@@ -33,7 +33,7 @@ def test_folders_patterns_and_files_name_each_picture_once(tmp_path, monkeypatch
     def names(*arguments):
         return [p.name for p in find_pictures(arguments, results)]
 
-    assert names("a") == ["1", "b/1", "b/2.jpg", "b/2.png"]  # suffixes where names would be equal
+    assert names("a") == ["1", "b/1", "b/2.jpg", "b/2.png"]  # suffixes where names would clash
     assert names("a/1.jpg", "c/1.jpg") == ["a/1", "c/1"]
     assert names("a/1.jpg", "a/1.jpg", "./a/../a/1.jpg") == ["1"]
     assert names("a", str(tmp_path / "c")) == ["a/1", "a/b/1", "a/b/2.jpg", "a/b/2.png", "c/1"]
@@ -64,7 +64,7 @@ def test_results_are_no_pictures_however_they_are_spelled(tmp_path, monkeypatch)
         (Image.new("RGBA", (8, 8), (0, 0, 0, 254)), "transparent"),
     ],
 )
-def test_pil_images_pass_the_door_of_files(form, message):
+def test_pil_images_are_refused_as_files_are(form, message):
     with pytest.raises(InputError, match=message):
         as_pixels(form)
 

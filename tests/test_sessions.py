@@ -1,4 +1,4 @@
-"""What a training cost in all, over the jobs that it took."""
+"""What a training cost in total, over the jobs that it took."""
 
 from argparse import Namespace
 

@@ -111,7 +111,7 @@ def test_a_wrong_override_is_named_as_one_of_the_command_line(run):
         load_settings(run("seed: 1"), {"pseudo_labels": {"alfa": "0.8"}})
 
 
-def test_data_root_takes_its_place_in_paths(run):
+def test_data_root_is_substituted_in_paths(run):
     path = run("saliency: {images: '{data_root}/DUTS'}\n")
     assert load_settings(path, {"data_root": "/data"}).saliency.images == "/data/DUTS"
     given = {"data_root": "/data", "saliency": {"images": "{data_root}/other"}}
@@ -201,7 +201,7 @@ def test_how_masks_are_read_is_no_part_of_what_other_stages_depend_on():
     assert (handed.masks, handed.mask_values) == ("truth", {"255": "cat"})
 
 
-def test_when_states_are_saved_is_handed_over_apart_and_no_part_of_what_is_trained():
+def test_saving_settings_are_passed_separately_and_do_not_identify_a_training():
     settings = Settings.model_validate(
         {"train": {"keep_last": 2, "epochs": 30}, "deeplab": {"checkpoint_minutes": 1}}
     )

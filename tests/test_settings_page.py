@@ -1,4 +1,4 @@
-"""docs/settings.md and config/schema.json: current, complete, and of what the settings take."""
+"""docs/settings.md and config/schema.json: current, complete, and true to the settings."""
 
 import json
 import re
@@ -23,7 +23,7 @@ RUNS = sorted(REPOSITORY.glob("config/*.yaml"))
 
 
 def keys(section=Settings, prefix=""):
-    """Path and field of every key that holds a value."""
+    """Yield path and field of every key that holds a value."""
     for name, field in section.model_fields.items():
         inner = section_in(field.annotation)
         if inner is None:

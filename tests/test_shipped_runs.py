@@ -1,6 +1,6 @@
 """Every run that ships with the repository: its settings hold, and its networks fit together.
 
-They are built and run on the meta device, where tensors have shapes and no values.
+The networks are built and run on the meta device, where tensors have shapes but no values.
 """
 
 from pathlib import Path
@@ -19,19 +19,19 @@ RUNS = sorted(Path(__file__).parents[1].glob("config/*.yaml"), key=lambda path: 
 
 
 def different(*sections):
-    """Runs, one for each form of some sections."""
+    """Return runs that differ in some sections, one for each distinct content."""
     loaded = [(path.stem, load_settings(path, {"data_root": "."})) for path in RUNS]
     first = {run.select(*sections): (name, run) for name, run in reversed(loaded)}
     return [pytest.param(run, id=name) for name, run in first.values()]
 
 
 def classes_of(settings):
-    """How many; where the data says it, two."""
+    """Return the number of classes; two if they are found in the data."""
     return len(settings.data.classes or ("cat", "dog"))
 
 
 def for_gpus():
-    """Runs whose settings do not say that a CPU does them."""
+    """Return the runs whose settings do not ask for a CPU."""
     loaded = [(path.stem, load_settings(path, {"data_root": "."})) for path in RUNS]
     return [pytest.param(run, id=name) for name, run in loaded if run.device != "cpu"]
 
@@ -56,7 +56,7 @@ def test_the_network_is_built_and_runs(settings):
         model["stem"]["weights"] = None
     classes = classes_of(settings)
     side = settings.train.crop_size
-    reads_values = (model["name"] or "").startswith("mit")  # mmsegmentation's constructor does
+    reads_values = (model["name"] or "").startswith("mit")  # in mmsegmentation's constructor
     with torch.device("cpu" if reads_values else "meta"):
         network = build_network(**model, num_classes=classes).to("meta").eval()
     with torch.device("meta"), torch.no_grad():
@@ -67,7 +67,7 @@ def test_the_network_is_built_and_runs(settings):
 
 @pytest.mark.parametrize("settings", different("data", "deeplab"))
 def test_the_network_that_is_retrained_is_built_and_runs(settings, monkeypatch):
-    monkeypatch.setattr(BaseModule, "init_weights", lambda self: None)  # it reads the values
+    monkeypatch.setattr(BaseModule, "init_weights", lambda self: None)  # it reads values
     side = settings.deeplab.crop_size
     with torch.device("meta"), torch.no_grad():
         network = build_deeplab(**network_of(settings, classes_of(settings))).eval()

@@ -1,4 +1,4 @@
-"""Which states of a training are kept, and from which it goes on."""
+"""Which states of a training are kept, and from which one it resumes."""
 
 from dataclasses import replace
 
@@ -83,7 +83,7 @@ def test_a_named_state_is_where_training_starts_once(tmp_path):
     assert states.load()["number"] == 1
 
 
-def test_training_again_from_a_kept_epoch_ends_in_the_same_bits(tmp_path):
+def test_training_again_from_a_kept_epoch_is_bit_identical(tmp_path):
     scenes = make_scenes(tmp_path)
     whole = trainer(scenes, tmp_path / "one", keep_last=3)
     rows = whole.run()

@@ -23,7 +23,7 @@ from tests.networks import ODD, SMALL, SQUEEZENET, network_of, random_images, vi
     "stem",
     [SQUEEZENET, {"name": "test_resnet"}, {"name": "mobilenet_v2", "library": "torchvision"}],
 )
-def test_a_stem_gives_exactly_one_map_a_stride(stem):
+def test_a_stem_gives_exactly_one_map_per_stride(stem):
     built = build_stem(**stem).eval()
     maps = built(random_images(1, 3, 64, 96))
     assert built.strides == (4, 8, 16)
@@ -74,7 +74,7 @@ def test_torchvision_says_how_its_weights_were_trained():
     assert resolve_normalisation("vgg16", "torchvision", "hub") == (IMAGENET_MEAN, IMAGENET_STD)
 
 
-def test_feature_scale_is_one_factor_or_one_a_map():
+def test_feature_scale_is_one_factor_or_one_per_map():
     images = random_images(1, 3, 32, 32)
     stem = build_stem("test_resnet").eval()
     plain = stem(images)

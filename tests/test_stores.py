@@ -59,7 +59,7 @@ def test_an_exception_leaves_the_old_file_and_no_rest(labels):
 
 
 def test_what_an_exception_leaves_is_never_sealed(labels):
-    """It may stay under its temporary name, where it cannot be removed."""
+    """It may stay under its temporary name if it cannot be removed."""
     kept = labels.with_name("kept.h5")
     with (
         pytest.raises(KeyboardInterrupt),
@@ -190,7 +190,7 @@ def total(store):
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_an_open_store_can_be_read_in_worker_processes(labels, start):
     store = open_store(labels)
-    expected = total(store)  # the parent's handle is open when the workers begin
+    expected = total(store)  # the parent's handle is open when the workers start
     with multiprocessing.get_context(start).Pool(2) as pool:
         assert pool.map(total, [store] * 4) == [expected] * 4
     assert total(store) == expected

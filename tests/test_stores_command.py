@@ -1,4 +1,4 @@
-"""`python -m getam_core.stores`: verify, summary and export, as they are called from the shell."""
+"""`python -m getam_core.stores`: verify, summary and export, as called from the shell."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The structure measure of a saliency map, against its definition and at its ends."""
+"""The structure measure of a saliency map, against its definition and at its extremes."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""From a list of unlabelled images to the archive that PASCAL VOC's evaluation server takes."""
+"""From a list of unlabelled images to the archive that PASCAL VOC's evaluation server accepts."""
 
 import io
 import json
@@ -28,7 +28,7 @@ NETWORK = TINY | {"num_classes": len(VOC_CLASSES)}
 
 @pytest.fixture
 def devkit(tmp_path):
-    """A devkit with test images alone, as PASCAL VOC gives them: no annotation, no mask."""
+    """A devkit with only test images, as PASCAL VOC gives them: no annotations, no masks."""
     for name in ("JPEGImages", "ImageSets/Segmentation"):
         (tmp_path / "VOC2012" / name).mkdir(parents=True)
     for image_id, size in SIZES.items():
@@ -51,7 +51,7 @@ def arguments(folder, /, **others):
 
 
 def read(path):
-    """Name to index image of every member."""
+    """Return name to index image for every member."""
     with tarfile.open(path, "r:gz") as archive:
         return {
             member.name: Image.open(io.BytesIO(archive.extractfile(member).read()))

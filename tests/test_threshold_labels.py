@@ -1,4 +1,4 @@
-"""AFA's labels of two background thresholds: by hand, and image by image."""
+"""AFA's labels by two background thresholds: by hand, and image by image."""
 
 import pytest
 import torch

@@ -22,7 +22,7 @@ SPLITS = {"train": "train_aug", "val": "val"}
 
 @pytest.fixture
 def augmented(voc):
-    """The devkit `voc` (train a and bb, val ccc) with images d and e that SBD alone knows."""
+    """The devkit `voc` (train a and bb, val ccc) with images d and e that only SBD lists."""
     add_image(voc, "d", "cat")
     add_image(voc, "e", "dog", "cat")
     return voc
@@ -73,7 +73,7 @@ def test_the_list_is_made_of_the_names_of_augmented_masks_without_opening_them(a
     assert ids_of(list_voc(augmented, SPLITS, CLASSES)) == ["a", "bb", "e"]
 
 
-def test_a_list_of_one_s_own_goes_first(augmented):
+def test_the_user_s_own_list_takes_precedence(augmented):
     write_sbd(augmented / "cls", "d", "e")
     write_list(augmented, "train_aug", "/JPEGImages/e.jpg /SegmentationClassAug/e.png")
     listing = list_voc(augmented, SPLITS, CLASSES)

@@ -104,7 +104,7 @@ def test_one_forward_gives_the_same_logits_and_a_segmentation_of_the_images_size
 
 def test_every_parameter_gets_a_gradient_and_belongs_to_one_group(network):
     for parameter in network.parameters():
-        if not parameter.any():  # a ResNet's branches begin at zero, and then pass no gradient
+        if not parameter.any():  # a ResNet's branches start at zero, and then pass no gradient
             nn.init.normal_(parameter)
     logits, segmentation = network.classify_and_segment(random_images(2, 3, 64, 64))
     (logits.square().sum() + segmentation.square().sum()).backward()
@@ -126,7 +126,7 @@ def test_the_grid_follows_the_image_and_odd_sizes_are_refused(network):
 
 def test_a_segmentation_is_not_mirrored_or_transposed():
     network = network_of("vit").eval()
-    nn.init.zeros_(network.vit.pos_embed)  # without positions, only the pixels tell places apart
+    nn.init.zeros_(network.vit.pos_embed)  # without positions, only pixels distinguish places
     images = torch.zeros(1, 3, 64, 96)
     images[..., :16, 80:] = 1.0  # top right
     with torch.no_grad():

@@ -1,6 +1,6 @@
-"""Every key of the settings arrives where it acts: a stage is called with another value of it.
+"""Every setting reaches the code that uses it: each is changed, and the stage must pass that on.
 
-A key that is lost between the YAML and the library changes nothing, in silence.
+A key that is lost between the YAML and the library would silently have no effect.
 """
 
 import pytest
@@ -11,7 +11,7 @@ from tests.wiring_kit import stages
 
 KEYS = leaves(Settings)
 
-# What a key needs beside it to have an effect, by the beginning of its name.
+# The other settings a key needs to have an effect, by the beginning of its name.
 BASE = {
     "data_root": "data",
     "saliency": {"images": "pairs"},
@@ -51,7 +51,7 @@ CONTEXTS = {
 }
 
 # Where a key arrives, by the beginning of its name, the longest first: for every stage the
-# arguments of the library that change, `function.argument`; {} is the key's own last name.
+# arguments of the library that change, `function.argument`; {} is the last part of the key's name.
 LABELLING = "Getam.labelling TrainingPicture.labelling"
 THRESHOLD = "Getam.saliency_threshold TrainingPicture.saliency_threshold"
 BUILT = "build_network.{} save_network.built_by"
@@ -220,7 +220,7 @@ ARRIVES = {
         "compare_getam:blocks": "evaluate_maps.entries",
     },
 }
-VARIANTS = {  # the wildcard behind the colon
+VARIANTS = {  # the wildcard after the colon
     "train_classifier": "classifier",
     "ablation": "sweep",
     "compare_getam": "study",
@@ -229,7 +229,7 @@ VARIANTS = {  # the wildcard behind the colon
 
 
 def beginnings(key, table):
-    """Return what a table says of a key, by the beginning of its name, the longest last."""
+    """Return the beginnings of a key's name that are in a table, the longest last."""
     parts = key.split(".")
     names = (".".join(parts[:n]) for n in range(1, len(parts) + 1))
     return [name for name in names if name in table]

@@ -1,4 +1,4 @@
-"""The workflow, run whole on a tiny made data set, then asked what it would do after a change."""
+"""The whole workflow on a tiny made data set, then asked what it would do after a change."""
 
 import json
 import os
@@ -37,7 +37,7 @@ BEFORE_EVALUATION = [
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, repository):
-    """A finished run; what was opened of the masks before evaluation is kept beside it."""
+    """A finished run, with a record of the masks that were opened before evaluation."""
     workflow = Workflow(tmp_path_factory.mktemp("workflow"), repository)
     workflow.configure()
     workflow.run(["results/tiny/scenes/ImageSets/Segmentation/val.txt"])
@@ -134,7 +134,7 @@ def test_maps_do_not_depend_on_shards(finished, tmp_path, repository):
     maps = "results/tiny/getam/maps.h5"
     sharded, whole = open_store(tmp_path / maps), open_store(finished.folder / maps)
     assert list(sharded) == list(whole)
-    for image_id in whole:  # batches of other images round differently, and float16 once more
+    for image_id in whole:  # other batches round differently, and float16 rounds again
         np.testing.assert_allclose(sharded[image_id], whole[image_id], atol=2**-11)
     assert not list(tmp_path.glob("results/tiny/state/maps*"))
 
@@ -230,7 +230,7 @@ def test_rerunning_the_labels_with_another_alpha_changes_them_and_keeps_the_maps
 
 @pytest.fixture
 def without_masks(finished, tmp_path, repository):
-    """The made scenes as somebody's own VOC-like folder, masks deleted, saliency given as PNGs."""
+    """The made scenes as a user's own VOC-like folder, without masks, with saliency as PNGs."""
     made = finished.folder / "results/tiny"
     shutil.copytree(made / "scenes", tmp_path / "data")
     shutil.rmtree(tmp_path / "data" / "SegmentationClass")

@@ -43,7 +43,7 @@ def test_a_run_that_is_not_described_lists_those_that_are(workflow):
         (["--config", "train.epochs=3", "--", "FILE"], "must start with a valid identifier"),
     ],
 )
-def test_what_snakemake_says_of_a_wrong_option_stands_among_the_errors(
+def test_snakemake_s_message_for_a_wrong_option_is_in_the_page_of_errors(
     options, message, repository
 ):
     command = [warm_python(), "-m", "snakemake", "--cores", "1", *options]

@@ -36,13 +36,13 @@ END = ["results/tiny/miou.json", "results/tiny/report.html"]
 
 
 class Workflow:
-    """Snakemake in a folder of its own, with the repository's rules."""
+    """Snakemake in its own folder, with the repository's rules."""
 
     def __init__(self, folder: Path, repository: Path):
         self.folder, self.repository = folder, repository
 
     def command(self, targets, *options, python=None):
-        # With a second core stages would start workers, each of which imports torch anew.
+        # With a second core, stages would start workers, each of which imports torch again.
         start = [python or warm_python(), "-m", "snakemake", "--cores", "1"]
         start += ["--directory", self.folder]
         start += ["--snakefile", self.repository / "Snakefile", "--nocolor", *options]
@@ -58,7 +58,7 @@ class Workflow:
         return done
 
     def refuse(self, targets, *options):
-        """Run what must fail; return the line that says why."""
+        """Run a command that must fail; return the line that says why."""
         done = subprocess.run(self.command(targets, *options), capture_output=True, text=True)
         assert done.returncode != 0
         return done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""A training of seconds: made scenes, a tiny network, three epochs."""
+"""A training that takes seconds: made scenes, a tiny network, three epochs."""
 
 import multiprocessing
 import os
@@ -52,7 +52,7 @@ PLAN = Plan(
 
 
 class StopAt(TrainingSet):
-    """Raises a signal when its n-th item is asked for, for its process or the whole group."""
+    """Sends a signal to its process or the whole group when its n-th item is read."""
 
     left: int = -1
     number = signal.SIGTERM
@@ -120,7 +120,7 @@ def same_but_for_speed(rows):
 
 
 def end_of(target):
-    """Run in a process, in a group of its own; return its exit code, STOPPED if it saved."""
+    """Run in a process in its own group; return its exit code, STOPPED if it was interrupted."""
 
     def run():
         os.setpgrp()

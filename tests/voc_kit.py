@@ -29,5 +29,5 @@ def write_list(root: Path, name: str, *ids: str) -> None:
 
 
 def entries_of(root: Path, classes: Sequence[str] = CLASSES) -> list[Entry]:
-    """List the splits train and val of a data set, and check it but for opening its images."""
+    """List the splits train and val of a data set, and check it without opening its images."""
     return list_voc(root, SPLITS, classes).checked(classes)

@@ -1,10 +1,10 @@
-"""A `python` that has its imports behind it: a process that waits, and forks for every command.
+"""A `python` whose imports are already done: a process that waits, and forks for every command.
 
-A run of the workflow starts some thirty processes, and nearly all that each does is to import torch
-or Snakemake. `warm_python` starts the waiting process and writes a program `python`, which hands
-`-m MODULE` with its arguments, environment and files over, and ends as the fork ends. Everything
-else goes to the real Python. A signal ends the program alone, not the fork: tests of interruption
-start the real Python.
+A run of the workflow starts some thirty processes, each of which spends nearly all its time on
+importing torch or Snakemake. `warm_python` starts the waiting process and writes a program
+`python`, which passes `-m MODULE` with its arguments, environment and files to a fork and exits
+with its exit code. Everything else goes to the real Python. A signal ends only the program, not the
+fork: tests of interruption start the real Python.
 """
 
 import atexit
@@ -52,7 +52,7 @@ def warm_python() -> Path:
 
 
 def hand_over(folder: Path, arguments: list[str]) -> None:
-    """Let a fork do what Python is asked for, and end as it ends."""
+    """Let a fork run what Python is asked to run, and exit with its code."""
     if arguments[:1] != ["-m"] or arguments[1].startswith("torch"):
         os.execv(sys.executable, [sys.executable, *arguments])
     request = {
@@ -70,9 +70,9 @@ def hand_over(folder: Path, arguments: list[str]) -> None:
 
 
 def wait(folder: Path) -> dict:
-    """Import what is asked for and fork; return the request, in the fork that is to do it."""
+    """Serve requests by importing and forking; return a request in the fork that is to run it."""
     parent = os.getppid()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a watcher ended
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for watchers
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(folder / "binding"))
         listening.listen()
@@ -98,20 +98,20 @@ def received(connection: socket.socket) -> dict:
     with connection.makefile("r") as channel:
         request = json.loads(channel.readline()) | {"files": files}
     module = request["arguments"][0]
-    with contextlib.suppress(Exception):  # the fork will say so
+    with contextlib.suppress(Exception):  # the fork will raise it again
         importlib.import_module(AHEAD.get(module, module))
-    gc.freeze()  # a fork's collector would copy every page that it looks at
+    gc.freeze()  # otherwise a fork's collector copies every page that it visits
     return request
 
 
 def close(files: list[int]) -> None:
-    """Leave the files of a command to its fork: who reads them waits for their end."""
+    """Leave the files of a command to its fork alone: readers wait until all copies are closed."""
     for file in files:
         os.close(file)
 
 
 def watch(connection: socket.socket, files: list[int]) -> None:
-    """Return in a fork of this process; here tell how that ended."""
+    """Fork: return in the child; in this process wait for it and send its exit code."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if fork := os.fork():
         close(files)
@@ -121,7 +121,7 @@ def watch(connection: socket.socket, files: list[int]) -> None:
 
 
 def become(program: Path, request: dict) -> None:
-    """Do what `python -m` would do in the place of the one who asked."""
+    """Do what `python -m` would do in the place of the calling program."""
     for number, file in enumerate(request["files"]):
         os.dup2(file, number)
     close(request["files"])
@@ -138,7 +138,7 @@ def become(program: Path, request: dict) -> None:
 
 
 def end(program: Callable[[], object]) -> NoReturn:
-    """Run and end as Python does, but for taking thousands of modules apart."""
+    """Run and exit as Python does, except for tearing down thousands of modules."""
     code: object = 0
     try:
         program()

@@ -1,7 +1,7 @@
-"""A stage as the workflow calls it, up to the library's door: what of the settings arrives there.
+"""A stage as the workflow calls it, up to its calls of the library: which settings arrive there.
 
-Snakemake plans a rule, the stage's own parser reads the command, and `main` runs, in a copy of its
-module where the library's functions are recorders: they note what they are called with.
+Snakemake plans a rule, the stage's own parser reads the command, and `main` runs in a copy of its
+module in which the library's functions are recorders: they note what they are called with.
 """
 
 import inspect
@@ -40,7 +40,7 @@ ENTRIES = [Entry(name, Path(f"{name}.jpg"), "train", ("dog",)) for name in "abc"
 ENTRIES.append(Entry("d", Path("d.jpg"), "val", ("dog",)))
 CPU = torch.device("cpu")
 
-# What runs as it is: it only chooses, or says how many processes and which number format there are.
+# These run for real: they only choose, or say how many processes and which number format there are.
 REAL = {
     "resolved",
     "class_names",
@@ -65,12 +65,12 @@ ANSWERS = {
         restore=lambda: False, place=lambda output: output, hand_over=lambda: None
     ),
 }
-# They name the run, or the owner of a state: any key changes them, whether it is used or not.
+# These identify the run, or the owner of a state: any key changes them, whether it is used or not.
 NAMES_THE_RUN = {"settings", "header", "identity"}
 
 
 class Recorder:
-    """Stands for a function of the library: notes each call by the names of its arguments."""
+    """Replaces a function of the library: notes each call by the names of its arguments."""
 
     def __init__(self, function: Callable, calls: list[tuple[str, Any]]):
         self.__name__, self.function, self.calls = function.__name__, function, calls
@@ -85,7 +85,7 @@ class Recorder:
 
 
 def plain(value: Any) -> Any:
-    """Return what can be compared; of what a recorder returned its name."""
+    """Return a comparable value; for what a recorder returned, its name."""
     if isinstance(value, NonCallableMock):
         return value._extract_mock_name()
     if isinstance(value, Namespace):
@@ -106,7 +106,7 @@ def is_scalar(value: Any) -> bool:
 
 
 def recorded(value: Any, calls: list) -> Any:
-    """Return a recorder for a function or class of the library, and for a dictionary of them."""
+    """Return a recorder for a function or class of the library, or a dictionary of recorders."""
     if isinstance(value, dict) and value and all(map(inspect.isroutine, value.values())):
         return {name: Recorder(function, calls) for name, function in value.items()}
     if not inspect.isroutine(value) and not inspect.isclass(value):
@@ -125,7 +125,7 @@ class Stages:
 
     def __init__(self, workflow: Any, patch: pytest.MonkeyPatch):
         self.workflow, self.patch, self.calls = workflow, patch, []
-        self.recorded = [command, runs, causes]  # which are no stage's, or stay as they are
+        self.recorded = [command, runs, causes]  # these belong to no stage, or stay real
         workflow.globals["checkpoints"] = MagicMock()
         workflow.globals["images_of"] = lambda index, split: 3
         self._record(deeplab, patch)
@@ -164,9 +164,9 @@ class Stages:
                 self.recorded.append(module)
 
     def called(self, rule: str, settings: Settings, **wildcards: str) -> dict[str, list]:
-        """Return what a stage is called with: by `function.argument`, the values of all calls.
+        """Return what a stage calls the library with: by `function.argument`, all calls' values.
 
-        `command` is the stage's command but for the settings, `gpu` the GPUs that it asks for.
+        `command` is the stage's command without the settings, `gpu` the GPUs that it asks for.
         """
         words, gpu = self._planned(rule, settings, wildcards)
         module = next(word for word in words if word.startswith("workflow_scripts."))
@@ -189,7 +189,7 @@ class Stages:
         return words, parts["resources"].get("gpu", 0)
 
     def expanded(self, name: str, settings: Settings, **wildcards: str) -> dict[str, Any]:
-        """Return what stands for `{input}`, `{params}` and the like in a rule's command."""
+        """Return the values of `{input}`, `{params}` and the like in a rule's command."""
         self.workflow.globals["run_settings"] = lambda run: settings
         rule = self.workflow.get_rule(name)
         values = Wildcards(fromdict=WILDCARDS | wildcards)
@@ -211,7 +211,7 @@ class Stages:
 def stages(repository: Path) -> Iterator[Stages]:
     """Load the workflow once; nothing is built and no file is written."""
     with pytest.MonkeyPatch.context() as patch, SnakemakeApi(OutputSettings()) as api:
-        for variable in ("PATH", "PYTHONPATH"):  # which the workflow changes
+        for variable in ("PATH", "PYTHONPATH"):  # the workflow changes them
             patch.setenv(variable, "")
         loaded = api.workflow(ResourceSettings(cores=8), snakefile=repository / "Snakefile")
         yield Stages(loaded._workflow, patch)

@@ -1,4 +1,4 @@
-"""Score pseudo labels by several settings against the masks, from stored maps; with a plot."""
+"""Score pseudo labels under several settings against the masks, from stored maps; with a plot."""
 
 import argparse
 from pathlib import Path

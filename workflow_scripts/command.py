@@ -19,10 +19,10 @@ from getam_core.signals import heeded
 from workflow_scripts.sessions import session
 
 WRONG_INPUT = 2
-# Images that a stage with worker processes loses at most when it is killed. At the end of each such
-# part workers wait for the last one.
+# The most images that a stage with worker processes loses when it is killed. At the end of each
+# such part, the workers wait for the slowest one.
 PART = 256
-FILE_ALONE = {"file_alone": True}  # of a record that is too long for the screen
+FILE_ALONE = {"file_alone": True}  # marks a record that is too long for the screen
 
 
 def parser(description: str | None, **files: str) -> argparse.ArgumentParser:
@@ -41,7 +41,7 @@ def parser(description: str | None, **files: str) -> argparse.ArgumentParser:
 
 
 def add_saving(arguments_parser: argparse.ArgumentParser) -> None:
-    """Add `--saving` and `--anew`, for stages that save states: no part of what they make."""
+    """Add `--saving` and `--anew`, for stages that save states; neither changes their results."""
     arguments_parser.add_argument(
         "--saving", default="{}", help="the keys of the sections that say when states are saved"
     )
@@ -51,7 +51,7 @@ def add_saving(arguments_parser: argparse.ArgumentParser) -> None:
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
-    """Return the settings that were handed over; what was not keeps its default."""
+    """Return the settings that were passed; all others have their defaults."""
     settings = json.loads(arguments.settings)
     for section, keys in json.loads(getattr(arguments, "saving", "{}")).items():
         settings[section] = settings.get(section, {}) | keys
@@ -59,7 +59,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 
 
 def identity(arguments: argparse.Namespace, *inputs: str) -> dict[str, Any]:
-    """Return what a resume state belongs to: the settings but for saving, the inputs' contents.
+    """Return what identifies a resume state: settings except for saving, and the inputs' contents.
 
     `inputs` are names of arguments; those without a path are left out.
     """
@@ -70,12 +70,12 @@ def identity(arguments: argparse.Namespace, *inputs: str) -> dict[str, Any]:
 
 @contextmanager
 def only_copy(arguments: argparse.Namespace) -> Iterator[None]:
-    """Refuse a second copy of a running stage; the lock lies beside its state.
+    """Refuse a second copy of a running stage; the lock is beside its state.
 
-    The stage's log begins anew with the lock: a copy that is refused adds a line to it. What the
-    session costs is added to `<log's name>.tsv` beside the state.
+    The log is emptied only once the lock is taken: a copy that is refused adds a line to it. What
+    the session costs is added to `<log's name>.tsv` beside the state.
     """
-    if rank() > 0:  # of several processes of one stage
+    if rank() > 0:  # of several processes, the first takes the lock
         yield
         return
     arguments.restored = False  # see `finished_before`
@@ -93,7 +93,7 @@ def only_copy(arguments: argparse.Namespace) -> Iterator[None]:
 
 
 def finished(arguments: argparse.Namespace, identity: Any, *outputs: str) -> Finished:
-    """Return where a stage keeps what it finished: beside its state, by the outputs' arguments."""
+    """Return where a stage keeps its finished outputs, named by argument: beside its state."""
     folder = arguments.state.with_suffix(".finished")
     kept = Finished(folder, identity, *(getattr(arguments, name) for name in outputs))
     if arguments.anew and rank() == 0:
@@ -106,9 +106,9 @@ def finished_before(
     kept: Finished,
     processes: "Processes",  # noqa: F821 (needs torch)
 ) -> bool:
-    """Put the outputs of a finished stage back; return whether it has finished, to all processes.
+    """Restore the outputs of a finished stage; tell all processes whether it had finished.
 
-    A state that is left of it goes: `--anew` would end at once with the old network.
+    A state left over from it is deleted: `--anew` would end at once with the old network.
     """
     arguments.restored = processes.ask_first(kept.restore)
     if arguments.restored and processes.is_first:
@@ -119,12 +119,12 @@ def finished_before(
 def run(
     main: Callable[[argparse.Namespace], None], arguments_parser: argparse.ArgumentParser
 ) -> None:
-    """Parse, set up logging, call `main`, and turn its end into an exit code.
+    """Parse, set up logging, call `main`, and turn its outcome into an exit code.
 
     Wrong input prints one line and exits with 2; a stop on request exits with 128 + its signal's
-    number (130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP); anything else that goes wrong is ours
-    and prints its traceback. The log file gets the same lines, and those of a long report that the
-    screen does not show; of several processes, the first one's and the others' errors.
+    number (130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP); anything else is a defect and prints
+    its traceback. The log file gets the same lines, and the rest of a report too long for the
+    screen. Of several processes, the first logs everything and the others only their errors.
     """
     arguments = arguments_parser.parse_args()
     _log_to(arguments.log)
@@ -150,12 +150,12 @@ def run(
 
 
 def torch_device(arguments: argparse.Namespace) -> "torch.device":  # noqa: F821 (imported below)
-    """Return the device to compute on, a GPU of its own, with the number of threads set.
+    """Set the number of threads; return the device to compute on, a GPU of this process alone.
 
     Raises
     ------
     InputError
-        A GPU is asked for and there is none, or there are fewer than processes.
+        A GPU is asked for and there is none, or there are fewer GPUs than processes.
     """
     import torch  # only the stages that compute pay for the import
 

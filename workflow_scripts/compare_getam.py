@@ -1,4 +1,4 @@
-"""Score GETAM's maps of the trained network by its fusions or blocks; with a plot."""
+"""Score the trained network's GETAM maps by fusion or by blocks; with a plot."""
 
 import argparse
 from typing import Any

@@ -1,4 +1,4 @@
-"""Set the seeds of all methods beside each other, ranked; with a plot over the thresholds."""
+"""Compare the seeds of all methods, ranked; with a plot over the thresholds."""
 
 import argparse
 from pathlib import Path

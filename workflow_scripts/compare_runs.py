@@ -1,4 +1,4 @@
-"""Set runs beside each other as rows of one of the paper's tables; with a plot."""
+"""Compare runs as rows of one of the paper's tables; with a plot."""
 
 import argparse
 import json

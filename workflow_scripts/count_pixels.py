@@ -1,4 +1,4 @@
-"""Count one shard of a figure: label maps, predictions or maps against the masks."""
+"""Count the pixels of one shard for a figure: label maps, predictions or maps against the masks."""
 
 import argparse
 

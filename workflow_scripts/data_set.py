@@ -1,4 +1,4 @@
-"""Which reader a run's layout has, for images and, in evaluation, for masks."""
+"""The reader for a run's layout: of images and, for evaluation, of masks."""
 
 import hashlib
 import json
@@ -83,7 +83,7 @@ def masks_of_data_set(
 
 
 def mask_values(settings: Settings, root: Path, classes: Sequence[str]) -> Values | None:
-    """Return what the masks' values mean, if they are not the labels: settings, else a labelmap."""
+    """Return what mask values mean, by the settings or a labelmap; None if they are the labels."""
     if settings.data.mask_values:
         return parse_values(settings.data.mask_values, classes)
     places = [root / LABELMAP]
@@ -99,6 +99,6 @@ def _places(settings: Settings) -> Places:
 
 
 def digest_of_labels(entries: Sequence[Entry]) -> str:
-    """SHA-256 of the images' names and classes, of which the maps are."""
+    """SHA-256 of the images' names and classes, which the maps depend on."""
     rows = [[entry.image_id, list(entry.classes)] for entry in entries]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()

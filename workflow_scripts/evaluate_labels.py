@@ -50,7 +50,7 @@ def described(store: Store, split: str, method: str, matrix: ConfusionMatrix) ->
 
 
 def class_map(store: Store, entries: list[Entry]) -> dict[str, float]:
-    """Class mAP in percent of the scores beside the predictions, where images have labels."""
+    """Class mAP in percent, from the scores stored with the predictions, if images have labels."""
     targets = class_targets(entries, store.classes)
     if not targets.any():
         return {}

@@ -13,7 +13,7 @@ MaskOf = Callable[[Entry], np.ndarray | None]
 
 
 def no_mask(_entry: Entry) -> None:
-    """Stand for the mask of an image in a run that has none."""
+    """Return no mask, for a run that has none."""
 
 
 def training_examples(

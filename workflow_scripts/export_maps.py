@@ -50,7 +50,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def views_of(method: str, settings: Settings) -> dict[str, Any]:
-    """Return over which views maps are averaged; AFA puts its own together, see `method_of`."""
+    """Return the views that maps are averaged over; AFA combines its own, see `method_of`."""
     if method == "afa":
         return {"scales": (1.0,), "flip": False}
     return {"scales": settings.maps.scales, "flip": settings.maps.flip}
@@ -71,7 +71,7 @@ def method_of(name: str, settings: Settings) -> MapMethod:
 
 
 def predicts(entries: Sequence[Entry]) -> bool:
-    """Whether the classes are the network's: only in a split in which no image has any."""
+    """Whether classes are those the network predicts: only if no image of the split has any."""
     if any(entry.classes for entry in entries):
         return False
     logging.warning("no image of the split has a class: its classes are those that are predicted")

@@ -1,4 +1,4 @@
-"""Load one archive of a public data set; resumes where it stopped."""
+"""Download one archive of a public data set; resumes where it stopped."""
 
 import argparse
 

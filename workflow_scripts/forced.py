@@ -1,4 +1,4 @@
-"""Which jobs the command line forces; those on a cluster's nodes know it from their environment."""
+"""Which jobs the command line forces; jobs on a cluster's nodes learn it from their environment."""
 
 import json
 import os
@@ -12,12 +12,12 @@ FORCED = "GETAM_FORCED"
 def is_forced(workflow: Any, rule: str, outputs: Iterable[str]) -> bool:
     """Whether `-F`, `-R RULE`, `-R FILE` or `-f FILE` names a job, by its rule or an output.
 
-    Snakemake plans a job once more where it runs, there without these options.
+    Snakemake plans a job again where it runs, but without these options.
 
     Parameters
     ----------
     workflow : snakemake.workflow.Workflow
-        Of the command itself, or of a job that it has started.
+        That of the command itself, or of a job that it has started.
     """
     asked = workflow.dag_settings  # None while nothing is planned, as by the linter
     if asked is None:

@@ -1,4 +1,4 @@
-"""List the test images of a VOC devkit, which nothing is known of."""
+"""List the test images of a VOC devkit, which have no labels."""
 
 import argparse
 import logging

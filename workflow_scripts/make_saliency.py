@@ -41,12 +41,12 @@ def main(arguments: argparse.Namespace) -> None:
 def provider_of(
     arguments: argparse.Namespace, settings: Settings, listed: Sequence[Entry]
 ) -> Provider:
-    """Return what writes the saliency of some entries, in the way that the settings ask for."""
+    """Return the function that writes the saliency of some entries, as the settings ask."""
     saliency = settings.saliency
     if saliency.source == "none":
         raise InputError("saliency.source: none has no maps; take another source to make some")
     if saliency.source == "precomputed":
-        return precomputed_saliency(saliency.folder, listed)  # missing ones of all shards at once
+        return precomputed_saliency(saliency.folder, listed)  # checks all shards at once
     if saliency.source == "rembg":
         return rembg_saliency(saliency.rembg_model)
     device = command.torch_device(arguments)

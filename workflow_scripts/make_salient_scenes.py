@@ -1,4 +1,4 @@
-"""Draw images with foreground masks, of other shapes than the demo's, for the saliency network."""
+"""Draw images with foreground masks, of shapes that the demo lacks, for the saliency network."""
 
 import argparse
 

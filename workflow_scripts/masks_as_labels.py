@@ -14,7 +14,7 @@ def main(arguments: argparse.Namespace) -> None:
     entries = of_split(index, "train")
     masks = masks_of(entries, read_mask_index(arguments.masks))
     with StoreWriter(arguments.out, "labels", classes, {"supervision": "masks"}) as writer:
-        import_png(masks, writer, len(classes), read_mask)  # SBD's are no PNGs
+        import_png(masks, writer, len(classes), read_mask)  # SBD's are not PNGs
 
 
 if __name__ == "__main__":

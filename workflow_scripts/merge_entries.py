@@ -1,4 +1,4 @@
-"""Put the entries of a run together as miou.json."""
+"""Collect the entries of a run in miou.json."""
 
 import argparse
 import logging

@@ -1,6 +1,6 @@
-"""Put the shards of a split into one store; their images must follow one another without a gap.
+"""Merge the shards of a split into one store; together they must hold all its images, in order.
 
-Where shards are folders of stores, so is the whole.
+If the shards are folders of stores, so is the result.
 """
 
 import argparse

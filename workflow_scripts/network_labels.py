@@ -1,4 +1,4 @@
-"""Labels of one shard of the training images by the trained network, of each image's own classes.
+"""Labels of one shard of the training images by the trained network, from each image's classes.
 
 Resumes where it was killed.
 """

@@ -1,4 +1,4 @@
-"""What a training learns, unpacked from the settings of a run: GETAM's objective, or AFA's."""
+"""The objective of a training, GETAM's or AFA's, unpacked from the settings of a run."""
 
 from torch import nn
 
@@ -28,7 +28,7 @@ def afa(network: nn.Module, settings: Settings, steps_per_epoch: int, count: Cou
     Raises
     ------
     InputError
-        The training ends before it segments.
+        The training would end before it learns to segment.
     """
     own, steps = settings.train.afa, settings.train.epochs * steps_per_epoch
     if own.classification_iterations >= steps:
@@ -60,6 +60,6 @@ def labelling_of(settings: Settings) -> Labelling:
 
 
 def threshold_of(settings: Settings) -> float | None:
-    """Return above which value a pixel is salient; None where training has no saliency."""
+    """Return the value above which a pixel is salient; None if training uses no saliency."""
     train = settings.train
     return train.labels.saliency_threshold if train.uses_saliency else None

@@ -1,4 +1,4 @@
-"""Draw what a run made of a few images, without any mask: the look at a run that has none."""
+"""Draw what a run made of a few images, without any mask, for runs that have none."""
 
 import argparse
 from pathlib import Path

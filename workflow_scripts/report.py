@@ -35,7 +35,7 @@ from workflow_scripts import command
 from workflow_scripts.examples import MaskOf, training_examples, validation_examples
 
 TRAINING, VALIDATION, HERO = 8, 8, 4
-EXTREMES = 2  # best, median and worst images, of each so many
+EXTREMES = 2  # how many best, median and worst images each
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -87,7 +87,7 @@ def main(arguments: argparse.Namespace) -> None:
 def ranked(
     arguments: argparse.Namespace, entries: list[Entry], mask_of: MaskOf
 ) -> dict[str, Figure]:
-    """Galleries of the best, median and worst images: of pseudo labels, of predictions."""
+    """Galleries of the best, median and worst images, by pseudo labels and by predictions."""
     by_id = {entry.image_id: entry for entry in entries}
     figures = {}
     titles = {

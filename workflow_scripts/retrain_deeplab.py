@@ -1,4 +1,4 @@
-"""Train DeepLabv2 on label maps; several processes, one a GPU, where torchrun starts them."""
+"""Train DeepLabv2 on label maps; under torchrun, in several processes, one per GPU."""
 
 import argparse
 import json
@@ -29,7 +29,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def retrain(arguments: argparse.Namespace, processes: Processes, device: torch.device) -> None:
-    """Train, and let the first process write what it made."""
+    """Train, and let the first process write the results."""
     from getam_core import deeplab  # after the device: see above
 
     settings = command.settings_of(arguments)
@@ -88,7 +88,7 @@ def retrain(arguments: argparse.Namespace, processes: Processes, device: torch.d
 
 
 def network_of(settings: Settings, num_classes: int) -> dict[str, Any]:
-    """Unpack the settings into the arguments of `build_deeplab`; the background is a class more."""
+    """Unpack the settings into the arguments of `build_deeplab`; background is one more class."""
     keys = {"depth", "width", "dilations", "batch_norm", "crop_size"}
     return settings.deeplab.model_dump(include=keys) | {"num_classes": num_classes + 1}
 

@@ -1,4 +1,4 @@
-"""What `rules/` need to plan: the library within reach of every stage, and the runs' settings."""
+"""What `rules/` need to plan: the library, importable by every stage, and the runs' settings."""
 
 import csv
 import os
@@ -23,7 +23,7 @@ from getam_core.settings import (
 
 
 def make_library_importable(repository: Path) -> None:
-    """Let every stage find the library and this Python, be its environment active or not."""
+    """Let every stage find the library and this Python, even if its environment is not active."""
     for variable, first in (("PYTHONPATH", repository), ("PATH", Path(sys.executable).parent)):
         others = filter(None, [os.environ.get(variable)])
         os.environ[variable] = os.pathsep.join([str(first), *others])
@@ -41,8 +41,8 @@ def without_traceback() -> Iterator[None]:
 def settings_reader(overrides: Mapping[str, Any]) -> Callable[[str], Settings]:
     """Return a function from a run's name to its settings; it reads and checks each run once.
 
-    A seed in the name counts more than one of the command line, and holds for the runs whose
-    label maps this one is trained on.
+    A seed in the name takes precedence over one on the command line, and also applies to the runs
+    whose label maps this one is trained on.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ def settings_reader(overrides: Mapping[str, Any]) -> Callable[[str], Settings]:
 
 
 def images_of(index: str, split: str) -> int:
-    """Return how many images of an index.csv are of a split; without the imports of `data`.
+    """Return how many images of an index.csv are in a split, without importing `data`.
 
-    A planned run asks once a job; the file is read once.
+    Planning asks once per job; the file is read only once.
     """
     return _splits_of(index, Path(index).stat().st_mtime_ns)[split]
 

@@ -1,4 +1,4 @@
-"""What the sessions of a training cost, of which Snakemake's benchmark has the last one alone."""
+"""What the sessions of a training cost; Snakemake's benchmark has only the last one."""
 
 import csv
 import resource
@@ -12,12 +12,12 @@ COLUMNS = ("s", "cpu_time", "max_rss")  # seconds, seconds, MB: as in Snakemake'
 
 @contextmanager
 def session(record: Path, *, goes_on: bool, counts: Callable[[], bool]) -> Iterator[None]:
-    """Add a row to `record` when the block ends, however it does; a kill alone leaves none.
+    """Add a row to `record` when the block ends, even by an exception; only a kill leaves none.
 
     Parameters
     ----------
     goes_on : bool
-        Whether a state is resumed; if not, the record begins anew.
+        Whether a state is resumed; if not, the record starts over.
     counts : callable
         Asked at the end; a session that only restored what had finished does not count.
     """

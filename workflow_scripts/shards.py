@@ -41,8 +41,8 @@ def add_counts(arguments_parser: argparse.ArgumentParser) -> None:
 
 
 def numbered(first: Path, count: int) -> list[Path]:
-    """Return the files of shards 0, 1, ..., which lie beside the first, called by their number.
+    """Return the files of shards 0, 1, ..., which are beside the first and named by number.
 
-    A command that named each would be too long from a few thousand shards on.
+    With a few thousand shards, a command that named each would be too long.
     """
     return [first.with_name(f"{number}{first.suffix}") for number in range(count)]

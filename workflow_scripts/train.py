@@ -1,4 +1,4 @@
-"""Train the network by GETAM's double backward or by AFA; or one that classifies only."""
+"""Train the network by GETAM's double backward or by AFA, or train one that only classifies."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -56,7 +56,7 @@ def identity_of(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def images_of(arguments: argparse.Namespace) -> str:
-    """Return a checksum of the images, as far as their sizes and times tell."""
+    """Return a checksum of the images' names, sizes and modification times."""
     return stamp(entry.image for entry in read_index(arguments.index))
 
 
@@ -66,7 +66,7 @@ def prepare(
     processes: Processes,
     device: torch.device,
 ) -> tuple[Trainer, Callable[[nn.Module, Path], None]]:
-    """Return the trainer of a run, and what writes its network."""
+    """Return the trainer of a run, and the function that writes its network."""
     settings = command.settings_of(arguments)
     entries = read_index(arguments.index)
     classes = class_names(settings.data.classes, entries)
@@ -119,7 +119,7 @@ def prepare(
 
 
 def check_labels(arguments: argparse.Namespace, supervision: str) -> None:
-    """Check that label maps are given if, and only if, the settings say so; masks as masks."""
+    """Check that label maps are given if and only if the settings say so, and are of that kind."""
     given = arguments.labels is not None
     if given != (arguments.classifier is None and supervision != "classes"):
         raise InputError(
@@ -143,7 +143,7 @@ def picture(
 def states_of(
     arguments: argparse.Namespace, identity: dict[str, Any], settings: Settings
 ) -> States:
-    """Return where the states of the training are; a classifier starts from none."""
+    """Return where the states of the training are; a classifier ignores `resume_from`."""
     train = settings.train
     start = None if arguments.classifier is not None else train.resume_from
     return States(
@@ -163,7 +163,7 @@ def network_of(
     Raises
     ------
     InputError
-        A CNN is wanted, and the settings name none.
+        The classifier needs a transformer or a CNN that the settings do not name.
     """
     shared = {"num_classes": num_classes}
     model = settings.model.model_dump() | shared
@@ -185,7 +185,7 @@ def network_of(
 def plan(settings: Settings, *, classifies_only: bool = False) -> Plan:
     """Unpack the settings into the trainer's plan."""
     train = settings.train
-    one_half = classifies_only or train.method == "afa"  # whose phases are in iterations
+    one_half = classifies_only or train.method == "afa"  # AFA's phases are in iterations
     return Plan(
         epochs=train.epochs,
         second_half=train.epochs if one_half else train.classification_epochs,

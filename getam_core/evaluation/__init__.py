@@ -1,10 +1,9 @@
-"""The one room where masks are opened: what maps, labels and predictions are worth.
+"""The only package that opens masks: scores of maps, labels and predictions.
 
 Reading order: `masks` (ground truth; with `coco_masks`, which are rendered, and `mask_labels`),
 `confusion` (the figure: one matrix over the set), `label_maps` and `seeds` (stores against masks),
-`counts` (of shards, in files),
-`entries` (what miou.json says), `comparison` (runs beside each other, and beside
-`published` figures), `submission` (for VOC's evaluation server).
+`counts` (of shards, in files), `entries` (what miou.json says), `comparison` (runs against each
+other, and against `published` figures), `submission` (for VOC's evaluation server).
 
 `ablation` (label settings against each other) is imported by name: importing torch takes longer
 than many stages do.

@@ -1,7 +1,7 @@
 """Label settings against each other, from stored maps: no network, every image read once.
 
-A sweep is a set of variants of the run's `pseudo_labels` section. What they share, the image, its
-saliency and each refinement of its maps, is made once an image.
+A sweep is a set of variants of the run's `pseudo_labels` section. What they share (the image, its
+saliency and each refinement of its maps) is made once per image.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,8 +34,8 @@ def sweep_variants(
     ----------
     sweep : {"alpha", "gamma", "refinement", "completion"}
         "completion" adds the parts of label completion one by one: the argmax alone, Eq. 4
-        (saliency), Eq. 5 (mining; the lowest class wins), conflicts to unknown; and, instead of
-        all, the labels of two CRFs on maps that are not refined (the paper's Table 2). Without
+        (saliency), Eq. 5 (mining; the lowest class wins), conflicts to unknown; its last variant
+        replaces them by the labels of two CRFs on unrefined maps (the paper's Table 2). Without
         saliency in `base` only the first and the last are left.
     base : mapping
         The section `pseudo_labels`.
@@ -45,7 +45,7 @@ def sweep_variants(
     Raises
     ------
     InputError
-        The swept setting has no part in the labels of `base`.
+        The swept setting has no effect on the labels of `base`.
     """
     if base["method"] == "crf" and sweep in ("alpha", "gamma"):
         raise InputError(
@@ -88,7 +88,7 @@ def evaluate_variants(
     *,
     workers: int = 1,
 ) -> dict[str, ConfusionMatrix]:
-    """Label the images by every variant and compare with their masks.
+    """Label the images by every variant and compare the labels with the masks.
 
     Parameters
     ----------
@@ -137,13 +137,13 @@ def _count(
 
 
 def _labels(given: LabelInputs, variants: Mapping[str, Arguments]) -> dict[str, Tensor]:
-    """One image's label map by every variant; what has been refined alike is refined once."""
+    """One image's label map by every variant; variants with equal refinement share it."""
     refined: dict[tuple, Tensor] = {}
     labels = {}
     for name, variant in variants.items():
         labelling = dict(variant)
         uses_saliency, threshold = labelling.pop("saliency"), labelling.pop("saliency_threshold")
-        labelling.pop("thresholds", None)  # of labels that have no sweep
+        labelling.pop("thresholds", None)  # only for labels that have no sweep
         threshold = None if variant.get("agreed_saliency") else threshold
         salient = given.salient(threshold) if uses_saliency else None
         refining = {key: variant[key] for key in REFINING}

@@ -85,15 +85,15 @@ def render(
     Returns
     -------
     (H, W) ndarray of uint8
-        255 where only a crowd is. Where instances overlap the smaller one is on top, and of equal
-        ones the later.
+        255 where there is only a crowd. Where instances overlap, the smaller one is on top; of
+        equal ones, the later.
     """
     with needs("coco", "masks of COCO"):
         from pycocotools import mask as rle
         from pycocotools.coco import COCO
     coco = COCO()
     coco.imgs = {image["id"]: image}
-    # Of other categories than the run's classes, such as `_background_`, nothing is drawn.
+    # Categories that are not classes of the run, such as `_background_`, are not drawn.
     wanted = [a for a in annotations if a["category_id"] in value or a.get("iscrowd", 0)]
     boxes = [a["id"] for a in wanted if not a.get("segmentation") and not a.get("iscrowd", 0)]
     if boxes:
@@ -103,7 +103,7 @@ def render(
         )
     drawn = [(a, coco.annToRLE(a)) for a in wanted if a.get("segmentation")]
     mask = np.zeros((image["height"], image["width"]), np.uint8)
-    # Crowds first: they are rough outlines around instances, of which some are drawn by themselves.
+    # Crowds first: they are rough outlines around instances, some of which are also drawn singly.
     drawn.sort(key=lambda pair: (not pair[0].get("iscrowd", 0), -int(rle.area(pair[1]))))
     for annotation, region in drawn:
         label = IGNORE if annotation.get("iscrowd", 0) else value[annotation["category_id"]]

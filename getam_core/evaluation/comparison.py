@@ -1,4 +1,4 @@
-"""Runs beside each other, as rows of a paper's table: mean over seeds, spread, published figure."""
+"""Runs compared as rows of a paper's table: mean over seeds, spread, published figure."""
 
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
@@ -15,7 +15,7 @@ def compare_runs(
     layout: str,
     classes: tuple[str, ...],
 ) -> list[dict[str, Any]]:
-    """Put figures of several runs together, one for each row and kind of figure.
+    """Combine the figures of several runs, one for each row and kind of figure.
 
     Parameters
     ----------
@@ -30,8 +30,9 @@ def compare_runs(
     -------
     list of dict
         row, what, split, method, images; runs (name to mIoU in percent), miou (their mean) and,
-        of several, spread (standard deviation, n - 1). Where the paper has the row and the figure
-        is of no seeds: published (percent), source, and comparable, whether it is of these images.
+        for several runs, spread (standard deviation, n - 1). If the paper has the row, and unless
+        `what` is "seed": published (percent), source, and comparable (whether it is measured on
+        the same images and classes).
     """
     groups: dict[tuple[str, str, str], dict[str, Mapping[str, Any]]] = {}
     for row, run, entry in cells:

@@ -1,7 +1,7 @@
 """One confusion matrix over a whole set of images, from which every figure is derived.
 
-The mean of per-image scores is another figure: this is the one of PASCAL VOC. State is sums only,
-so matrices of shards add up.
+This is PASCAL VOC's figure; the mean of per-image scores is another one. The state is only sums, so
+matrices of shards add up.
 """
 
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ import numpy as np
 from getam_core.classes import IGNORE
 from getam_core.errors import InputError
 
-if TYPE_CHECKING:  # its import takes longer than many an evaluation
+if TYPE_CHECKING:  # importing it takes longer than many evaluations
     from torch import Tensor
 
 
@@ -45,7 +45,7 @@ class ConfusionMatrix:
         prediction : ([B,] H, W) array of int
             0..C, or 255 for unknown.
         mask : ([B,] H, W) array of int
-            The truth, 0..C; pixels of 255 are left out.
+            The truth, 0..C; pixels of 255 are ignored.
 
         Raises
         ------
@@ -68,7 +68,7 @@ class ConfusionMatrix:
         self.images += len(mask) if mask.ndim == 3 else 1
 
     def merge(self, other: "ConfusionMatrix") -> None:
-        """Add the counts of another matrix over other images."""
+        """Add the counts of a matrix over other images."""
         assert self.num_classes == other.num_classes
         self.counts += other.counts
         self.images += other.images
@@ -76,7 +76,7 @@ class ConfusionMatrix:
     def iou(self) -> np.ndarray:
         """Return (C + 1,) intersection over union, 0..1; an unknown pixel counts as missed.
 
-        NaN for a class that is in neither truth nor prediction.
+        NaN for a class in neither truth nor prediction.
         """
         return _iou(self.counts[:, :-1], self.counts.sum(axis=1))
 

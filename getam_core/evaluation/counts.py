@@ -1,4 +1,4 @@
-"""Counts of a shard of a split, in a file; those of all shards are the whole split's."""
+"""Counts of one shard of a split, in a file; those of all shards add up to the split's."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,9 +23,9 @@ def write_counts(
     ids : sequence of str
         The images, in the order of the list.
     matrices : sequence of ConfusionMatrix
-        One of label maps, one a threshold of maps.
+        One for label maps; for maps, one per threshold.
     mious : mapping, optional
-        image_id to the mIoU of the image alone, 0..1 or NaN.
+        image_id to the mIoU of that image, 0..1 or NaN.
     """
     with atomic_path(path) as temporary:
         np.savez(
@@ -62,7 +62,7 @@ def read_counts(
     counted: list[str] = []
     mious: dict[str, float] = {}
     for path in paths:
-        with np.load(path) as parts:  # which loads no pickles
+        with np.load(path) as parts:  # pickles are refused by default
             own = parts["ids"].tolist()
             total = parts["counts"] if total is None else total + parts["counts"]
             counted += own

@@ -1,4 +1,4 @@
-"""What miou.json says: one entry a figure, with everything that the figure depends on."""
+"""What miou.json says: one entry per figure, with everything that the figure depends on."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 from getam_core.evaluation.confusion import ConfusionMatrix
 
-# In the order of the data's way, which is the order of the entries.
+# In the order in which a run makes them, which is the order of the entries.
 WHATS = ("seed", "pseudo_labels", "segmentation", "deeplabv2")
 
 
@@ -38,8 +38,8 @@ def label_entry(
     -------
     dict
         split, what, method, miou (percent), per_class (name to percent, None where the class is in
-        neither truth nor prediction), images, settings; where pixels are unknown also miou_known
-        (percent, they are left out; miou counts them as missed) and coverage (known share, 0..1).
+        neither truth nor prediction), images, settings; if some pixels are unknown, also miou_known
+        (percent, without them; miou counts them as missed) and coverage (known share, 0..1).
     """
     assert what in WHATS, what
     names = ("background", *classes)
@@ -68,7 +68,7 @@ def seed_entry(
     """Describe the figure of maps at their best background threshold.
 
     The same as `label_entry`, with the best threshold among the settings and, as "curve", the pairs
-    [threshold, mIoU in percent] of the whole grid. Of equal thresholds the lowest is taken.
+    [threshold, mIoU in percent] of the whole grid. Of equally good thresholds the lowest is taken.
     """
     threshold, best = max(curve, key=lambda pair: pair[1].miou())
     entry = label_entry(split, "seed", method, best, classes, {**settings, "threshold": threshold})
@@ -79,14 +79,14 @@ def seed_entry(
 def rank_maps(
     entries: Sequence[Mapping[str, Any]], class_map: Sequence[float | None]
 ) -> list[dict[str, Any]]:
-    """Order seed entries from the best, with their rank (equal figures share one).
+    """Order seed entries, best first, with their rank (equal figures share one).
 
     Parameters
     ----------
     entries : sequence of mapping
-        Those of `seed_entry`, one a method.
+        Those of `seed_entry`, one per method.
     class_map : sequence of float or None
-        How well the network of each finds the classes of val: mAP in percent.
+        How well each one's network finds the classes on val: mAP in percent.
     """
     known = [entry for entry in entries if entry["miou"] is not None]
     ranked = [
@@ -102,8 +102,8 @@ def retrained_entry(
 ) -> dict[str, Any]:
     """Describe the figure of a retrained DeepLabv2 by the settings of its predictions' store.
 
-    The method is whose labels it was trained on: a method of maps, "imported" for label maps that
-    were made elsewhere, "masks" for the ground truth.
+    The method says what labels it was trained on: those of a method of maps, "imported" for label
+    maps that were made elsewhere, "masks" for the ground truth.
     """
     training, labels = settings["deeplab"], settings["labels"]
     kept = ("supervision", "depth", "width", "batch_norm", "iterations", "batch_size", "crop_size")
@@ -118,7 +118,7 @@ def retrained_entry(
 def merge_entries(
     run: str, dataset: str, classes: Sequence[str], entries: Iterable[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Put entries together as miou.json, ordered by what, split, method and CRF.
+    """Collect entries as miou.json, ordered by what, split, method and CRF.
 
     Parameters
     ----------

@@ -31,8 +31,8 @@ def evaluate_label_maps(
     matrix : ConfusionMatrix
         Over all images: the figure.
     mious : dict of str to float
-        image_id to the mIoU of the image alone, 0..1, over the classes in its mask or label map;
-        NaN where its mask holds nothing but 255. Their mean is another figure.
+        image_id to the mIoU of that image, 0..1, over the classes in its mask or label map; NaN
+        where its mask holds nothing but 255. Their mean is not the figure.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def write_mious(path: Path | str, mious: Mapping[str, float]) -> None:
 
 
 def write_confusion(path: Path | str, matrix: ConfusionMatrix, classes: Sequence[str]) -> None:
-    """Write counts of pixels as CSV: a row a true class, a column a predicted one.
+    """Write counts of pixels as CSV: a row per true class, a column per predicted class.
 
     The first column names the row's class, the last one counts pixels predicted as unknown.
     """

@@ -1,6 +1,6 @@
 """GETAM's own choices against each other, by the seeds of one network: fusion (Fig. 7), blocks.
 
-Each variant's maps are made anew, stored beside each other for as long as they are scored.
+Each variant's maps are made afresh, and stored only until they are scored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,8 +33,8 @@ def map_variants(study: str, own: Mapping[str, Any], depth: int) -> dict[str, di
     Parameters
     ----------
     study : {"fusion", "blocks"}
-        "fusion": the three of Fig. 7. "blocks": the last 1, 3, 6, 12 and all, as far as there are
-        so many, by both couplings.
+        "fusion": the three of Fig. 7. "blocks": the last 1, 3, 6, 12, where the network has more,
+        and all, by both couplings.
     own : mapping
         The run's coupling, blocks and fusion, of which the study changes some.
     depth : int
@@ -72,7 +72,7 @@ def evaluate_maps(
     Returns
     -------
     dict of (curve, histogram)
-        By variant: as `seed_curve` gives it, and as `value_histogram` does.
+        By variant: what `seed_curve` and `value_histogram` return.
     """
     made = {}
     with TemporaryDirectory() as folder:
@@ -88,6 +88,6 @@ def evaluate_maps(
 
 
 def value_histogram(maps: Store, image_ids: Sequence[str] | Mapping[str, Any]) -> np.ndarray:
-    """Return the share of map values in each of 40 bins over 0..1, each map over its maximum."""
+    """Return the share of map values in each of 40 bins over 0..1, maps scaled to maximum 1."""
     counts = sum(np.histogram(read_maps(maps, name).maps, BINS)[0] for name in image_ids)
     return counts / max(np.sum(counts), 1)

@@ -1,4 +1,4 @@
-"""Image-level labels read from masks: for comparison alone, since it opens the ground truth."""
+"""Image-level labels read from masks: only for comparisons, since this opens the ground truth."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -21,11 +21,11 @@ def voc_mask_labels(
     sbd: Path | str | None = None,
     values: Values | None = None,
 ) -> Callable[[str], tuple[str, ...]]:
-    """Return a function from image_id to the classes of which its mask has a pixel.
+    """Return a function from image_id to the classes that have a pixel in its mask.
 
-    A warning says that ground truth is read: such a run is not weakly supervised by what people
-    labelled. `values` says what the masks' values mean, see `parse_values`.
-    The function raises `InputError` where a mask is missing or has another value.
+    A warning says that ground truth is read: such a run is not weakly supervised by labels that
+    people gave. `values` says what the masks' values mean, see `parse_values`.
+    The function raises `InputError` if a mask is missing or has another value.
     """
     folder = voc_folder(root)
     log.warning("image-level labels are read from the masks (data.labels: masks): ground truth")

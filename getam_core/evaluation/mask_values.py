@@ -1,4 +1,4 @@
-"""Masks whose values are not the labels, written once as index PNGs, whose values are."""
+"""Masks whose values are not the labels, translated once to index PNGs, whose values are."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +13,12 @@ from getam_core.stores import Values, read_label_png
 
 
 def translated_masks(masks: Mapping[str, Path], values: Values, out: Path) -> dict[str, Path]:
-    """Write masks of other values as index PNGs into the folder `out`; see `parse_values`.
+    """Translate masks to index PNGs in the folder `out`; for `values` see `parse_values`.
 
     Raises
     ------
     InputError
-        Every mask that cannot be read so.
+        Names every mask that cannot be read this way.
     """
     out.mkdir(parents=True, exist_ok=True)
     problems, written = [], {}

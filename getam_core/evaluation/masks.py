@@ -29,15 +29,15 @@ def find_masks(
 ) -> dict[str, Path]:
     """Name the mask of every entry in a VOC layout; see `voc_mask`.
 
-    `root` is resolved as `getam_core.data.voc_folder` does, `sbd` as `sbd_masks`; whether the files
-    are there and right is for `check_masks` to say.
+    `root` is resolved by `getam_core.data.voc_folder`, `sbd` by `sbd_masks`; `check_masks` checks
+    that the files exist and are right.
     """
     folder = voc_folder(root)
     return {entry.image_id: voc_mask(folder, entry.image_id, sbd) for entry in entries}
 
 
 def voc_mask(folder: Path, image_id: str, sbd: Path | str | None = None) -> Path:
-    """Name an image's mask: of the devkit, else of SegmentationClassAug, else SBD's .mat file."""
+    """Name an image's mask: the devkit's, else SegmentationClassAug's, else SBD's .mat file."""
     first = folder / "SegmentationClass" / f"{image_id}.png"
     augmented = folder / "SegmentationClassAug" / f"{image_id}.png"
     for path in (first, augmented):
@@ -52,10 +52,10 @@ def voc_mask(folder: Path, image_id: str, sbd: Path | str | None = None) -> Path
 def folder_masks(
     root: Path | str, entries: Sequence[Entry], masks: str | None = None
 ) -> dict[str, Path]:
-    """Name the mask of every entry of somebody's own folder: masks/<image_id>.png.
+    """Name the mask of every entry in the layout `folder`: masks/<image_id>.png.
 
-    `masks` names another folder, relative to `root`. A mask may lie deeper, as its image does, and
-    have `_mask` after its name; a file of exactly the image's name takes precedence.
+    `masks` names another folder, relative to `root`. A mask may be in a subfolder, as its image is,
+    and have `_mask` after its name; a file with exactly the image's name takes precedence.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def read_mask(path: Path) -> np.ndarray:
     Parameters
     ----------
     path : Path
-        A palette PNG, whose indices are the labels, a grey one, or a .mat file of SBD's `cls`.
+        A palette PNG, whose indices are the labels, a grey PNG, or a .mat file of SBD's `cls`.
 
     Returns
     -------
@@ -121,8 +121,8 @@ def check_masks(
 ) -> None:
     """Check that every entry has a mask of its image's size, with values 0..C or 255.
 
-    With the names of the `classes`, the masks are also compared with the image-level labels: where
-    most have none of the classes that their images show, their values have another meaning.
+    Given the names of the `classes`, also compare the masks with the image-level labels: if most
+    masks have none of the classes that their images show, their values have another meaning.
 
     Parameters
     ----------
@@ -131,12 +131,12 @@ def check_masks(
     num_classes : int
         Number of values including the background, C + 1.
     workers : int
-        Threads; decoding leaves the interpreter free.
+        Threads; decoding releases the interpreter lock.
 
     Raises
     ------
     InputError
-        Every problem of the set at once.
+        Names all problems of the set at once.
     """
     values: dict[str, set[int]] = {}
 
@@ -167,7 +167,7 @@ def _label_problems(
     entries: Sequence[Entry],
     classes: Sequence[str],
 ) -> list[str]:
-    """Say where masks and image-level labels have nothing in common, in more than half of them."""
+    """Report masks that share no class with their labels, if more than half of them do not."""
     label = {name: k for k, name in enumerate(classes, start=1)}
     shown = {e.image_id: {label[name] for name in e.classes} for e in entries if e.classes}
     drawn = {i: values[i] & set(label.values()) for i in shown}
@@ -200,12 +200,12 @@ def _mask_problems(path: Path, image: Path, num_classes: int) -> tuple[list[str]
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Return height and width as `data.read_image` gives them, from the header alone."""
+    """Return height and width as `data.read_image` gives them, read from the header only."""
     try:
         with Image.open(path) as image:
             width, height = image.size
-            lies = image.getexif().get(EXIF_ORIENTATION, 1) >= 5  # turned by a quarter
-            lies = lies and image.format != "TIFF"  # whose size Pillow has turned already
+            lies = image.getexif().get(EXIF_ORIENTATION, 1) >= 5  # rotated by 90 degrees
+            lies = lies and image.format != "TIFF"  # whose size Pillow has already swapped
     except (OSError, SyntaxError) as error:
         raise InputError(f"{path}: cannot be opened ({error})") from None
     return (width, height) if lies else (height, width)
@@ -238,7 +238,7 @@ def read_mask_index(path: Path | str) -> dict[str, Path]:
 
 
 def masks_of(entries: Sequence[Entry], masks: Mapping[str, Path]) -> dict[str, Path]:
-    """Return the masks of these entries, in their order; `InputError` where one is not indexed."""
+    """Return the masks of these entries, in their order; `InputError` if one is not indexed."""
     absent = [entry.image_id for entry in entries if entry.image_id not in masks]
     raise_problems("the index of masks, make it again", [f"{name}: not in it" for name in absent])
     return {entry.image_id: masks[entry.image_id] for entry in entries}

@@ -31,7 +31,7 @@ def mvtec_masks(
     Raises
     ------
     InputError
-        Every mask that is missing, or no mask, and every image of several defects.
+        Names every missing mask and every image with several defects, or the first unreadable mask.
     """
     out.mkdir(parents=True, exist_ok=True)
     problems, masks = [], {}

@@ -1,7 +1,7 @@
 """Published figures, as data: what the tables of the papers say, in percent mIoU.
 
-Segmentation of val by networks trained end to end, but for Table 3: pseudo labels. "ViT" in the
-first three tables is ViT-Hybrid.
+Segmentation of val by networks trained end to end, except Table 3, which is pseudo labels. "ViT" in
+the first three tables is ViT-Hybrid.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ GETAM, AFA = "Sun et al. 2021", "Ru et al. 2022"
 
 
 class Published(NamedTuple):
-    """A row of a paper's table: where it stands, and its figures by split."""
+    """A row of a paper's table: its source, and its figures by split."""
 
     source: str
     val: float
@@ -63,9 +63,9 @@ def published_figures(layout: str, table: str) -> dict[str, Published]:
 
 
 def is_comparable(layout: str, classes: tuple[str, ...], split: str, images: int) -> bool:
-    """Return whether a figure is of the same images and classes as the published ones.
+    """Return whether a figure is measured on the images and classes of the published ones.
 
-    Those of train are of VOC's 1,464 images, without SBD's.
+    For VOC's train these are its 1,464 images, without SBD's.
     """
     return (
         layout in IMAGES

@@ -1,8 +1,9 @@
 """Seeds: maps alone against masks, for every background threshold in one pass over the set.
 
-An image is a pixel's strongest map and its value; a threshold then only moves pixels between that
-class and the background. A joint histogram of (value, class, truth) therefore holds the confusion
-matrices of all thresholds. Shapes: K present classes, P pixels, n classes with the background.
+Each pixel is reduced to its strongest map and that map's value; a threshold then only moves pixels
+between that class and the background. A joint histogram of (value, class, truth) therefore holds
+the confusion matrices of all thresholds.
+Shapes: K present classes, P pixels, n classes with the background.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,8 +19,8 @@ from getam_core.evaluation.confusion import ConfusionMatrix
 from getam_core.evaluation.masks import read_mask
 from getam_core.stores import Store, StoredMaps, read_maps
 
-# Squared gradients make GETAM's maps steep, and a class that nothing else on the image disputes is
-# best let over everything: best thresholds go down to thousandths. One grid serves every method.
+# Squared gradients make GETAM's maps steep, and a class without a rival on its image scores best
+# spread over the whole image: best thresholds go down to thousandths. One grid serves all methods.
 THRESHOLDS = tuple(
     float(f"{value:.3g}")
     for value in np.concatenate([np.geomspace(1e-4, 0.1, 31), np.linspace(0.14, 0.9, 20)])
@@ -101,7 +102,7 @@ def _strongest(maps: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.
 
 
 def _matrices(histogram: np.ndarray, images: int) -> list[ConfusionMatrix]:
-    """Turn (rank, class, truth) counts into the matrix of every threshold, rank > i: class."""
+    """Turn (rank, class, truth) counts into one matrix per threshold i: rank > i is the class."""
     below = histogram.cumsum(axis=0)
     matrices = []
     for under in below[:-1]:

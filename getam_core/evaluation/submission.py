@@ -1,4 +1,4 @@
-"""Label maps of PASCAL VOC's test images as the archive that its evaluation server takes."""
+"""Label maps of PASCAL VOC's test images as the archive that its evaluation server accepts."""
 
 import gzip
 import io
@@ -13,7 +13,7 @@ from getam_core.files import atomic_path
 from getam_core.label_png import index_png
 from getam_core.stores import Store
 
-# comp6: anything but the test images may have been trained on, saliency and ImageNet's among it.
+# comp6: any data but the test images may be used for training, such as saliency and ImageNet.
 FOLDER = "results/VOC2012/Segmentation/comp6_test_cls"
 
 

@@ -4,9 +4,9 @@ Reading order: `examples` (which images are shown, and what a run made of them),
 and images, as pictures show them), `pictures` (arrays to RGB panels, the gallery), `hero` (the
 README's picture), `tables` (entries of miou.json to rows of text), `extremes` (best and worst
 images), `costs` and `origin` (of the stages), `figures` and `confusion` (plots of numbers),
-`comparison` (runs as rows of a table), `map_studies`, `studies` (what of `ablation/` there is),
-`page` (HTML of all these), `html` (the report in one file). Stores and masks come in from the
-caller: nothing here opens one.
+`comparison` (runs as rows of a table), `map_studies`, `studies` (what `ablation/` holds), `page`
+(HTML of all these), `html` (the report in one file). Stores and masks come from the caller: nothing
+here opens one.
 
 `progress` (for TensorBoard, while a network is trained) is imported by name, since it needs torch.
 """

@@ -21,7 +21,7 @@ Kind = tuple[str, str]  # what, split
 
 
 def comparison_note(table: Mapping[str, Any]) -> str:
-    """Say what stands beside our figures, and whether it may be compared with them."""
+    """Say which published figures are beside ours, and whether they may be compared."""
     said = [entry for entry in table["entries"] if "published" in entry]
     spread = " ± is the standard deviation over seeds." if _seeds(table) > 1 else ""
     text = f"mIoU in percent on {table['dataset']}.{spread}"
@@ -57,9 +57,9 @@ def comparison_table(table: Mapping[str, Any]) -> Table:
 
 
 def comparison_figure(table: Mapping[str, Any]) -> Figure:
-    """Draw a bar a row and kind, its spread over seeds, and the published figure as a diamond.
+    """Draw a bar per row and kind, its spread over seeds, and the published figure as a diamond.
 
-    A diamond is hollow where it is of other images.
+    The diamond is hollow if the published figure is of other images or classes.
     """
     rows, kinds = _rows(table), _kinds(table)
     side = 0.8 / max(len(kinds), 1)
@@ -126,7 +126,7 @@ def _published(table: Mapping[str, Any], kind: Kind) -> bool:
 
 
 def _entry(table: Mapping[str, Any], row: str, kind: Kind) -> Mapping[str, Any]:
-    """Return the figure of a row; nothing where it has none of this kind."""
+    """Return the entry of a row; an empty one if the row has none of this kind."""
     found = (e for e in table["entries"] if (e["row"], e["what"], e["split"]) == (row, *kind))
     return next(found, {})
 

@@ -1,4 +1,4 @@
-"""What is taken for what: the confusion matrix as a picture."""
+"""Which classes are mistaken for which: the confusion matrix as a picture."""
 
 import csv
 from pathlib import Path
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from getam_core.report.names import plain_text
 from getam_core.report.pictures import INK, MUTED
 
-NUMBERED = 25  # most rows whose cells have room for a number
+NUMBERED = 25  # the most rows at which cells have room for a number
 LEAST = 0.5  # percent; a smaller share is not written
 CELL = 0.34  # inches
 
@@ -23,7 +23,7 @@ def read_confusion(path: Path | str) -> tuple[list[str], np.ndarray]:
     names : list of str
         Of the rows, background first.
     counts : (C + 1, C + 2) ndarray of int64
-        Pixels by true class (row) and prediction (column), the last column of unknown ones.
+        Pixels by true class (row) and prediction (column); the last column is unknown.
     """
     with Path(path).open(newline="", encoding="utf-8") as file:
         _, *rows = csv.reader(file)
@@ -31,10 +31,10 @@ def read_confusion(path: Path | str) -> tuple[list[str], np.ndarray]:
 
 
 def confusion_figure(names: list[str], counts: np.ndarray) -> Figure:
-    """Draw which share of each true class is predicted as what, a row a true class.
+    """Draw which share of each true class is predicted as what, one row per true class.
 
-    Classes without a true pixel have an empty row. The column of unknown pixels is drawn where
-    there are any.
+    Classes without a true pixel have an empty row. The column of unknown pixels is drawn if there
+    are any.
     """
     total = counts.sum(axis=1, keepdims=True)
     shares = np.where(total > 0, 100 * counts / np.maximum(total, 1), np.nan)

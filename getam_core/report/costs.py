@@ -8,12 +8,12 @@ from pathlib import Path
 
 from getam_core.report.tables import Table
 
-SHARD = re.compile(r"_\d+$")  # shards of one stage are one line
+SHARD = re.compile(r"_\d+$")  # the shards of a stage share one line
 
 
 @dataclass
 class Cost:
-    """Sums over the jobs of a stage, the maximum of their memory."""
+    """Time summed over the jobs of a stage, and what memory each needed."""
 
     jobs: int = 0
     seconds: float = 0.0
@@ -32,8 +32,8 @@ class Cost:
 def read_costs(files: Iterable[Path], sessions: Iterable[Path] = ()) -> dict[str, Cost]:
     """Read benchmarks/*.tsv: stage to its cost, the most expensive first.
 
-    `sessions` are tables of the same form, of all jobs that one training took: of a training that
-    was resumed or restored, the benchmark has the last job alone.
+    `sessions` are tables of the same form, with all the jobs that a training took: if it was
+    resumed or restored, the benchmark has only its last job.
     """
     costs = _read(files) | _read(sessions)
     return dict(sorted(costs.items(), key=lambda item: -item[1].seconds))

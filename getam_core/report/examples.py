@@ -48,9 +48,9 @@ def predicted_example(
 
 
 def worth_showing(entries: Sequence[Entry], count: int) -> list[Entry]:
-    """Choose images evenly over the list, two or more classes first: they show the most.
+    """Choose images evenly over the list, preferring those of several classes: they show the most.
 
-    The choice looks at image-level labels only, so nobody picks the pretty ones.
+    The choice depends only on image-level labels, so nobody picks the pretty ones.
     """
     several = [entry for entry in entries if len(entry.classes) > 1]
     return evenly(several if len(several) >= count else entries, count)

@@ -11,7 +11,7 @@ WORDS = ("best", "median", "worst")
 
 
 def read_mious(path: Path | str) -> dict[str, float]:
-    """Read evaluation/images_*.csv: image_id to mIoU in percent, images without one left out."""
+    """Read evaluation/images_*.csv: image_id to mIoU in percent, without images that have none."""
     with Path(path).open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return {row["image_id"]: float(row["miou"]) for row in rows if row["miou"]}
@@ -25,7 +25,7 @@ def extremes(mious: Mapping[str, float], count: int) -> dict[str, str]:
     mious : mapping of str to float
         image_id to mIoU.
     count : int
-        How many of each kind; fewer where there are not so many images.
+        How many of each kind; fewer if there are too few images.
 
     Returns
     -------
@@ -46,5 +46,5 @@ def extremes(mious: Mapping[str, float], count: int) -> dict[str, str]:
 def with_mious(
     examples: Sequence[Example], chosen: Mapping[str, str], mious: Mapping[str, float]
 ) -> list[Example]:
-    """Write beside each name what the image is, and its mIoU."""
+    """Put before each name whether the image is best, median or worst, and its mIoU."""
     return [replace(e, name=f"{chosen[e.name]}, {mious[e.name]:.0f} %: {e.name}") for e in examples]

@@ -32,8 +32,8 @@ def training_curves(metrics: Sequence[Mapping[str, Any]]) -> Figure:
     Parameters
     ----------
     metrics : sequence of mappings
-        Rows of train/metrics.csv, one an epoch, values as text or numbers; an empty one was not
-        measured. The epochs behind the `phase` `classification` (segmentation is trained too) are
+        Rows of train/metrics.csv, one per epoch, values as text or numbers; an empty value was not
+        measured. The epochs after the `phase` `classification` (segmentation is trained too) are
         shaded.
     """
     if not metrics:
@@ -67,13 +67,13 @@ def training_curves(metrics: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def seed_curves(entries: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw mIoU against the background threshold, one curve a seed entry, its best point marked.
+    """Draw mIoU against the background threshold, one curve per seed entry, its best point marked.
 
     Parameters
     ----------
     entries : sequence of mappings
         Entries of miou.json; those without a `curve`, a list of [threshold, mIoU in percent], are
-        passed over.
+        skipped.
     """
     seeds = [entry for entry in entries if entry.get("curve") and entry["miou"] is not None]
     splits = list(dict.fromkeys(entry["split"] for entry in seeds))
@@ -135,7 +135,7 @@ def sweep_figure(sweep: Mapping[str, Any]) -> Figure:
 
 
 def class_bars(entries: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw the IoU of every class as bars, one colour an entry; an absent class has no bar.
+    """Draw the IoU of every class as bars, one colour per entry; an absent class has no bar.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def _column(metrics: Sequence[Mapping[str, Any]], key: str) -> np.ndarray:
 
 
 def _line(axes: Axes, x: np.ndarray, y: np.ndarray, **style: Any) -> None:
-    """Plot the measured points only, joined; nothing when there is none."""
+    """Plot only the measured points, joined; nothing if there are none."""
     measured = np.isfinite(y)
     style = {"marker": "o", "markersize": 3.5, "linewidth": 1.5, **style}
     if measured.any():
@@ -182,7 +182,7 @@ def _line(axes: Axes, x: np.ndarray, y: np.ndarray, **style: Any) -> None:
 
 
 def plain_axes(axes: Axes, grid: Literal["x", "y"] = "y") -> Axes:
-    """Quiet axes: two spines, a light grid, small words."""
+    """Style axes plainly: two spines, a light grid, small text."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#9ca3af")
     axes.grid(axis=grid, color="#e5e7eb", linewidth=0.7)
@@ -194,7 +194,7 @@ def plain_axes(axes: Axes, grid: Literal["x", "y"] = "y") -> Axes:
 
 
 def _shade_second_half(axes: Axes, epochs: np.ndarray, phases: Sequence[str | None]) -> None:
-    """Mark the epochs that also train segmentation, when there are both kinds."""
+    """Shade the epochs that also train segmentation, if there are epochs of both kinds."""
     later = [number for number, phase in enumerate(phases) if phase != "classification"]
     if later and later[0] > 0:
         start = epochs[later[0]] - 0.5

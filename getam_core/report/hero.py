@@ -1,4 +1,4 @@
-"""The README's picture: the whole method in one row an image, in words a newcomer understands."""
+"""The README's picture: the whole method in one row per image, in words a newcomer understands."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ from getam_core.report.pictures import (
     overlay,
 )
 
-# (stage, title, caption) of every column; columns that share a stage stand under one bracket.
+# (stage, title, caption) of every column; columns that share a stage are under one bracket.
 Column = tuple[str, str, str]
 COLUMNS: tuple[Column, ...] = (
     ("What training is given", "Image", "and the names of\nwhat it shows"),
@@ -40,13 +40,13 @@ def hero(rows: Sequence[Example]) -> Figure:
     Parameters
     ----------
     rows : sequence of Example
-        One to about five; the map is that of method `getam`, or the first there is. A column
-        that no example fills is left out. `classes` should name every class of the row.
+        One to about five; the map is that of method `getam`, otherwise the first. A column that no
+        example fills is left out. `classes` should name every class of the row.
 
     Returns
     -------
     matplotlib.figure.Figure
-        On white, 1.7 inches a panel; save with `dpi=150` or more.
+        On white, 1.7 inches per panel; save with `dpi=150` or more.
     """
     if not rows:
         raise InputError("hero picture: no example to draw; give one at least")
@@ -93,7 +93,7 @@ def _words(axes: Axes, points: float, text: str, **style: Any) -> None:
 def _brackets(
     figure: Figure, columns: Sequence[tuple[str, str, str]], line: Sequence[Axes]
 ) -> None:
-    """Name each stage over a thin rule that spans its columns."""
+    """Write each stage's name over a thin rule that spans its columns."""
     height = figure.get_figheight()
     for stage in dict.fromkeys(column[0] for column in columns):
         boxes = [a.get_position() for c, a in zip(columns, line, strict=True) if c[0] == stage]

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs nothing beside it."""
+"""The report of a run: one self-contained HTML file."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from getam_core.report.pictures import METHOD_TITLES
 from getam_core.report.studies import Study
 from getam_core.report.tables import WHAT, Table, class_table, entry_table
 
-# What each kind of entry is, in one line under its number.
+# What each kind of entry is, as the line under its number.
 MEANING = {
     "seed": "maps cut at their best threshold",
     "pseudo_labels": "label maps made from the maps",
@@ -51,13 +51,13 @@ def write_report(
     metrics : sequence of mappings
         Rows of train/metrics.csv; may be empty.
     settings : mapping
-        The run's settings, of plain builtins.
+        The run's settings, as plain builtins.
     studies : sequence of Study
         Sections below the figures.
     tables : mapping of str to Table, optional
         Section title to table, below the studies.
     written : datetime, optional
-        The time in the head; now when left out.
+        The time in the head; now by default.
     """
     written = written or datetime.now(UTC)
     entries = miou.get("entries", [])
@@ -89,7 +89,7 @@ def _head(run: str, miou: Mapping[str, Any], metrics: Sequence, written: datetim
 
 
 def _cards(entries: Sequence[Mapping[str, Any]], metrics: Sequence[Mapping[str, Any]]) -> str:
-    """One number a kind of entry, the highest of its kind, and the training speed."""
+    """One card per kind of entry, with its highest figure, and one for the training speed."""
     cards = []
     for what in WHAT:
         kind = [e for e in entries if e["what"] == what and e["miou"] is not None]

@@ -14,7 +14,7 @@ NAMES = {"sum": "sum (Eq. 3)", "product": "product", "matrix": "matrix product"}
 
 
 def map_study_figure(study: Mapping[str, Any]) -> Figure:
-    """Draw the seeds of a study's variants: of fusions also how their maps' values are spread."""
+    """Draw the seeds of a study's variants; for fusions, also how their maps' values spread."""
     return {"fusion": _fusion, "blocks": _blocks}[study["sweep"]](study["entries"])
 
 

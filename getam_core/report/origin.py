@@ -16,7 +16,7 @@ def origin_table(
     Parameters
     ----------
     training : mapping or None
-        `provenance` of the training; None for a network that was trained before it was kept.
+        `provenance` of the training; None for a network trained before provenance was recorded.
     report : mapping
         `provenance` of this process.
     settings : mapping

@@ -1,6 +1,6 @@
-"""Pages that need nothing beside them: sections of tables and pictures in one HTML file.
+"""Self-contained pages: sections of tables and pictures in one HTML file.
 
-`html` makes the report of them, `getam_core.review` the page of images to look at.
+`html` builds the report from them, `getam_core.review` the page of images to look at.
 """
 
 import base64
@@ -20,7 +20,7 @@ from getam_core.files import atomic_path
 from getam_core.report.page_style import CSS
 from getam_core.report.tables import Table
 
-# Columns of names and texts, even of `1` and `2`.
+# Columns that hold names and texts, even if these are `1` and `2`.
 NAMES = ("Row", "Class", "What", "Method", "Split", "Stage", "Time", "CPU time", "Highest memory")
 TEXTS = ("Runs", "Settings", "Training", "Report")  # long ones
 COUNTS = ("Images", "Jobs")
@@ -62,7 +62,7 @@ def _page(title: str, head: str, sections: Mapping[str, str]) -> str:
 
 
 def table_html(contents: Table) -> str:
-    """Write a table; percentages (columns of numbers but for counts) get a bar behind them."""
+    """Write a table; percentages (columns of numbers other than counts) get a bar behind them."""
     header, rows = contents
     numeric = [
         title not in (*NAMES, *TEXTS) and all(re.fullmatch(r"[\d.]*", row[i]) for row in rows)
@@ -123,7 +123,7 @@ def picture_html(title: str, picture: np.ndarray) -> str:
 
 
 def caption_html(text: str) -> str:
-    """Write a line of explanation; nothing where there is no text."""
+    """Write a line of explanation; nothing if there is no text."""
     return f'<p class="caption">{escape(text)}</p>' if text else ""
 
 

@@ -1,4 +1,4 @@
-"""The style sheet of the report: one column, light or dark as the reader's system says."""
+"""The style sheet of the report: one column, light or dark following the reader's system."""
 
 CSS = """
 :root { color-scheme: light dark; --ground: #ffffff; --card: #f6f7f9; --ink: #1f2937;

@@ -1,4 +1,4 @@
-"""Panels of images, maps and label maps, and the pictures made of them.
+"""Panels of images, maps and label maps, and the pictures made from them.
 
 Shapes: H, W image sides; K present classes; h, w patch grid of the maps.
 """
@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from getam_core.classes import BACKGROUND, IGNORE, palette
 from getam_core.report.names import plain_text
 
-# The VOC palette is dark on paper; a gamma keeps its hues and keeps all colours distinct.
+# The VOC palette is dark on paper; a gamma brightens it, and keeps hues and all colours distinct.
 BRIGHT = np.round(255 * (palette() / 255) ** 0.5).astype(np.uint8)
 INK, MUTED = "#1f2937", "#727b89"  # MUTED is legible on white and on black
 
@@ -42,7 +42,7 @@ class Example:
         Image id.
     image : (H, W, 3) ndarray of uint8, RGB
     classes : mapping of int to str
-        The classes named for the image: class id (1..C) to name.
+        The image's classes: class id (1..C) to name.
     maps : mapping of str to (K, h, w) ndarray
         Method name to one map for every class of `classes`, in that order; any non-negative range.
     saliency : (H, W) ndarray, optional
@@ -62,7 +62,7 @@ class Example:
 
 
 def _faded(image: np.ndarray) -> np.ndarray:
-    """Grey, darkened image, float (H, W, 3) 0..255: the ground that colours stand on."""
+    """Grey, darkened image, float (H, W, 3) 0..255: the background under colours."""
     return np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] * 0.5, 3, axis=2)
 
 
@@ -77,8 +77,8 @@ def overlay(
     maps : (h, w) or (K, h, w) ndarray
         Non-negative, any range: each map is divided by its own maximum, and resized to the image.
     class_ids : (K,) sequence of int, optional
-        With them every class glows in its label colour, the strongest class of a pixel on top.
-        Without, the strongest activation is drawn in heat colours.
+        If given, every class glows in its label colour, a pixel's strongest class on top.
+        Otherwise the strongest activation is drawn in heat colours.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def colour_labels(label_map: np.ndarray, image: np.ndarray | None = None) -> np.
     ----------
     label_map : (H, W) ndarray of uint8
     image : (H, W, 3) ndarray of uint8, RGB, optional
-        Shown faded under the labels; black ground without.
+        Shown faded under the labels; without it the background is black.
 
     Returns
     -------
@@ -153,9 +153,9 @@ def _panels(example: Example) -> dict[str, np.ndarray]:
 def draw_grid(
     examples: Sequence[Example], columns: int, cell: float, left: float, top: float, below: float
 ) -> tuple[Figure, list[list[Axes]]]:
-    """Axes of equal width, rows as high as their images need; lengths in inches.
+    """Lay out axes of equal width, rows as high as their images need; lengths in inches.
 
-    `left` and `top` are free margins for words, `below` the free strip under every row.
+    `left` and `top` are margins for text, `below` is the free strip under every row.
     """
     gap = 0.06
     heights = [cell * example.image.shape[0] / example.image.shape[1] for example in examples]
@@ -191,10 +191,10 @@ def draw_legend(axes: Axes, example: Example, colour: str, size: float) -> None:
 
 
 def gallery(examples: Sequence[Example]) -> Figure:
-    """Draw one row an example: image, maps of every method, saliency, labels, ground truth.
+    """Draw one row per example: image, maps of every method, saliency, labels, ground truth.
 
-    Columns that no example fills are left out. The ground is transparent and the words are grey, so
-    that the picture stands on a light and on a dark page.
+    Columns that no example fills are left out. The background is transparent and the text grey, so
+    that the picture suits light and dark pages.
     """
     rows = [_panels(example) for example in examples]
     titles = list(dict.fromkeys(title for row in rows for title in row))
@@ -217,9 +217,9 @@ def gallery(examples: Sequence[Example]) -> Figure:
 
 
 def side_by_side(galleries: Mapping[str, Figure]) -> Figure:
-    """Set galleries beside each other on white, each under its heading, their tops level.
+    """Set galleries side by side on white, each under its heading, aligned at the top.
 
-    Each is drawn at 110 dots an inch and set as an image: save the figure with `dpi=110`.
+    Each is drawn at 110 dots per inch and set as an image: save the figure with `dpi=110`.
     """
     dpi, gap, top = 110, 33, 30  # pixels
     drawn = []

@@ -25,12 +25,12 @@ class TrainingPicture:
     Parameters
     ----------
     samples : TrainingSet
-        All of it is shown, the same crops every time.
+        All its samples are shown, in the same crops every time.
     labelling : Labelling
-        How the second half labels; in the first half it shows what that would make of the maps.
-        Where the samples have label maps, those are shown.
+        How the second half labels; in the first half the picture shows what labels the maps would
+        give. If the samples have label maps, those are shown instead.
     saliency_threshold : float or None
-        What is above it is salient; None for labels without saliency.
+        Values above it are salient; None for labels without saliency.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class TrainingPicture:
 
     @torch.no_grad()
     def __call__(self, network: nn.Module) -> np.ndarray:
-        """Return RGB rows of panels, a row an image, (B * (S + 4) - 4, 4 * (S + 4) - 4, 3) uint8.
+        """Return RGB panels, a row per image, (B * (S + 4) - 4, 4 * (S + 4) - 4, 3) uint8.
 
-        The network's mode and gradients stay as they are, and no random number is drawn.
+        The network's mode and gradients are left unchanged, and no random number is drawn.
         """
         batch = self._batch(next(network.parameters()).device)
         with evaluating(network):
@@ -69,7 +69,7 @@ class TrainingPicture:
 
 
 def _joined(panels: Sequence[np.ndarray], axis: int) -> np.ndarray:
-    """Put panels of one size beside (axis 1) or below (0) each other, white between them."""
+    """Put panels of one size side by side (axis 1) or below each other (0), with white gaps."""
     shape = list(panels[0].shape)
     shape[axis] = GAP
     white = np.full(shape, 255, np.uint8)

@@ -1,4 +1,4 @@
-"""Comparisons of a run that were asked for, `ablation/*.json`, as sections of its report."""
+"""The comparisons of a run that were requested, `ablation/*.json`, as sections of its report."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ MAP_STUDIES = {
 
 
 class Study(NamedTuple):
-    """A section: `note` is a line of explanation, and may be empty."""
+    """A section; `note` is a line of explanation and may be empty."""
 
     title: str
     note: str

@@ -21,7 +21,7 @@ Table = tuple[list[str], list[list[str]]]
 
 
 def read_metrics(path: Path | str) -> list[dict[str, str]]:
-    """Read train/metrics.csv as one dictionary of text a row; `InputError` when it is missing."""
+    """Read train/metrics.csv as one dictionary of text per row; `InputError` if it is missing."""
     try:
         with Path(path).open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
@@ -36,7 +36,7 @@ def ordered(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def entry_name(entry: Mapping[str, Any]) -> str:
-    """Short name of an entry: what, by which method, on which split, after a CRF if so."""
+    """Short name of an entry: what, method, whether after a CRF, and split."""
     method = METHOD_TITLES.get(entry["method"], entry["method"])
     crf = ", CRF" if (entry.get("settings") or {}).get("crf") is True else ""
     return f"{WHAT.get(entry['what'], entry['what'])}, {method}{crf} ({entry['split']})"
@@ -53,10 +53,10 @@ def entry_table(entries: Sequence[Mapping[str, Any]]) -> Table:
     Returns
     -------
     header : list of str
-        `What, Method, Split, mIoU`, then those of `mIoU of known`, `Known`, `Class mAP` that an
-        entry has, then `Images, Settings`. All in percent but `Images`.
+        `What, Method, Split, mIoU`, then those of `mIoU of known`, `Known`, `Class mAP` that any
+        entry has, then `Images, Settings`. All numbers except `Images` are in percent.
     rows : list of list of str
-        One an entry, in the order in which a run makes them; empty where there is no value.
+        One per entry, in the order in which a run makes them; empty where there is no value.
     """
     optional = {"miou_known": "mIoU of known", "coverage": "Known", "class_map": "Class mAP"}
     present = [key for key in optional if any(e.get(key) is not None for e in entries)]
@@ -86,7 +86,7 @@ def class_table(entries: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def markdown(table: Table) -> str:
-    """Write a table as GitHub Markdown; what stands in a cell is text, whatever its characters."""
+    """Write a table as GitHub Markdown; every cell is plain text, whatever characters it has."""
     header, rows = table
     cells = [[_cell(text) for text in line] for line in (header, *rows)]
     lines = [cells[0], ["---"] * len(header), *cells[1:]]
@@ -94,7 +94,7 @@ def markdown(table: Table) -> str:
 
 
 def _cell(text: str) -> str:
-    """Escape what begins markup, HTML or a formula, or ends the cell."""
+    """Escape what would begin markup, HTML or a formula, or end the cell."""
     return re.sub(r"([\\`*<>\[\]|$~&]|\b_|_\b)", r"\\\1", " ".join(text.splitlines()))
 
 

@@ -1,8 +1,8 @@
 """Which training images to look at first: those whose labels the trained network contradicts.
 
-Reading order: `evidence` (what a run's stores say of each image), `suspicion` (one number of it),
-`reasons` (the same in words), `table` (review.csv), `page` (review.html). Ground truth has no way
-in.
+Reading order: `evidence` (what a run's stores say of each image), `suspicion` (that as one number),
+`reasons` (the same in words), `table` (review.csv), `page` (review.html). Nothing here reads ground
+truth.
 """
 
 from getam_core.review.evidence import Evidence, Verdict, gather

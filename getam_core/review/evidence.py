@@ -1,4 +1,4 @@
-"""What a run says of each training image beside its image-level labels; no mask is opened."""
+"""What a run says of each training image besides its image-level labels; no mask is opened."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ class Evidence:
     label_agreement : (n,) ndarray of float64, or None
         `agreement` of pseudo label and prediction, 0..1.
     flip_agreement : (n,) ndarray of float64, or None
-        `agreement` of the predictions of the image and of its mirror image, 0..1. None without
-        predictions, which the three come from, or where those are of one view.
+        `agreement` of the predictions of the image and of its mirror image, 0..1. The last three
+        are None without predictions, and this one also if those were made without the mirror image.
     """
 
     targets: np.ndarray
@@ -72,16 +72,16 @@ def gather(
     ----------
     entries : sequence of Entry
     maps : Store
-        Of kind "maps"; its scores count where there are no predictions.
+        Of kind "maps"; its scores are used if there are no predictions.
     labels : Store
         Of kind "labels": the pseudo labels.
     predictions : Store or None
-        Of kind "predictions" and of the same images; None where the network does not segment.
+        Of kind "predictions" and of the same images; None if the network does not segment.
 
     Raises
     ------
     InputError
-        No image has a label, so that there is nothing to contradict; a store lacks an image or its
+        No image has a label, so there is nothing to contradict; or a store lacks an image or its
         class scores.
     """
     targets = class_targets(entries, labels.classes)

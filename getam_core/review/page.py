@@ -1,4 +1,4 @@
-"""The page of the images to look at first: picture, pseudo label, prediction and the reason."""
+"""The page of the images to look at first: each with pseudo label, prediction and the reason."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ EXPLANATION = (
 
 @dataclass(frozen=True)
 class Suspect:
-    """An image of the page.
+    """An image on the page.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Suspect:
 
 
 def suspects(rows: Sequence[Row], labels: Store, predictions: Store | None) -> Iterator[Suspect]:
-    """Read what the page shows of each row; one image at a time is in memory."""
+    """Read what the page shows of each row, with only one image at a time in memory."""
     for row in rows:
         image_id = row.entry.image_id
         prediction = None if predictions is None else predictions[image_id]
@@ -54,7 +54,7 @@ def suspects(rows: Sequence[Row], labels: Store, predictions: Store | None) -> I
 def write_review(
     out: Path | str, run: str, shown: Iterable[Suspect], classes: Sequence[str], count: int
 ) -> None:
-    """Write the page, one HTML file that needs nothing beside it.
+    """Write the page, one self-contained HTML file.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def write_review(
     classes : sequence of str
         Names of the C foreground classes.
     count : int
-        How many images were looked through.
+        How many images were ranked.
     """
     articles = [_article(suspect, classes) for suspect in shown]
     lead = f"The first {len(articles)} of {count} training images to look at."
@@ -94,7 +94,7 @@ def _label_maps(suspect: Suspect) -> dict[str, np.ndarray]:
 
 
 def _legend(suspect: Suspect, classes: Sequence[str]) -> str:
-    """Names of the labels, and in the colours of the panels those of the classes drawn there."""
+    """Name the labels and, in the colours of the panels, the classes that are drawn there."""
     drawn = [np.unique(label_map) for label_map in _label_maps(suspect).values()]
     chips = "".join(
         f'<span class="chip" style="--colour:rgb{tuple(map(int, BRIGHT[value]))}">'

@@ -17,8 +17,8 @@ def reason(
     Parameters
     ----------
     denied, found : Verdict or None
-        Of the label that the network is least sure of, and of the class that it is surest of
-        among those that are not labels of the image.
+        On the label that the network is least sure of, and on the class that it is surest of among
+        those that are not labels of the image.
     label_agreement, flip_agreement : float or None
         0..1, as in `Evidence`.
     """

@@ -27,11 +27,11 @@ def classification_loss(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def suspicion(evidence: Evidence) -> np.ndarray:
-    """Return what images are ordered by, (n,), not negative.
+    """Return the values that images are ranked by, (n,), not negative.
 
-    The classification loss, to which disagreement of pseudo label and prediction, and of the
-    prediction and its mirror image, add up to 1 each. A wrong label costs several nats, so these
-    come first; among images that are classified well, those whose label maps disagree.
+    This is the classification loss, plus up to 1 each for the disagreement of pseudo label and
+    prediction and for that of the prediction and its mirror image's. A wrong label costs several
+    nats, so such images come first; among well classified images, those whose label maps disagree.
     """
     total = classification_loss(evidence.scores, evidence.targets)
     for same in (evidence.label_agreement, evidence.flip_agreement):
@@ -41,7 +41,7 @@ def suspicion(evidence: Evidence) -> np.ndarray:
 
 
 def rank(entries: Sequence[Entry], evidence: Evidence, classes: Sequence[str]) -> list[Row]:
-    """Return a row for each image, the most suspicious first; equal ones in the index's order.
+    """Return a row for each image, the most suspicious first; ties in the order of the index.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def _row(
 def _verdict(
     preference: np.ndarray, evidence: Evidence, i: int, classes: Sequence[str]
 ) -> Verdict | None:
-    """Return what is said of the class that is preferred most; None where all are -inf."""
+    """Return the verdict on the class of highest preference; None if all are -inf."""
     k = int(preference.argmax())
     if preference[k] == -np.inf:
         return None

@@ -33,15 +33,15 @@ class Row:
     Attributes
     ----------
     rank : int
-        From 1, the most suspicious.
+        From 1 for the most suspicious.
     entry : Entry
     suspicion : float
-        What the images are ordered by, higher first; see `suspicion`.
+        What the images are ranked by, highest first; see `suspicion`.
     reason : str
         In words.
     denied, found : Verdict or None
-        Of the label that the network is least sure of, and of the class that it is surest of
-        among those that are not labels of the image.
+        On the label that the network is least sure of, and on the class that it is surest of among
+        those that are not labels of the image.
     label_agreement, flip_agreement : float or None
         As in `Evidence`.
     """

@@ -1,4 +1,4 @@
-"""Made scenes: a data set for the demo, drawn and not downloaded.
+"""Made scenes: a data set for the demo, drawn instead of downloaded.
 
 Reading order: `shapes` (outlines), `textures` (surfaces), `drawing` (scenes, and data sets of them
 in the layout of a VOC devkit).

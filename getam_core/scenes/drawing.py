@@ -1,6 +1,6 @@
 """Made scenes: textured objects on natural-looking noise, for a demo that downloads nothing.
 
-Scene i of a split depends on (seed, split, i) alone, so that a larger set begins with a smaller.
+Scene i of a split depends only on (seed, split, i), so a larger set begins with a smaller one.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class _Object:
-    """What is drawn: a value for the mask, an outline, where it lies and what it wears."""
+    """What is drawn: its value in the mask, outline, pattern, hue and place."""
 
     value: int
     shape: Shape
@@ -132,7 +132,7 @@ def write_scenes(root: Path | str, train: int, val: int, size: int, seed: int) -
     """Write a data set of made scenes in the layout of the PASCAL VOC kit, with a progress bar.
 
     JPEGImages/*.jpg (quality 95), SegmentationClass/*.png (palette index, no 255),
-    Annotations/*.xml (one box a class, made from the mask), and at last
+    Annotations/*.xml (one box per class, made from the mask), and last
     ImageSets/Segmentation/{train,val}.txt.
 
     Parameters
@@ -159,7 +159,7 @@ def write_scenes(root: Path | str, train: int, val: int, size: int, seed: int) -
 def write_salient_scenes(root: Path | str, count: int, size: int, seed: int) -> None:
     """Write images/*.jpg and masks/*.png (0 or 255) to train a saliency network, with progress.
 
-    The objects have other shapes and patterns than `SCENE_CLASSES`, on the same backgrounds: what
+    The objects have shapes and patterns that `SCENE_CLASSES` lack, on the same backgrounds: what
     can be learned from them is "object against noise", not the classes.
     """
     root = Path(root)

@@ -1,7 +1,7 @@
 """Outlines of the made objects, and their exact anti-aliased coverage of pixels.
 
-An outline is a list of closed contours, (n, 2) float x/y each, within the unit circle or a third
-more; a point is inside where an odd number of contours encloses it, so that a ring is two circles.
+An outline is a list of closed contours, (n, 2) float x/y each, within the unit circle or up to a
+third beyond; a point is inside if an odd number of contours encloses it, so a ring is two circles.
 """
 
 from collections.abc import Callable, Sequence
@@ -55,17 +55,17 @@ def circle(rng: np.random.Generator) -> Outline:
 
 
 def square(rng: np.random.Generator) -> Outline:
-    """Return a square, enlarged, as the next three, to cover about as much as a disc."""
+    """Return a square, enlarged like the next three to cover about as much as a disc."""
     return [_regular(4) * 1.2]
 
 
 def triangle(rng: np.random.Generator) -> Outline:
-    """Return a triangle of equal sides."""
+    """Return an equilateral triangle."""
     return [_regular(3) * 1.3]
 
 
 def star(rng: np.random.Generator) -> Outline:
-    """Return a star of five points."""
+    """Return a five-pointed star."""
     return [_polar(np.tile([1.3, rng.uniform(0.5, 0.6)], 5))]
 
 
@@ -96,7 +96,7 @@ def crescent(rng: np.random.Generator) -> Outline:
     """Return a moon."""
     outer = np.linspace(0.6, 2 * np.pi - 0.6, 48)
     inner = np.linspace(2 * np.pi - 0.95, 0.95, 48)
-    # The inner arc's ends meet the outer arc's: radius and shift follow from the two half-angles.
+    # The inner arc ends where the outer one does: radius and shift follow from the two half-angles.
     radius = np.sin(0.6) / np.sin(0.95)
     shift = np.cos(0.6) - radius * np.cos(0.95)
     moon = np.stack([np.cos(outer), np.sin(outer)], axis=1)

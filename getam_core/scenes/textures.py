@@ -40,12 +40,12 @@ def _step(noise: np.ndarray) -> np.ndarray:
 def fractal_noise(
     rng: np.random.Generator, size: int, exponent: tuple[float, ...], stretch: float = 3.0
 ) -> np.ndarray:
-    """Draw noise with amplitude 1/f^exponent, drawn out in a random direction as grass or water is.
+    """Draw noise with amplitude 1/f^exponent, stretched in a random direction like grass or water.
 
     Returns
     -------
     (size, size, len(exponent)) float32 ndarray
-        Each channel of mean 0 and standard deviation 1.
+        Each channel has mean 0 and standard deviation 1.
     """
     x, y = _frequencies(size)
     angle, factor = rng.uniform(0, np.pi), rng.uniform(1, stretch)
@@ -64,7 +64,7 @@ def fractal_noise(
 
 @cache
 def _frequencies(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the frequencies of `irfft2` in cycles an image, (1, size // 2 + 1) and (size, 1)."""
+    """Return the frequencies of `irfft2` in cycles per image, both (size, size // 2 + 1)."""
     x, y = np.fft.rfftfreq(size, 1 / size), np.fft.fftfreq(size, 1 / size)
     shape = (size, size // 2 + 1)
     return (
@@ -73,7 +73,7 @@ def _frequencies(size: int) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-# Patterns: functions of two coordinates in radians, one period 2 pi; positive where it is light.
+# Patterns: functions of two coordinates in radians, with period 2 pi; positive where it is light.
 SCENE_PATTERNS = {
     "dots": lambda u, v: np.cos(u) + np.cos(v) - 0.5,
     "checks": lambda u, v: 2 * np.sin(u / 1.4) * np.sin(v / 1.4),
@@ -108,7 +108,7 @@ def paint(
     Returns
     -------
     (size, size, 3) float32 ndarray
-        RGB, 0..1; only the part that an object covers is looked at.
+        RGB, 0..1; only the part that an object covers is used.
     """
     y, x = np.mgrid[:size, :size].astype(np.float32)
     x, y = x - centre[0], y - centre[1]

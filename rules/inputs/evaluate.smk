@@ -5,7 +5,7 @@ def index_of_split(wildcards) -> str:
 
 
 def masks_of_labels(wildcards) -> str:
-    """Where the masks of the split of pseudo labels are."""
+    """Where the masks of the pseudo labels' split are listed."""
     return f"results/{{run}}/evaluation/masks_{split_of(wildcards)}.csv"
 
 
@@ -21,12 +21,12 @@ def split_of_figure(wildcards) -> str:
 
 
 def masks_of_figure(wildcards) -> str:
-    """Where the masks of its split are."""
+    """Where the masks of a figure's split are listed."""
     return f"results/{{run}}/evaluation/masks_{split_of_figure(wildcards)}.csv"
 
 
 def store_of_figure(wildcards) -> str:
-    """What is counted: a store; of DeepLabv2 the folder of those with and without CRF."""
+    """The store to count; for DeepLabv2 the folder of the stores with and without CRF."""
     kind, split = wildcards.figure, split_of_figure(wildcards)
     if kind.startswith("seed_"):
         return f"results/{{run}}/{kind.removeprefix('seed_')}/maps.h5"
@@ -40,7 +40,7 @@ def store_of_figure(wildcards) -> str:
 
 
 def counted_store(wildcards, input) -> str:
-    """The store itself."""
+    """Params: the store to count, for DeepLabv2 within the folder."""
     crf = "_crf" if wildcards.figure.endswith("_crf") else ""
     of_deeplab = wildcards.figure.startswith("deeplabv2")
     return f"{input.store}/predictions{crf}.h5" if of_deeplab else input.store
@@ -53,7 +53,7 @@ def own_method(wildcards) -> str:
 
 @without_traceback()
 def segmentation_method(wildcards) -> str:
-    """Whose labels the network learned to segment from."""
+    """The method whose labels the network learned to segment from."""
     return planning.segmentation_method(run_settings(wildcards.run), wildcards.run)
 
 

@@ -1,6 +1,6 @@
 @without_traceback()
 def label_maps(wildcards) -> str:
-    """The maps that the exported labels are made of: GETAM's; a CNN's own."""
+    """The maps that the exported labels are made of: those of the run's own method."""
     method = planning.label_method(run_settings(wildcards.run), wildcards.run)
     return f"results/{{run}}/{method}/maps{wildcards.get('of', '')}.h5"
 

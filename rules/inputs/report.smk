@@ -11,13 +11,13 @@ def maps_of_run(wildcards):
 
 
 def scores_of_images(wildcards):
-    """The mIoU of every image: of its pseudo label, then, of val, of what the network predicts."""
+    """The mIoU of every image: of the pseudo labels, then of the network's predictions on val."""
     names = ["pseudo_labels", *_segmentation(wildcards)]
     return [f"results/{wildcards.run}/evaluation/images_{name}.csv" for name in names]
 
 
 def shown_confusion(wildcards) -> str:
-    """What the network takes for what; without one, what the pseudo labels do."""
+    """The confusion matrix of the network on val; if none segments, of the pseudo labels."""
     (name,) = _segmentation(wildcards) or ["pseudo_labels"]
     return f"results/{wildcards.run}/evaluation/confusion_{name}.csv"
 

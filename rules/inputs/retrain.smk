@@ -1,5 +1,5 @@
 def retraining_labels(wildcards):
-    """Label maps to retrain on: the run's own, somebody else's, or its masks."""
+    """Label maps to retrain on: the run's own, those of another source, or its masks."""
     deeplab = run_settings(wildcards.run).deeplab
     if deeplab.supervision == "masks":
         return rules.masks_as_labels.output.labels

@@ -1,4 +1,4 @@
-# Images a shard. No setting: other shards would make saliency anew, and training after it.
+# Images per shard. Not a setting: a change would rerun saliency, and training after it.
 SALIENCY_SHARD = 2000
 
 
@@ -6,7 +6,7 @@ SALIENCY_SHARD = 2000
 def saliency_training_images(wildcards):
     """The folder of images and masks that the network learns from: found, or made scenes."""
     settings = run_settings(wildcards.run)
-    check_saliency(settings, f"config/{wildcards.run}.yaml")  # a sweep may ask for it alone
+    check_saliency(settings, f"config/{wildcards.run}.yaml")  # a sweep alone may need saliency
     folder = settings.saliency.images
     return ancient(folder) if folder else rules.make_salient_scenes.output.folder
 

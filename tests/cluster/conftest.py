@@ -12,7 +12,7 @@ from tests.cluster.slurm import Slurm, missing, running
 
 @pytest.fixture(scope="session")
 def slurm() -> Iterator[Slurm]:
-    """A cluster for all tests; its folder has a short name, since sockets' paths are short."""
+    """A cluster for all tests; its folder has a short name, since socket paths are limited."""
     if reason := missing():
         pytest.skip(reason)
     folder = Path(tempfile.mkdtemp(prefix="slurm"))
@@ -32,7 +32,7 @@ def on_cluster(slurm, tmp_path_factory, repository) -> Demo:
     return demo
 
 
-# As docs/cluster.md has it, but for waits and CPUs: the nodes have two.
+# As in docs/cluster.md, except for waits and CPUs: the nodes have two.
 CLUSTER = shlex.split(
     "--slurm-status-command squeue --slurm-init-seconds-before-status-checks 3 --max-threads 1"
 )

@@ -1,4 +1,4 @@
-"""The demo, small, as a person calls it: once a Snakemake process, with its end to wait for."""
+"""The demo, small, as a user calls it: one Snakemake process per call, which can be waited for."""
 
 import hashlib
 import json
@@ -42,12 +42,12 @@ class Demo:
             )
 
     def run(self, targets: list[str], *config: str, more: tuple[str, ...] = ()) -> None:
-        """Run to the end, which must be good."""
+        """Run to the end, which must succeed."""
         before = len(self.said())
         assert self.start(targets, *config, more=more).wait(3000) == 0, self.said()[before:][-6000:]
 
     def said(self) -> str:
-        """Return what all calls have said."""
+        """Return the output of all calls so far."""
         file = self.folder / "snakemake.out"
         return file.read_text() if file.exists() else ""
 
@@ -65,12 +65,12 @@ class Demo:
         return hashlib.sha256((self.folder / CHECKPOINT).read_bytes()).hexdigest()
 
     def times(self) -> dict[Path, int]:
-        """Return when each file was made that training reads."""
+        """Return when each file that training reads was made."""
         files = [self.made / "index.csv", *self.made.glob("scenes/ImageSets/*/*.txt")]
         return {file: file.stat().st_mtime_ns for file in files}
 
     def forget_training(self) -> None:
-        """Remove what a training made, its state, and what was kept of it."""
+        """Remove what a training made: outputs, state, kept results and log."""
         shutil.rmtree(self.made / "train", ignore_errors=True)
         for file in self.made.glob("state/train.*"):
             shutil.rmtree(file) if file.is_dir() else file.unlink()

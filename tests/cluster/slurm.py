@@ -1,6 +1,6 @@
-"""A Slurm on one machine, of plain processes: two nodes, one with a GPU; and a pair, both with one.
+"""Slurm on one machine, in plain processes: two nodes, one with a GPU; and a pair, both with one.
 
-All of its files are in one folder. A GPU is the null device: Slurm schedules it as any other.
+All its files are in one folder. A GPU is the null device: Slurm schedules it like any other.
 """
 
 import getpass
@@ -57,7 +57,7 @@ WRAPPER = '#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {program} "$@"\n'
 
 
 def missing() -> str | None:
-    """Return why there can be no Slurm here; None where there can."""
+    """Return why Slurm cannot run here; None if it can."""
     search = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
     absent = [name for name in PROGRAMS if shutil.which(name, path=search) is None]
     if absent:
@@ -66,7 +66,7 @@ def missing() -> str | None:
 
 
 class Slurm:
-    """A running cluster; its commands are those of Slurm, by way of `environment`."""
+    """A running cluster; `environment` points Slurm's commands at it."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -134,7 +134,7 @@ class Slurm:
             time.sleep(0.5)
 
     def jobs(self) -> list[tuple[str, str, str]]:
-        """Return number, state and comment, which names the rule, of jobs that have not ended."""
+        """Return number, state and comment (which names the rule) of jobs that have not ended."""
         lines = self.say("squeue", "-h", "-o", "%i|%T|%k").splitlines()
         return [tuple(line.split("|", 2)) for line in lines if line.count("|") >= 2]
 
@@ -148,7 +148,7 @@ def running(folder: Path) -> Iterator[Slurm]:
     """Run a cluster in a folder; jobs and programs end with the context."""
     slurm = Slurm(folder)
     slurm.configure()
-    folder.chmod(0o755)  # munged refuses a socket where others may write
+    folder.chmod(0o755)  # munged refuses a socket in a folder that others can write to
     key = [f"--{name}={folder}/munge.{end}" for name, end in MUNGE_FILES.items()]
     try:
         slurm.start("munged", "munged", "--foreground", "--force", *key)
@@ -172,7 +172,7 @@ MUNGE_FILES = {
 
 
 def _processes_of(job: str) -> list[int]:
-    """Return the processes of a job: first Slurm's, which watch over its own."""
+    """Return the processes of a job: first Slurm's, which watch the job's own."""
     watching, own = [], []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended

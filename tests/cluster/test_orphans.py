@@ -1,4 +1,4 @@
-"""Snakemake is killed, and its training goes on: the same command takes what that finished."""
+"""Snakemake is killed and its training goes on: the same command reuses what that finished."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ def wait_until(happened):
         time.sleep(0.02)
 
 
-def test_a_training_that_outlived_snakemake_is_taken_and_a_forced_one_has_the_same_bits(
+def test_a_training_that_outlived_snakemake_is_reused_and_a_forced_one_is_bit_identical(
     tmp_path, repository
 ):
     workflow = Workflow(tmp_path, repository)

@@ -1,6 +1,6 @@
-"""The workflow on a Slurm of one machine: the numbers of a local run, whatever happens to its jobs.
+"""The workflow on a one-machine Slurm: the numbers of a local run, whatever happens to its jobs.
 
-`make test-cluster` runs this; the suite does not, since each job takes some ten seconds to begin.
+`make test-cluster` runs this; the suite does not, since each job takes some ten seconds to start.
 """
 
 import csv
@@ -31,7 +31,7 @@ def wait_until(happened, seconds, what):
 
 
 class Watch(threading.Thread):
-    """Notes which jobs with a GPU run at the same time, until it is told to stop."""
+    """Notes which jobs with a GPU run at the same time, until told to stop."""
 
     def __init__(self, slurm):
         super().__init__(daemon=True)
@@ -48,7 +48,7 @@ class Watch(threading.Thread):
 
 @pytest.fixture(scope="module")
 def undisturbed(local):
-    """The network of a longer training, without saliency, from this machine."""
+    """The network of a longer training, without saliency, on this machine."""
     local.run([CHECKPOINT], *LONG)
     return local.network()
 
@@ -63,7 +63,7 @@ def prepared(on_cluster, local, undisturbed):
 
 @pytest.fixture
 def training(slurm, prepared):
-    """The longer training in its midst, on the cluster: Snakemake's process, and the job."""
+    """The longer training, under way on the cluster: Snakemake's process, and the job."""
     prepared.forget_training()
     prepared.before = prepared.times()
     snakemake = prepared.start([CHECKPOINT], *LONG)
@@ -78,7 +78,7 @@ def training(slurm, prepared):
 
 
 def check(demo, expected):
-    """The network is the same bit for bit, it was not trained anew, and nothing else was made."""
+    """The network is bit-identical, training did not start over, and nothing else was remade."""
     assert demo.network() == expected
     assert demo.times() == demo.before
     log = demo.log("train")
@@ -92,7 +92,7 @@ def test_a_job_that_is_cancelled_is_tried_again_and_goes_on(slurm, prepared, tra
     check(prepared, undisturbed)
 
 
-def test_before_its_time_ends_a_training_saves_and_the_next_attempt_has_more(
+def test_a_training_saves_before_its_time_limit_and_the_next_attempt_has_more_time(
     slurm, prepared, training, undisturbed
 ):
     snakemake, job = training
@@ -125,7 +125,7 @@ def test_slurmd_killed_and_started_again_disturbs_nothing(slurm, prepared, train
     assert prepared.log("train").count("epoch 1,") == 1
 
 
-def test_after_a_kill_of_snakemake_the_same_command_takes_what_its_job_finished(
+def test_after_snakemake_is_killed_the_same_command_reuses_what_its_job_finished(
     slurm, prepared, training, undisturbed
 ):
     snakemake, _ = training
@@ -147,7 +147,7 @@ def test_after_a_kill_of_snakemake_the_same_command_takes_what_its_job_finished(
 
 @pytest.fixture(scope="module")
 def finished(slurm, on_cluster):
-    """The demo, made by the cluster; beside it what was seen of its jobs."""
+    """The demo, made by the cluster, with what was seen of its jobs."""
     watch = Watch(slurm)
     watch.start()
     on_cluster.run(END, SHORT)
