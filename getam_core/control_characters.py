@@ -8,7 +8,7 @@ CATEGORIES = ("Cc", "Zl", "Zp", "Cs")
 
 
 def has_control_characters(text: str) -> bool:
-    """Whether `text` has a line break, a tab, another control, or what is no UTF-8."""
+    """Whether `text` has a line break, a tab, another control character, or a surrogate."""
     return any(map(_is_one, text))
 
 
