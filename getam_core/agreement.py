@@ -6,7 +6,7 @@ from getam_core.classes import BACKGROUND, IGNORE
 
 
 def agreement(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the share of equal pixels among those that either label map gives a class, 0..1.
+    """Return the share of equal pixels among those to which either map gives a class, 0..1.
 
     Pixels that both call background are left out, since they would dominate the share. So are
     pixels that either calls unknown (255). 1 if no pixel is left.

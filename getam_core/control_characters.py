@@ -2,8 +2,8 @@
 
 import unicodedata
 
-# Unicode's categories of controls, line and paragraph separators, and surrogates. Unusual spaces,
-# which macOS puts into the names of screenshots, and joiners are in none of them.
+# Unicode's categories of controls, line and paragraph separators, and surrogates. They exclude
+# joiners and the unusual spaces that macOS puts into the names of screenshots.
 CATEGORIES = ("Cc", "Zl", "Zp", "Cs")
 
 

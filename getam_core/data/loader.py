@@ -15,7 +15,7 @@ from getam_core.signals import STOPS
 
 
 def image_loader(dataset: Dataset, **options: Any) -> DataLoader:
-    """Build a DataLoader whose workers compute on one thread each; it takes `options`.
+    """Build a DataLoader whose workers compute on one thread each; `options` go to it.
 
     OpenCV's threads are ended before the workers are forked: a child does not have its parent's
     threads, and would wait forever when ending them.

@@ -130,7 +130,7 @@ class Segmenter:
         return made if self.crf is None else smoothed((pixels, made), self.crf)
 
     def before_crf(self, pixels: np.ndarray) -> Segmentation:
-        """Segment (H, W, 3) uint8 RGB without the CRF, which only a picture by tiles includes."""
+        """Segment (H, W, 3) uint8 RGB without the CRF; only a tiled picture already includes it."""
         views, size = self.predictor.views(pixels), pixels.shape[:2]
         probabilities = (len(self.classes) + 1) * size[0] * size[1] * np.float32().nbytes
         if fits(self.predictor, views, self.tile, probabilities, self.crf is not None):

@@ -33,7 +33,7 @@ def _check_affinity(settings: Settings, source: str) -> None:
 
 
 def lacking_in_run(method: str, settings: Settings) -> str | None:
-    """Say what a run, which may train a network for a method, lacks for it; None if nothing."""
+    """Say what a run lacks for a method, for which it may train a network; None if nothing."""
     model = settings.model
     if method == settings.own_method or method not in CLASSIFIERS:
         return lacking(method, model)

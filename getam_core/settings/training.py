@@ -42,7 +42,7 @@ class TrainSettings(Section):
     """Number of crops in a step, over all GPUs."""
     accumulate: Count = 1
     """Number of parts of a batch, computed one after the other, for batches that do not fit into
-    memory. Batch norms, dropout, stochastic depth and means over pixels then work on a part. `gpus`
+    memory. Batch norms, dropout, stochastic depth and means over pixels then see one part. `gpus`
     times `accumulate` is at most `batch_size`."""
     crop_size: Count = 256
     """Side of a crop, px: a multiple of the network's stride. Also the long side at which class mAP

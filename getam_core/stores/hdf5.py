@@ -62,7 +62,7 @@ def create_hdf5(path: Path) -> h5py.File:
 
 
 def abandon(file: h5py.File) -> None:
-    """Close a file that will be removed silently, even if its disk is full.
+    """Silently close a file that will be removed, even if its disk is full.
 
     HDF5 would try again to write what the disk refused, and h5py would print a traceback for each
     object. Those bytes go to the null device instead.
