@@ -1,4 +1,4 @@
-"""How far two label maps of one image say the same."""
+"""How far two label maps of one image agree."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from getam_core.classes import BACKGROUND, IGNORE
 
 
 def agreement(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the share of equal pixels among those that either label map gives a class, 0..1.
+    """Return the share of equal pixels among those to which either map gives a class, 0..1.
 
-    Background that both see is left out: most of an image would agree with anything. So are pixels
-    that either calls unknown (255). 1 where nothing is left.
+    Pixels that both call background are left out, since they would dominate the share. So are
+    pixels that either calls unknown (255). 1 if no pixel is left.
 
     Parameters
     ----------

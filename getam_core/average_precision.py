@@ -1,4 +1,4 @@
-"""How well class scores order the images: average precision of every class."""
+"""How well class scores rank the images: average precision of every class."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def average_precision(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     scores : (n, C) ndarray of float
-        Any monotonous score: logits or probabilities.
+        Any score that ranks the images: logits or probabilities.
     targets : (n, C) ndarray of bool
 
     Returns

@@ -1,4 +1,4 @@
-"""The state of a training run on disk: written whole, resumed only by the settings that made it."""
+"""Training state on disk: written atomically, resumed only under the settings that made it."""
 
 import logging
 from collections.abc import Collection
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Write tensors and plain Python values atomically."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        torch.save(content, file)  # by name it would store the name: same content, other bytes
+        torch.save(content, file)  # given the path, it would store the name: other bytes
 
 
 class DamagedError(InputError):
@@ -30,9 +30,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     Raises
     ------
     DamagedError
-        It was read, and is none.
+        The file was read, but is not a checkpoint.
     InputError
-        There is none, or the machine could not read it, whatever it is.
+        There is no such file, or the machine could not read it.
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
@@ -49,7 +49,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def _unread(path: Path, error: Exception) -> InputError:
-    """Return the line for what the machine cannot read now; the file is left as it is."""
+    """Return the error for a file that the machine cannot read now; the file is left as it is."""
     if refused := refusal(path, error, "could not be read"):
         return refused
     return FileAccessError(
@@ -61,11 +61,11 @@ def _unread(path: Path, error: Exception) -> InputError:
 def load_resumable(
     path: Path, settings: dict[str, Any], needed: Collection[str] = ()
 ) -> dict[str, Any] | None:
-    """Return the state at `path` if the same settings made it, with the keys that are needed.
+    """Return the state at `path` if the same settings made it and it has the `needed` keys.
 
-    State of other settings, of another program and damaged state is renamed beside it, never
-    deleted, and a message says why; training then starts afresh. Returns None when there is nothing
-    to resume.
+    A state that is damaged, or of other settings or another program, is renamed in its folder,
+    never deleted, and a warning says why; training then starts from scratch. Returns None if there
+    is nothing to resume.
 
     Raises
     ------
@@ -94,7 +94,8 @@ def load_same(path: Path, settings: dict[str, Any], needed: Collection[str] = ()
     Raises
     ------
     InputError
-        There is none, it cannot be read, it is none, or the keys that it names differ.
+        The file is missing, cannot be read or is not a state, or settings differ; the message names
+        their keys.
     """
     state = load_checkpoint(path)
     reason = _mismatch(state, settings, needed)
@@ -107,7 +108,7 @@ def load_same(path: Path, settings: dict[str, Any], needed: Collection[str] = ()
 
 
 def _mismatch(state: Any, settings: dict[str, Any], needed: Collection[str]) -> str | None:
-    """Return why a training of these settings cannot go on from a state; None where it can."""
+    """Return why a training with these settings cannot resume from a state; None if it can."""
     if not isinstance(state, dict):
         return f"it is no state of a training, but a {type(state).__name__}"
     absent = sorted({"settings", *needed} - state.keys())
@@ -118,7 +119,7 @@ def _mismatch(state: Any, settings: dict[str, Any], needed: Collection[str]) -> 
 
 
 def differing_keys(old: Any, new: Any, prefix: str = "") -> list[str]:
-    """Paths of the keys whose values differ between two nested dictionaries, with both values."""
+    """Return the paths of keys that differ between two nested dictionaries, with both values."""
     if isinstance(old, dict) and isinstance(new, dict):
         keys = sorted(old.keys() | new.keys())
         return [

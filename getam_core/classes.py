@@ -9,7 +9,7 @@ from getam_core.control_characters import has_control_characters
 
 BACKGROUND = 0
 IGNORE = 255
-MOST_CLASSES = 253  # with the background they are fewer than 255, which is no class
+MOST_CLASSES = 253  # with the background 254 labels, all below 255, which is no class
 
 VOC_CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -17,7 +17,7 @@ VOC_CLASSES = (
     "train", "tvmonitor",
 )  # fmt: skip
 
-COCO_CLASSES = (  # by category id, which are 1..90 with gaps
+COCO_CLASSES = (  # in the order of the category ids, 1..90 with gaps
     "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat",
     "traffic light", "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog",
     "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "backpack", "umbrella",
@@ -30,19 +30,19 @@ COCO_CLASSES = (  # by category id, which are 1..90 with gaps
     "teddy bear", "hair drier", "toothbrush",
 )  # fmt: skip
 
-SCENE_CLASSES = ("circle", "square", "triangle", "star", "cross", "ring")  # of the made scenes
+SCENE_CLASSES = ("circle", "square", "triangle", "star", "cross", "ring")  # of `layout: scenes`
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB, of values 0..1
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def plain_name(name: str) -> str:
-    """Return a name as it is compared with words: "_Background_" is "background"."""
+    """Return a name in the form used for comparison: "_Background_" gives "background"."""
     return " ".join(re.split(r"[\s_-]+", name.casefold())).strip()
 
 
 def unusable_names(names: Iterable[str]) -> list[str]:
-    """Return the names that cannot be a class's: of the background, or such as files would lose."""
+    """Return the names that no class may have: background, or ones that files cannot preserve."""
     return [
         n
         for n in names

@@ -2,13 +2,13 @@
 
 import unicodedata
 
-# Unicode's categories of controls, line and paragraph separators, and surrogates. Unusual spaces,
-# which macOS puts into the names of screenshots, and joiners are in none of them.
+# Unicode's categories of controls, line and paragraph separators, and surrogates. They exclude
+# joiners and the unusual spaces that macOS puts into the names of screenshots.
 CATEGORIES = ("Cc", "Zl", "Zp", "Cs")
 
 
 def has_control_characters(text: str) -> bool:
-    """Whether `text` has a line break, a tab, another control, or what is no UTF-8."""
+    """Whether `text` has a line break, a tab, another control character, or a surrogate."""
     return any(map(_is_one, text))
 
 

@@ -1,4 +1,4 @@
-"""What a command may end with other than success or a defect."""
+"""How a command may end, other than with success or a bug."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from getam_core.control_characters import escaped
 
 SHOWN = 20  # problems on the screen
-LISTED = 8  # names that a message lists; of more, it proposes the nearest
+LISTED = 8  # names that a message lists; if there are more, it proposes the nearest
 
 
 class InputError(ValueError):
@@ -17,7 +17,7 @@ class InputError(ValueError):
     Attributes
     ----------
     rest : tuple of str
-        Lines that are too many for the screen; the commands write them to the log file.
+        Lines beyond those shown on the screen; the commands write them to the log file.
     """
 
     def __init__(self, message: str, rest: Sequence[str] = ()):
@@ -26,13 +26,13 @@ class InputError(ValueError):
 
 
 class Interrupted(Exception):  # noqa: N818  (it is no error: the state is saved)
-    """Work stopped on request; started again, it goes on where it stopped.
+    """Work stopped on request; when started again, it resumes where it stopped.
 
     Parameters
     ----------
     message : str
     *signals : int
-        Numbers of the signals that asked for it; the exit code is 128 + the last one's.
+        Numbers of the signals that asked for the stop; the exit code is 128 + the last of them.
     """
 
     def __init__(self, message: str = "run the command again", *signals: int) -> None:
@@ -41,16 +41,16 @@ class Interrupted(Exception):  # noqa: N818  (it is no error: the state is saved
 
 
 def raise_problems(subject: str, problems: Sequence[str]) -> None:
-    """Raise one `InputError` that counts `problems` and shows the first 20, one a line.
+    """Raise one `InputError` that counts `problems` and shows the first 20, one per line.
 
     The others are its `rest`, which a command writes to its log.
 
     Parameters
     ----------
     subject : str
-        What was looked at, the beginning of the message ("the data set /data/VOC2012").
+        What was checked, the beginning of the message ("the data set /data/VOC2012").
     problems : sequence of str
-        One line each, whatever names they hold; nothing is raised when there is none.
+        Each becomes one line, even with line breaks in it; if there are none, nothing is raised.
     """
     if not problems:
         return
@@ -70,7 +70,7 @@ def check_name(what: str, name: str, known: Iterable[str]) -> None:
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> InputError:
-    """Return the error for a name that is not among `known`: all of a few, else the nearest."""
+    """Return the error for a name not in `known`; it lists them if few, else the nearest."""
     known = list(known)
     if len(known) <= LISTED:
         return InputError(f"{what} {name!r}: expected {' or '.join(known)}")

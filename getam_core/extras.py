@@ -20,7 +20,7 @@ def needs(extra: str, part: str) -> Iterator[None]:
     Raises
     ------
     InputError
-        An import failed. It names the part, the package, the extra and the command.
+        An import failed. The message names the part, the package, the extra and the command.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the operating system refuses is no damage: the file may be whole, and is not to be deleted.
+"""Refusals of the operating system are not damage: the file may be whole, so do not delete it.
 
 A disk that is full or gone, a lock, a permission: each gets one line with the cause and what to do.
 """
@@ -16,7 +16,7 @@ _GONE = "is the disk mounted, and its server up? Run the command again once it i
 _PERMISSION = "ask the owner of the file or folder for permission"
 _NAME = "is this the path of a file?"
 
-# Codes that say nothing of the file's bytes. EINVAL is none of them: a damaged offset raises it.
+# Codes that say nothing about the file's bytes. EINVAL is not one: a damaged offset raises it.
 ADVICE = {
     errno.EACCES: _PERMISSION,
     errno.EPERM: _PERMISSION,
@@ -47,13 +47,13 @@ ADVICE = {
 
 
 class FileAccessError(InputError):
-    """A file cannot be read or written here and now; nothing is said against its content."""
+    """A file cannot be read or written now; its content may be fine."""
 
 
 def error_code(error: BaseException) -> int | None:
-    """Return the `errno` of an exception, None where it has none.
+    """Return the `errno` of an exception, None if it has none.
 
-    h5py raises `KeyError` and `RuntimeError` too, with the code in their text alone.
+    h5py also raises `KeyError` and `RuntimeError`, with the code only in their text.
     """
     code = getattr(error, "errno", None)
     if code is None and (found := re.search(r"\berrno = (\d+)", str(error))):
@@ -62,7 +62,7 @@ def error_code(error: BaseException) -> int | None:
 
 
 def refusal(path: Path | str, error: BaseException, what: str) -> FileAccessError | None:
-    """Return the line for an error of the operating system, None for one of the file's content.
+    """Return the error to raise for a refusal by the operating system, None for other errors.
 
     Parameters
     ----------
@@ -82,14 +82,14 @@ def refusal(path: Path | str, error: BaseException, what: str) -> FileAccessErro
 
 @contextmanager
 def reading_file(path: Path | str) -> Iterator[None]:
-    """Turn what the operating system refuses while `path` is read into a `FileAccessError`."""
+    """Turn the operating system's refusals while `path` is read into a `FileAccessError`."""
     with _access(path, "could not be read"):
         yield
 
 
 @contextmanager
 def writing(path: Path | str) -> Iterator[None]:
-    """Turn what the operating system refuses while `path` is written into a `FileAccessError`."""
+    """Turn the operating system's refusals while `path` is written into a `FileAccessError`."""
     with _access(path, "could not be written"):
         yield
 

@@ -19,12 +19,12 @@ WEEK = 7 * 24 * 3600  # seconds
 
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
-    """Give a temporary name beside `path`, and rename it to `path` when the block ends well.
+    """Yield a temporary path beside `path`, and rename it to `path` when the block succeeds.
 
-    On an exception (Ctrl-C included) the temporary file is removed and whatever stood at `path`
+    On an exception (Ctrl-C included) the temporary file is removed and whatever was at `path`
     before stays as it was. The suffix is kept, for writers that choose a format by it. The content
-    is on the disk before the name is; what a killed process left goes when the next one writes.
-    The temporary name is `.<stem>.<machine>-<process>.partial<suffix>`.
+    is synced to disk before the renaming. Files that a killed process left are removed by the next
+    writer. The temporary name is `.<stem>.<machine>-<process>.partial<suffix>`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,8 +43,8 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 def _remove_remains(path: Path) -> None:
     """Remove what killed processes left beside `path`.
 
-    Whether a process of another machine still runs cannot be seen from here, and the disk may be
-    shared: its file is left alone until nothing was written to it for a week.
+    The disk may be shared, and whether a process on another machine still runs cannot be seen from
+    here: its file is left alone until nothing has been written to it for a week.
     """
     pattern = re.compile(rf"\.{re.escape(path.stem)}\.([^.]+)\.partial{re.escape(path.suffix)}")
     for file in _remains(path.parent.absolute()):
@@ -59,24 +59,24 @@ def _abandoned(file: Path, writer: str) -> bool:
         return not _runs(int(process))
     try:
         return time.time() - file.stat().st_mtime > WEEK
-    except FileNotFoundError:  # its writer has ended well meanwhile
+    except FileNotFoundError:  # its writer has finished meanwhile
         return False
 
 
 @cache
 def _machine() -> str:
-    """Name what gives out process numbers: a machine, or a container on it; 8 hexadecimal digits.
+    """Identify the machine, or the container on it, that numbers processes; 8 hexadecimal digits.
 
-    Host names may be longer than a file name has room for.
+    It is a hash, since host names may be too long for a file name.
     """
-    numbers = Path("/proc/self/ns/pid")  # of Linux
+    numbers = Path("/proc/self/ns/pid")  # on Linux
     namespace = numbers.stat().st_ino if numbers.exists() else 0
     return hashlib.sha256(f"{platform.node()} {namespace}".encode()).hexdigest()[:8]
 
 
 @cache
 def _remains(folder: Path) -> list[Path]:
-    """Look through a folder once: writing its n files would else take n squared."""
+    """List a folder's remains once: a search per file written would take quadratic time."""
     return list(folder.glob(".*.partial*"))
 
 
@@ -85,13 +85,13 @@ def _runs(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # it is another user's
+    except PermissionError:  # another user's process
         pass
     return True
 
 
 def digest(path: Path | str) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
+    """Return the SHA-256 of a file's bytes, hexadecimal."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -104,7 +104,7 @@ def write_json(path: Path | str, value: Any) -> None:
 
 
 def read_json(path: Path | str) -> Any:
-    """Read a JSON file; `InputError` names the file when it is missing or not JSON."""
+    """Read a JSON file; `InputError` names the file if it is missing or not JSON."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:

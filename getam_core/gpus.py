@@ -1,7 +1,8 @@
 """Which GPU a process takes: stages that run side by side on one machine take different ones.
 
-A GPU is taken by a lock on a file, which ends with the process. Slurm gives each of its jobs a GPU
-to see; on one machine `snakemake --resources gpu=4` only counts, and each stage sees all of them.
+A process takes a GPU by locking a file; the lock ends with the process. Slurm shows each of its
+jobs only its own GPU; on one machine `snakemake --resources gpu=4` only counts, and each stage sees
+all of them.
 """
 
 import fcntl
@@ -15,19 +16,19 @@ import torch
 from getam_core.errors import InputError
 
 log = logging.getLogger(__name__)
-_locks: dict[int, int] = {}  # GPUs of this process, with the open files of their locks
+_locks: dict[int, int] = {}  # GPUs of this process, with the descriptors of their locks
 
 
 def take_gpu() -> torch.device:
     """Return a GPU that no other process of this user has taken, and make it the current one.
 
-    Where all are taken, the first one is shared. A process that has one keeps it.
+    If all are taken, the first one is shared. A process that already has one keeps it.
 
     Raises
     ------
     InputError
-        torchrun has started more processes here than there are free GPUs; those of one training
-        cannot share one.
+        torchrun has started more processes here than there are free GPUs; processes of one training
+        cannot share a GPU.
     """
     count, processes = torch.cuda.device_count(), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if processes > count:

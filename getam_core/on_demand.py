@@ -1,4 +1,4 @@
-"""Rooms whose names are imported when they are first asked for."""
+"""Packages whose names are imported on first use."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -6,10 +6,10 @@ from typing import Any
 
 
 def imported_on_demand(room: str, origins: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return the `__getattr__` of a room; `origins` maps its names to the modules they are in.
+    """Return the `__getattr__` of package `room`; `origins` maps its names to their modules.
 
-    For a room with a command: `python -m ROOM` imports the room first, and must come before torch
-    (`wait_briefly`).
+    For packages with a command: `python -m PACKAGE` imports the package first, and torch must be
+    imported only after the command has called `wait_briefly`.
     """
 
     def of_room(name: str) -> Any:

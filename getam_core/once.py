@@ -1,7 +1,7 @@
-"""A long stage is done once: by one process at a time, and not again when it has finished.
+"""A long stage runs once: in one process at a time, and not again when it has finished.
 
-Snakemake deletes the outputs of a job that it lost sight of, such as one that went on when
-Snakemake was killed. What the stage finished therefore has a second name, outside of its outputs.
+Snakemake deletes the outputs of a job that it lost track of, such as one that kept running when
+Snakemake was killed. Finished results are therefore kept under a second name, outside the outputs.
 """
 
 import errno
@@ -26,18 +26,18 @@ IDENTITY = "identity.json"
 
 
 class Finished:
-    """What a stage makes, kept in `folder` until one of another identity finishes there.
+    """Results of a stage, kept in `folder` until one of another identity finishes there.
 
-    A stage writes beside it first (`place`), and hands over what is whole (`hand_over`): nothing is
-    lost, whenever Snakemake deletes the outputs. The outputs are hard links, which need no space.
-    Where a file system has none, they are copies.
+    A stage first writes beside `folder` (`place`), then hands over its complete files
+    (`hand_over`): nothing is lost, whenever Snakemake deletes the outputs. The outputs are hard
+    links, which need no space, or copies on a file system without links.
 
     Parameters
     ----------
     identity : mapping
-        Plain values; what other settings or inputs, or another version, made is not taken.
+        Plain values; results of other settings, inputs or versions are not reused.
     *outputs : Path
-        The files of the stage, of different names.
+        The files of the stage, with different names.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], *outputs: Path):
@@ -45,7 +45,7 @@ class Finished:
         self.identity = json.loads(json.dumps({**identity, "version": getam_core.__version__}))
 
     def restore(self) -> bool:
-        """Put the outputs back where this stage has finished; return whether it has."""
+        """Put the outputs in place if this stage has finished before; return whether it has."""
         if self._found() != self.identity:
             return False
         self._put_in_place()
@@ -57,12 +57,12 @@ class Finished:
         return self.folder.with_suffix(".made") / output.name
 
     def hand_over(self) -> None:
-        """Keep what was written, instead of what was kept before, and put it in its place."""
+        """Keep the files just written, instead of earlier ones, and put the outputs in place."""
         self.drop()
         self.folder.mkdir(parents=True, exist_ok=True)
         for output in self.outputs:
             self.place(output).replace(self._kept(output))
-        write_json(self.folder / IDENTITY, self.identity)  # last: without it nothing is kept
+        write_json(self.folder / IDENTITY, self.identity)  # last: without it nothing counts as kept
         shutil.rmtree(self.folder.with_suffix(".made"), ignore_errors=True)
         self._put_in_place()
 
@@ -72,9 +72,9 @@ class Finished:
             os.utime(output)  # made now, as far as other stages are concerned
 
     def drop(self) -> None:
-        """Forget what has finished; without its identity nothing is taken."""
+        """Forget what has finished; without the identity, nothing is reused."""
         (self.folder / IDENTITY).unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)  # a file that somebody reads may stay
+        shutil.rmtree(self.folder, ignore_errors=True)  # a file that is being read may stay
 
     def _found(self) -> Any:
         try:
@@ -88,14 +88,14 @@ class Finished:
 
 
 def stamp(files: Iterable[Path]) -> str:
-    """Return a checksum of names, sizes and times of modification: whether files are as before."""
+    """Return a checksum of names, sizes and modification times, to tell whether files changed."""
     states = ((file, file.stat()) for file in files)
     lines = [f"{file.name} {state.st_size} {state.st_mtime_ns}" for file, state in states]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _link(source: Path, target: Path) -> None:
-    """Give a file a second name, atomically: nobody sees half of a copy."""
+    """Give a file a second name, atomically: nobody sees a partial copy."""
     with atomic_path(target) as temporary:
         try:
             os.link(source, temporary)
@@ -105,12 +105,12 @@ def _link(source: Path, target: Path) -> None:
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Be the only process that works at what `path` belongs to; the lock ends with the process.
+    """Hold the exclusive lock `path` during the block; it ends with the process at the latest.
 
     Raises
     ------
     InputError
-        Another one does, on this machine or, where the file system passes locks on, on another.
+        Another process holds it, on this machine or, if the file system shares locks, on another.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as file:

@@ -14,13 +14,13 @@ def number_format(precision: str, device: torch.device) -> torch.dtype:
     ----------
     precision : {"float32", "bfloat16", "float16", "auto"}
         "auto" takes bfloat16 where the device multiplies it in hardware: CUDA from Ampere on, CPUs
-        with AMX. Older GPUs get float16, whose loss is scaled, other CPUs float32: they would
-        emulate either, slower than float32.
+        with AMX. Older GPUs get float16 with a scaled loss. Other CPUs get float32, since they
+        would emulate the other two, which is slower.
 
     Raises
     ------
     InputError
-        "bfloat16" on a GPU that has none.
+        "bfloat16" on a GPU without it.
     """
     if precision != "auto":
         chosen = getattr(torch, precision)
@@ -50,7 +50,7 @@ def computes_in_float16(device: torch.device) -> bool:
 
 
 def products_of_inference(device: torch.device) -> AbstractContextManager:
-    """Return a context in which a GPU that has bfloat16 multiplies in it; others stay in float32.
+    """Return a context in which a GPU with bfloat16 multiplies in it; others stay in float32.
 
     float16 would do for predictions, but not for maps, whose gradients are not scaled here.
     """

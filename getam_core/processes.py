@@ -21,17 +21,17 @@ LESS = (
     "use fewer processes (--threads of a stage, --cores or --set-threads of Snakemake) or a"
     " machine with more memory"
 )
-WAITING = 4  # items a worker that are sent ahead: results come in order, and some take longer
+WAITING = 4  # items sent ahead per worker: results come in order, and some take longer
 
 
 class Workers:
-    """Processes that live for a whole stage: to start one takes seconds.
+    """Processes that live for a whole stage, since starting one takes seconds.
 
     Parameters
     ----------
     count : int
-        Processes, started with the first work; 1 works in this process. They end with this one,
-        however it ends.
+        Number of processes, started by the first `map`; with 1, this process does the work. They
+        end with this process, however it ends.
     """
 
     def __init__(self, count: int) -> None:
@@ -53,19 +53,19 @@ class Workers:
     ) -> Iterator[Result]:
         """Yield `work(item)` in the order of `items`.
 
-        Items are taken as they are needed, so that there may be more of them than memory holds.
+        Items are taken as they are needed, so there may be more of them than fit in memory.
 
         Parameters
         ----------
         work : callable
-            Can be pickled; a worker makes it once of what it is sent.
+            Can be pickled; each worker unpickles it once.
         name : callable, optional
-            Gives the image_id of an item; an exception of `work` gets it as a note.
+            Returns the image_id of an item, which is added as a note to an exception of `work`.
 
         Raises
         ------
         InputError
-            Memory ran out, or a worker was killed, which is what the system does then.
+            Memory ran out, or a worker was killed, as the system does when memory runs out.
         """
         named = ((item, None if name is None else name(item)) for item in items)
         if self.count <= 1:
@@ -91,8 +91,7 @@ class Workers:
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            # Not forked: a fork inherits the locks of this process's threads, and may wait for
-            # ever.
+            # Not forked: a fork inherits the locks of this process's threads, and may deadlock.
             self._pool = ProcessPoolExecutor(
                 self.count, mp_context=get_context("spawn"), initializer=_start_worker
             )
@@ -105,7 +104,7 @@ def parallel_map(
     workers: int,
     name: Callable[[Item], str] | None = None,
 ) -> Iterator[Result]:
-    """Yield `work(item)` in the order of `items`, by so many `Workers` of its own; see there."""
+    """Yield `work(item)` in the order of `items`, with `Workers` of its own; see `Workers.map`."""
     with Workers(workers) as processes:
         yield from processes.map(work, items, name)
 
@@ -117,7 +116,7 @@ def _result(future: "Future[Result]", name: str | None) -> Result:
 
 @contextmanager
 def _naming(name: str | None) -> Iterator[None]:
-    """Say of an exception which image it was."""
+    """Add to an exception which image it was about."""
     try:
         yield
     except InputError:
@@ -133,7 +132,7 @@ def _naming(name: str | None) -> Iterator[None]:
 
 def _start_worker() -> None:
     import cv2
-    import torch  # where the processes start, they compute: what only plans need not import it
+    import torch  # here: programs that only plan do not import it
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -151,6 +150,6 @@ def _do(packed: bytes, item: Any) -> Any:
     return _unpacked(packed)(item)
 
 
-@lru_cache(maxsize=1)  # in a worker: it may hold open files
+@lru_cache(maxsize=1)  # in a worker; only the latest, since it may hold open files
 def _unpacked(packed: bytes) -> Callable[[Any], Any]:
     return pickle.loads(packed)

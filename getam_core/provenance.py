@@ -13,17 +13,17 @@ PACKAGES = ("torch", "timm", "numpy", "opencv-python-headless", "h5py", "snakema
 
 
 def provenance(gpu: str | None = None) -> dict[str, Any]:
-    """Describe the code and the machine that this process runs on, of JSON values.
+    """Describe the code and the machine of this process, in JSON values.
 
     Parameters
     ----------
     gpu : str, optional
-        Name of the GPU that was computed on; None on a CPU.
+        Name of the GPU that was used; None on a CPU.
 
     Returns
     -------
     dict
-        `version` of the software; `revision`, the git commit, None where the code is no checkout;
+        `version` of the software; `revision`, the git commit, None if the code is no checkout;
         `modified`, whether files differ from it; `python`, `packages` (name to version, those that
         are installed), `system`, `cpu`, `cores` (that the process may use), `gpu`.
     """
@@ -44,14 +44,14 @@ def provenance(gpu: str | None = None) -> dict[str, Any]:
 def git_revision() -> str | None:
     """Return the commit of the library's checkout; None for an installed copy, or without git.
 
-    An installed copy may lie in a checkout of something else: its files are not of that commit.
+    An installed copy may lie in a checkout of something else, whose commit is not the library's.
     """
     tracked = _git("ls-files", "--error-unmatch", Path(__file__).name)
     return _git("rev-parse", "HEAD") if tracked else None
 
 
 def cpu_name() -> str:
-    """Return what the processor calls itself."""
+    """Return the name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
@@ -66,7 +66,7 @@ def core_count() -> int:
 
 
 def _git(*words: str) -> str | None:
-    """Return what git says of the library's folder; None where it fails or is missing."""
+    """Return git's output for the library's folder; None if git fails or is missing."""
     command = ["git", "-C", str(Path(__file__).parent), *words]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)

@@ -1,4 +1,4 @@
-"""Tensors resized as every stage resizes them; arrays: `data.geometry`."""
+"""Resizing of tensors, the same in every stage; `data.geometry` resizes arrays."""
 
 from collections.abc import Sequence
 
@@ -9,19 +9,19 @@ from torch.nn import functional as F
 def resize_tensor(x: Tensor, size: Sequence[int], *, antialias: bool = False) -> Tensor:
     """Resize (..., h, w) bilinearly to `size` (rows, columns).
 
-    Borders coincide, not the centres of the corner pixels (`align_corners=False`).
+    The image borders are aligned, not the centres of the corner pixels (`align_corners=False`).
 
     Parameters
     ----------
     x : (..., h, w) float Tensor
-        Also an empty one.
+        May be empty.
     antialias : bool
-        Average over what a pixel covers where the tensor shrinks.
+        Average over the area that a pixel covers when downsampling.
 
     Returns
     -------
     (..., H, W) Tensor
-        The same tensor where the size is right already.
+        The same tensor if it already has that size.
     """
     size = tuple(size)
     if x.shape[-2:] == size:

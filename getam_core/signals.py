@@ -8,14 +8,14 @@ STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a scheduler, a
 
 
 def heeded() -> list[signal.Signals]:
-    """Return the stops, but not SIGHUP where it is ignored, as `nohup` starts programs."""
+    """Return `STOPS`, but without SIGHUP if it is ignored, as under `nohup`."""
     ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     return [number for number in STOPS if number != signal.SIGHUP or not ignored]
 
 
 @contextmanager
 def interruptible() -> Iterator[list[int]]:
-    """Collect stops in the list that is given, instead of raising anywhere.
+    """Yield a list that collects stop signals, instead of letting them raise at any point.
 
     A second SIGINT raises `KeyboardInterrupt` at once. Signals behave as before after the block.
     """

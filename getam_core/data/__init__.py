@@ -1,15 +1,15 @@
-"""From files to training samples: image-level labels only, no mask is opened in this room.
+"""From files to training samples: image-level labels only, no mask is opened in this package.
 
-Reading order: `index` (what a run knows of an image), `listing` (what a reader finds, and all that
-is wrong with it), `vocabulary` (what a label means), `check` (does every image open). The readers:
-`voc` with `augmented`, `coco`, and `folder`, for everybody's own pictures and other tools' exports:
-a table (`table`, `columns`, `cells`, `label_table`, and `names`, which finds the files), or
-`class_folders`, `mvtec`, and `foreign` for what is refused; `splits` for all of them. Then `images`
-(file to array) and `geometry` (crops, sides).
+Reading order: `index` (what a run knows about an image), `listing` (what a reader finds, and all
+that is wrong with it), `vocabulary` (what a label means), `check` (does every image open). The
+readers: `voc` with `augmented`, `coco`, and `folder`, for users' own pictures and other tools'
+exports: a table (`table`, `columns`, `cells`, `label_table`, and `names`, which finds the files),
+or `class_folders`, `mvtec`, and `foreign` for formats that are refused; `splits` serves all of
+them. Then `images` (file to array) and `geometry` (crops, sides).
 
-`label_maps` (those that a training is given) and, since to import torch takes longer than many
-stages, `tensors` (array to tensor), `cache` (decoded images, kept) and `training_set` (samples) are
-imported by name.
+Not imported here: `label_maps` (those that a training is given) and, since importing torch takes
+longer than many stages, `tensors` (array to tensor), `cache` (decoded images in memory) and
+`training_set` (samples).
 """
 
 from getam_core.data.check import check_images

@@ -1,8 +1,8 @@
 """The augmented training set of PASCAL VOC: its images, by the names of SBD's files.
 
 SBD, the Semantic Boundaries Dataset (Hariharan et al. 2011), has masks for 11,355 images of VOC.
-With VOC's own training images and without its validation images there are 10,582: the field's
-training set for segmentation. Names of files are read here, no mask is.
+Adding VOC's own training images and removing its validation images gives 10,582: the usual training
+set for segmentation. Only names of files are read here, no masks.
 """
 
 from collections.abc import Iterator
@@ -11,23 +11,23 @@ from pathlib import Path
 from getam_core.data.images import SUFFIXES
 
 AUGMENTED = ("train_aug", "trainaug")
-CLS = ("cls", "dataset/cls", "benchmark_RELEASE/dataset/cls")  # the last as its archive is packed
+CLS = ("cls", "dataset/cls", "benchmark_RELEASE/dataset/cls")  # the last as in its archive
 SBD_NAMES = ("SBD", "sbd", "benchmark_RELEASE", ".")
 
 
 def augmented_ids(folder: Path, sbd: Path | str | None) -> tuple[list[str], str] | None:
-    """Return the ids of train_aug, sorted, and where they come from; None where nothing tells.
+    """Return the ids of train_aug, sorted, and where they come from; None without a source.
 
     Parameters
     ----------
     folder : Path
-        Of the devkit, the one with JPEGImages. Its `train` and `val` lists must be there.
+        The devkit's folder with JPEGImages. Its `train` and `val` lists must exist.
     sbd : Path or str, optional
         Folder of SBD, see `sbd_masks`.
 
     Notes
     -----
-    The ids are (masks of SBD, else of SegmentationClassAug, and `train`) without `val`.
+    The ids are those of SBD's masks, else of SegmentationClassAug, plus `train`, minus `val`.
     """
     lists = [folder / "ImageSets" / "Segmentation" / f"{name}.txt" for name in ("train", "val")]
     if not all(path.is_file() for path in lists):
@@ -62,13 +62,13 @@ def _roots(folder: Path, sbd: Path | str | None) -> Iterator[Path]:
 
 
 def list_ids(path: Path) -> list[str]:
-    """Read the ids of a list, one a line, in order."""
+    """Read the ids of a list, one per line, in order."""
     lines = path.read_text(encoding="utf-8-sig").splitlines()
     return [_image_id(line.split()[0]) for line in lines if line.strip()]
 
 
 def _image_id(word: str) -> str:
-    """Accept the paths that lists of the augmented set hold ("/JPEGImages/2007_000032.jpg")."""
+    """Accept paths, as in lists of the augmented set ("/JPEGImages/2007_000032.jpg")."""
     path = Path(word)
     if ".." in word or not ("/" in word or path.suffix.lower() in SUFFIXES):
         return word

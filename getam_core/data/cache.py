@@ -1,4 +1,4 @@
-"""Decoded images in memory that the workers of a loader share, and that outlives them."""
+"""Decoded images in memory that a loader's workers share and that outlasts them."""
 
 import mmap
 import multiprocessing
@@ -8,27 +8,27 @@ from pathlib import Path
 
 import numpy as np
 
-MOST = 8 << 30  # bytes: the augmented training set of PASCAL VOC with its saliency
+MOST = 8 << 30  # bytes: enough for PASCAL VOC's augmented training set with its saliency
 CGROUPS = Path("/sys/fs/cgroup")
 LIMITS = {"": "memory.max", "memory": "memory.limit_in_bytes"}  # versions 2 and 1
-COLUMNS = 4  # of the table: whether the image is there, where it begins, its height and width
+COLUMNS = 4  # of the table: whether the image is cached, its start, height and width
 
 
 class ImageCache:
-    """Images (H, W, 3) and, if it is so made, planes (H, W) beside them, all uint8, by number.
+    """Images (H, W, 3) and optionally a plane (H, W) for each, all uint8, by number.
 
-    What is put in first stays; what does not fit is left out. The memory is the parent's: forked
-    processes read and write the same, and it is taken from the system only as it is filled.
+    Images are never evicted; one that no longer fits is not cached. The memory belongs to the
+    parent: forked processes read and write the same, and the system allocates it only as it fills.
 
     Parameters
     ----------
     images : int
-        How many numbers there are.
+        Number of images.
     planes : bool
-        Whether each image has a plane beside it.
+        Whether each image has a plane.
     capacity : int, optional
-        Bytes; a quarter of the memory that the process may take, divided by the processes that
-        torchrun started on the machine, at most 8 GB, by default.
+        Bytes; by default a quarter of the memory that the process may use, divided by the number of
+        processes that torchrun started on the machine, but at most 8 GiB.
     """
 
     def __init__(self, images: int, *, planes: bool, capacity: int | None = None):
@@ -43,7 +43,7 @@ class ImageCache:
             return bool(self._table[number, 0])
 
     def get(self, number: int) -> tuple[np.ndarray, np.ndarray | None] | None:
-        """Return views of an image and its plane, or None."""
+        """Return views of an image and its plane, or None if it is not cached."""
         with self._lock:
             there, start, height, width = self._table[number].tolist()
         if not there:
@@ -57,7 +57,7 @@ class ImageCache:
         """Keep an image, and its plane, if there is room for them."""
         height, width = arrays[0].shape[:2]
         with self._lock:
-            used = self._table[-1]  # the row after the images' own
+            used = self._table[-1]  # the row after those of the images
             end = int(used[1]) + self.channels * height * width
             if self._table[number, 0] or end > self.capacity:
                 return
@@ -78,8 +78,8 @@ def memory_limits(membership: str, root: Path = CGROUPS) -> list[int]:
     """Return the limits in bytes of the control groups that a process is in, innermost first.
 
     Batch systems and containers set them. `membership` is the content of /proc/<process>/cgroup,
-    whose line of version 2 has no controller. A container may see its own group as the root, under
-    another path than it says: folders that are not there have no limit.
+    whose line for version 2 names no controller. A container may see its own group as the root, not
+    under the path given there: folders that do not exist set no limit.
     """
     limits = []
     for line in membership.splitlines():

@@ -1,4 +1,4 @@
-"""The labels in one cell of a table, and in all: joined by signs, by blanks, or as a list."""
+"""The labels in a table's cells: joined by separators or blanks, or written as a list."""
 
 import ast
 import json
@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 JOINED = re.compile(r"[;|]")  # no class name has one of these
-EITHER = re.compile(r"\s*[,/+&]\s*|\s+")  # these stand between names, and in names
-GAP = re.compile(r"['\"]\s+['\"]")  # numpy prints its lists so; to Python 'a' 'b' is one text
+EITHER = re.compile(r"\s*[,/+&]\s*|\s+")  # these separate names, but also occur in names
+GAP = re.compile(r"['\"]\s+['\"]")  # numpy prints lists so; Python reads 'a' 'b' as one text
 
 
 def labels_of_cell(text: str) -> tuple[str, ...]:
@@ -18,7 +18,7 @@ def labels_of_cell(text: str) -> tuple[str, ...]:
     Raises
     ------
     ValueError
-        It begins like a list but is none.
+        It begins like a list but is not one.
     """
     found = _items(_value(text)) if text[:1] in ("[", "{") else JOINED.split(text)
     return tuple(dict.fromkeys(filter(None, (label.strip() for label in found))))
@@ -35,7 +35,7 @@ def _value(text: str) -> Any:
 
 
 def _items(value: Any) -> list[str]:
-    """Return the names in a list, or those of an annotation tool, wherever it keeps them."""
+    """Return the names in a list, or in an annotation tool's mapping."""
     if isinstance(value, dict):
         kept = [v for k, v in value.items() if k == "choices" or k.endswith("labels")]
         if not kept:
@@ -49,21 +49,21 @@ def _items(value: Any) -> list[str]:
 def separate(
     labels: Iterable[str], classes: Sequence[str] | None
 ) -> tuple[dict[str, tuple[str, ...]], list[str]]:
-    """Say which labels are several, joined by a blank or a comma as names themselves may have.
+    """Find labels that join several names by a blank or comma, which names may also contain.
 
     Parameters
     ----------
     labels : iterable of str
-        All of a table.
+        All labels of a table.
     classes : sequence of str, or None
-        Those that are known; None takes the labels without such a sign.
+        The known ones; None takes the labels without such a separator.
 
     Returns
     -------
     (dict of str to tuple of str, list of str)
-        The parts of each label that is several: all of them are known, and it is none itself. And
-        what cannot be told: labels whose parts are all met in others again ("clear forest" beside
-        "clear water" and "haze forest").
+        The parts of each label that joins several names: all parts are known, the label itself is
+        not. And a problem for each ambiguous label: all its parts are known or occur in other
+        labels ("clear forest" beside "clear water" and "haze forest").
     """
     distinct = set(labels)
     known = {label for label in distinct if not EITHER.search(label)}

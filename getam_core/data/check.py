@@ -26,7 +26,7 @@ def check_images(entries: Sequence[Entry], workers: int = 1) -> None:
     ----------
     entries : sequence of Entry
     workers : int
-        Threads; decoding leaves the interpreter free.
+        Number of threads; decoding releases the interpreter's lock.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def check_images(entries: Sequence[Entry], workers: int = 1) -> None:
 
 
 def image_problems(entries: Sequence[Entry], folder: Path | None, workers: int) -> list[str]:
-    """Return what `image_problem` says of each image, with its path, below `folder` if given."""
+    """Return the `image_problem` of each image, with its path, relative to `folder` if given."""
     with ThreadPoolExecutor(workers) as pool:
         said = pool.map(lambda entry: image_problem(entry.image), entries)
         found = list(tqdm(said, "check images", total=len(entries), unit="image"))
@@ -49,19 +49,19 @@ def image_problems(entries: Sequence[Entry], folder: Path | None, workers: int) 
 
 
 def image_problem(path: Path) -> str | None:
-    """Say why an image cannot serve: None, or one line without its name.
+    """Say in one line, without its name, why an image cannot be used; None if it can.
 
-    An image must be there, be decoded to its last pixel, and have 8 bits a channel, no CMYK and no
-    transparent pixel: those have no single meaning in RGB. Palette, grey and EXIF-turned images
-    are taken as they look.
+    An image must exist, decode to its last pixel, and have 8 bits per channel. CMYK and transparent
+    pixels are refused, since they have no single meaning in RGB. Palette, grey and EXIF-rotated
+    images are taken as they look.
     """
     try:
         if path.stat().st_size == 0:
             return "empty file; copy it again"
         with Image.open(path) as image:
             problem = _mode_problem(image) or _depth_problem(path, image)
-            # Drafted at an eighth of its size a JPEG is still parsed to its end, in a third of the
-            # time; Pillow tells a truncated file, which not every OpenCV does.
+            # A JPEG drafted at an eighth of its size is still parsed to its end, in a third of the
+            # time. Pillow reports truncated files, which not every OpenCV does.
             image.draft("RGB", (1, 1))
             image.load()
             return problem or _transparency_problem(image) or _reader_problem(path, image)
@@ -79,7 +79,7 @@ def image_problem(path: Path) -> str | None:
 
 
 def colour_problem(image: Image.Image) -> str | None:
-    """Say why a PIL image has no single meaning in RGB: None, or one line."""
+    """Say in one line why a PIL image has no single meaning in RGB; None if it has one."""
     return _mode_problem(image) or _transparency_problem(image)
 
 
@@ -94,7 +94,7 @@ def _depth_problem(path: Path, image: Image.Image) -> str | None:
 
 
 def _bits(path: Path, image: Image.Image) -> int:
-    """Return the bits a channel: Pillow's mode does not tell those of colour images."""
+    """Return the bits per channel, which Pillow's mode does not tell for colour images."""
     if image.format == "PNG":
         with path.open("rb") as file:
             return file.read(BITS_OF_PNG + 1)[BITS_OF_PNG]
@@ -112,7 +112,7 @@ def _transparency_problem(image: Image.Image) -> str | None:
 
 
 def _reader_problem(path: Path, image: Image.Image) -> str | None:
-    """Try the run's own reader on kinds of which it knows some forms only, or none."""
+    """Try the run's own reader on formats that it supports only in part, or not at all."""
     if image.format in ("JPEG", "PNG"):
         return None
     try:

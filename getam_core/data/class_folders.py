@@ -1,4 +1,4 @@
-"""One folder a class (torchvision calls it ImageFolder) to a listing."""
+"""One folder per class (torchvision calls it ImageFolder) to a listing."""
 
 import hashlib
 from collections import defaultdict
@@ -20,7 +20,7 @@ from getam_core.data.names import (
 )
 from getam_core.errors import InputError
 
-INNER = ("images", "image", "imgs", "img")  # folders in a class folder that say nothing
+INNER = ("images", "image", "imgs", "img")  # folders in a class folder whose names say nothing
 EXPECTED = (
     "expected images/ with labels.csv (image,classes), or one folder of images for each class"
 )
@@ -39,14 +39,14 @@ class _Found:
 def list_class_folders(listing: Listing, base: Path, splits: Mapping[str, Path]) -> None:
     """Add the images of `base`/<class>/, or of <split>/<class>/ where there are `splits`.
 
-    Images of one name in several class folders are one image that shows all these classes, if they
-    are the same file byte for byte; otherwise their folders become part of their ids. Images of a
-    folder whose name means no class ("background") show none of the classes.
+    Files with the same name in several class folders are one image that shows all these classes, if
+    they are bit-identical; otherwise their folders become part of their ids. Images in a folder
+    whose name means no class ("background") show none of the classes.
 
     Raises
     ------
     InputError
-        There is no folder of a class, or one folder around them all.
+        There is no class folder, or one folder around them all.
     """
     found: list[_Found] = []
     for split, root in splits.items() if splits else [(None, base)]:
@@ -69,13 +69,13 @@ def list_class_folders(listing: Listing, base: Path, splits: Mapping[str, Path])
 
 
 def image_folder(folder: Path) -> Path:
-    """Return the folder `images/` of a data set, `Images/` too; the data set itself without one."""
+    """Return the folder `images/` or `Images/` of a data set, or else the data set itself."""
     there = sorted(path for path in folder.iterdir() if path.name.lower() == "images")
     return next((path for path in reversed(there) if path.is_dir()), folder)
 
 
 def _check_level(folder: Path, root: Path) -> None:
-    """Raise `InputError` where the table, or all class folders, lie one folder further down."""
+    """Raise `InputError` if the table, or all class folders, are one folder further down."""
     there = visible_folders(root)
     for inner in (root, *there):
         if (inner / LABELS).is_file():
@@ -85,7 +85,7 @@ def _check_level(folder: Path, root: Path) -> None:
 
 
 def _contents(folder: Path) -> str:
-    """Name the first few things in a folder, and what to do with a table of another name."""
+    """List the first few entries of a folder, with a hint on a table of another name."""
     names = sorted(f"{p.name}/" if p.is_dir() else p.name for p in folder.iterdir())
     shown = ", ".join(names[:4]) + (f", ... ({len(names)})" if names[4:] else "")
     tables = [name for name in names if name.lower().endswith((".csv", ".tsv"))]
@@ -102,7 +102,7 @@ def _with_images(folder: Path) -> list[str]:
 
 
 def _images(label: Path, base: Path, split: str | None, listing: Listing) -> list[_Found]:
-    """Return the images of one class folder; what else lies there is counted in a warning."""
+    """Return the images of one class folder; a warning counts the other files there."""
     where = label.relative_to(listing.folder)
     files = [path for path in sorted(label.iterdir()) if is_visible(path.name)]
     if not files:
@@ -125,13 +125,13 @@ def _images(label: Path, base: Path, split: str | None, listing: Listing) -> lis
 
 
 def _one_class(label: str, inner: Sequence[str], listing: Listing) -> bool:
-    """Whether a folder that has but folders is a class: they say nothing, or it is known."""
+    """Whether a folder of folders is one class: their names say nothing, or its name is known."""
     plain = {name.casefold() for name in inner}
     return plain <= {*INNER, label.casefold()} or label in (listing.vocabulary.classes or ())
 
 
 def _entries(stem: str, images: Sequence[_Found], listing: Listing) -> list[Entry]:
-    """Make one entry of each different file that bears the name `stem`."""
+    """Make one entry for each distinct file with the name `stem`."""
     same: defaultdict[object, list[_Found]] = defaultdict(list)
     sizes = [_size(image.path) for image in images]
     for image, size in zip(images, sizes, strict=True):
@@ -157,5 +157,5 @@ def _size(path: Path) -> int:
 def _content(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:  # the check of the images says why
+    except OSError:  # the check of the images reports why
         return str(path)

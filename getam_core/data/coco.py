@@ -1,6 +1,6 @@
 """MS COCO to a listing: image-level labels from the categories of an image's instances.
 
-Any data set in COCO's format serves. Segmentations are not looked at here.
+Any data set in COCO's format works. Segmentations are ignored here.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROBOFLOW = "_annotations.coco.json"  # beside the images of each split
 ALIASES = {"train2014": ("train",), "val2014": ("valid", "val"), "val": ("valid",)}
 IDS = (("images", ("id",)), ("categories", ("id",)))
-KEYS = {  # of the instances file: its lists, and what each of their items must have
+KEYS = {  # the lists of the instances file, and the keys that each of their items must have
     "images": ("id", "file_name"),
     "annotations": ("image_id", "category_id"),
     "categories": ("id", "name"),
@@ -35,7 +35,7 @@ def coco_folder(root: Path | str) -> Path:
     Raises
     ------
     InputError
-        When none of them is one.
+        None of them is such a folder.
     """
     root = Path(root).expanduser().absolute()
     for folder in (root, root / "coco", root / "COCO"):
@@ -51,8 +51,8 @@ def coco_folder(root: Path | str) -> Path:
 def instances_path(folder: Path, name: str) -> Path:
     """Return where the instances of a split are: annotations/instances_<name>.json.
 
-    Also annotations/<name>.json, and Roboflow's <name>/_annotations.coco.json, for COCO's own names
-    and "val" also that of train/ and valid/.
+    Else annotations/<name>.json, or Roboflow's <name>/_annotations.coco.json; for COCO's own names
+    and "val" also the latter in train/ or valid/.
     """
     names = (name, *ALIASES.get(name, ()))
     usual = [folder / "annotations" / f"{prefix}{name}.json" for prefix in ("instances_", "")]
@@ -78,15 +78,15 @@ def list_coco(
     classes : sequence of str, or None
         Names of the foreground classes; None takes the categories that occur.
     vocabulary : Vocabulary, optional
-        What labels mean; that of `classes`.
+        What labels mean; by default that of `classes`.
 
     Returns
     -------
     Listing
-        Entries in the order of the file, a name without suffix ("COCO_val2014_000000000042") their
-        image_id; see `image_id_of`. Crowds count as present. Problems are: a missing file or
-        image, JSON of another form, an annotation of an unknown image or category, a category that
-        is not in `classes`.
+        Entries in the order of the file; an image_id is a file name without suffix
+        ("COCO_val2014_000000000042"), see `image_id_of`. Crowds count as present. Problems are: a
+        missing file or image, JSON of another form, an annotation of an unknown image or category,
+        a category that is not in `classes`.
 
     Raises
     ------
@@ -108,13 +108,13 @@ def list_coco(
                 listing.problems.append(f"{entry.image_id}: {where}")
             else:
                 listing.entries.append(entry)
-        # After the split: ids that it has twice are for `Listing.checked` to find.
+        # After the loop: `Listing.checked` reports ids that occur twice in one split.
         split_of |= {entry.image_id: split for entry in entries}
     return listing
 
 
 def _list_split(listing: Listing, split: str, name: str) -> list[Entry]:
-    """Return the entries of one instances file, which is in memory no longer than this takes."""
+    """Return the entries of one instances file, which is freed on return."""
     path = instances_path(listing.folder, name)
     coco = load_instances(path)
     if not coco.dataset["images"]:
@@ -133,7 +133,7 @@ def _list_split(listing: Listing, split: str, name: str) -> list[Entry]:
         present = listing.vocabulary.read(sorted(shown)).classes
         image_id = image_id_of(file)
         entries.append(Entry(image_id, images / file, split, present))
-        plain = len(file.parts) == 1  # most are, and looking each up takes long on shared disks
+        plain = len(file.parts) == 1  # most are; a look-up of each would be slow on shared disks
         if file.name not in there if plain else not (images / file).is_file():
             listing.absent.add(image_id)
             if images.is_dir():
@@ -143,12 +143,12 @@ def _list_split(listing: Listing, split: str, name: str) -> list[Entry]:
 
 
 def image_id_of(file_name: PurePosixPath | str) -> str:
-    """Return an image's id, its file's name without suffix; "cat_img_1" of cat/img_1.jpg."""
+    """Return an image's id, its file name without suffix: "cat_img_1" for cat/img_1.jpg."""
     return "_".join(PurePosixPath(file_name).with_suffix("").parts)
 
 
 def load_instances(path: Path) -> "COCO":
-    """Read an instances file; `InputError` names it, and the first item that is wrong of a kind."""
+    """Read an instances file; `InputError` names it and the first wrong item of each kind."""
     with needs("coco", "data in COCO's format"):
         from pycocotools.coco import COCO
     dataset = read_json(path)
@@ -160,13 +160,13 @@ def load_instances(path: Path) -> "COCO":
     names = {"images", path.stem.removeprefix("instances_"), path.parent.name}
     for image in dataset["images"]:
         image["file_name"] = _below(str(image["file_name"]), names)
-    with contextlib.redirect_stdout(io.StringIO()):  # it reports its progress there
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
         coco.createIndex()
     return coco
 
 
 def _below(file_name: str, folders: Collection[str]) -> str:
-    """Return a file name as it is below the folder of the images, whose names may precede it."""
+    """Return a file name without the names of the image folder that may precede it."""
     parts = PurePosixPath(file_name.replace("\\", "/")).parts
     while len(parts) > 1 and parts[0] in folders:
         parts = parts[1:]
@@ -174,7 +174,7 @@ def _below(file_name: str, folders: Collection[str]) -> str:
 
 
 def _complete(dataset: Mapping[str, Any]) -> None:
-    """Give annotations ids that they lack, and make all ids of one kind where some are text."""
+    """Add ids that annotations lack, and turn ids that are text into integers."""
     for number, annotation in enumerate(dataset["annotations"]):
         annotation.setdefault("id", number)
     for kind, keys in (*IDS, ("annotations", ("image_id", "category_id"))):
@@ -202,7 +202,7 @@ def _form_problems(dataset: Any) -> list[str]:
 
 
 def _reference_problems(dataset: Mapping[str, Any]) -> list[str]:
-    """Say which ids are used twice, or are those of nothing; each kind once."""
+    """Report ids that are used twice or refer to nothing; one line for each kind."""
     problems, ids = [], {kind: [item["id"] for item in dataset[kind]] for kind in KEYS}
     for kind, values in ids.items():
         if len(set(values)) != len(values):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from getam_core.data.table import Table, plain_header
 
-# As `plain_header` has them, the likeliest first.
+# In the form of `plain_header`, the likeliest first.
 IMAGE = (
     "image", "filename", "file", "imagename", "imagefilename", "filepath", "imagepath", "path",
     "img", "imgname", "imgpath", "picture", "name", "imageid", "imgid", "fileid", "id",
@@ -15,7 +15,7 @@ CLASSES = (
     "choice", "classname", "classnames", "labelname", "labelnames",
 )  # fmt: skip
 SPLIT = ("split", "set", "subset", "phase", "partition")
-# What tools write beside them, of no use here: places of boxes, an editor's notes, row numbers.
+# Other columns that tools write, of no use here: boxes, an annotator's notes, row numbers.
 BESIDE = frozenset(
     {"", "index", "unnamed0", "width", "height", "depth", "xmin", "ymin", "xmax", "ymax", "x", "y"}
     | {"w", "h", "x1", "y1", "x2", "y2", "difficult", "truncated", "occluded", "pose", "annotator"}
@@ -26,7 +26,7 @@ BINARY = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "tru
 
 @dataclass(frozen=True)
 class Columns:
-    """Places of columns: `classes` holds names, or each of `binary` is a class of its own."""
+    """Positions of columns: `classes` holds names, or each of `binary` is a class of its own."""
 
     image: int
     split: int | None = None
@@ -43,10 +43,10 @@ def find_columns(
     ----------
     table : Table
     asked : mapping
-        "image", "classes" and "split" to the names that the columns have in this table; "classes"
-        also to those of several columns of 0 and 1. What it does not say is found.
+        From "image", "classes" and "split" to the names of the columns in this table; from
+        "classes" also to those of several columns of 0 and 1. Missing ones are looked for.
     problems : list of str
-        What is wrong is added to it; then None is returned.
+        A problem is added to it; then None is returned.
     """
     header = [plain_header(name) for name in table.header]
     problem = _header_problem(table, header, asked)
@@ -111,7 +111,7 @@ def _header_problem(
 
 
 def _others_problem(table: Table, classes: int | None, others: Sequence[int]) -> str | None:
-    """Say what speaks against the columns that have no known name."""
+    """Say what is wrong with the columns that have no known name."""
     listed = ", ".join(table.header)
     if classes is not None and others:
         return (

@@ -1,4 +1,4 @@
-"""Somebody's own pictures to a listing: a table beside them, or folders that say what they show."""
+"""A user's own pictures to a listing, with a table or with folders that say what they show."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from getam_core.errors import InputError
 
 @dataclass(frozen=True)
 class Places:
-    """Where things are in a folder that has names of its own; None where they are found.
+    """Where things are in a folder with names of its own; None means that they are looked for.
 
     Attributes
     ----------
@@ -42,14 +42,14 @@ def list_folder(
     vocabulary: Vocabulary | None = None,
     places: Places | None = None,
 ) -> Listing:
-    """List a folder of one's own pictures; masks, if there are any, are not looked at.
+    """List a folder of a user's own pictures; masks, if there are any, are ignored.
 
     Parameters
     ----------
     root : Path or str
-        Holds a table of labels and the images, below `images/` or beside it; or a table in each
-        split's folder; or one folder a class, also below `images/` or below one folder a split; or
-        MVTec's tree. docs/data.md has an example of each.
+        Holds a table of labels and the images, in `images/` or beside the table; or a table in each
+        split's folder; or one folder per class, which may be in `images/` or in one folder per
+        split; or MVTec's tree. docs/data.md has an example of each.
     splits : mapping of str to str
         Our name of a split to its name in the data set: {"train": "train", "val": "val"}.
     classes : sequence of str, optional
@@ -57,7 +57,7 @@ def list_folder(
     val_share : float
         Share of the images in val, 0..1, where the data set has no splits (`split_by_name`).
     vocabulary : Vocabulary, optional
-        What labels mean; that of `classes`.
+        What labels mean; by default that of `classes`.
     places : Places, optional
         Where images and table are.
 
@@ -83,7 +83,7 @@ def list_folder(
 
 
 def _list(listing: Listing, splits: Mapping[str, str], places: Places) -> bool:
-    """Fill the listing by the first form that is there; return whether it has splits."""
+    """Fill the listing from the first form that is found; return whether it has splits."""
     folder = listing.folder
     base, table = _base(folder, places), _table(folder, places)
     if table is not None:
@@ -109,7 +109,7 @@ def _list(listing: Listing, splits: Mapping[str, str], places: Places) -> bool:
 
 
 def mvtec_tree(root: Path | str, places: Places) -> Path | None:
-    """Return the folder of MVTec's tree, where `list_folder` lists one: no table is there."""
+    """Return the folder of MVTec's tree if `list_folder` lists one; a table takes precedence."""
     folder = Path(root).expanduser().absolute()
     base = _base(folder, places)
     return base if _table(folder, places) is None and is_mvtec(base) else None
@@ -125,7 +125,7 @@ def _table(folder: Path, places: Places) -> Path | None:
 
 
 def _named(folder: Path, name: str | None, key: str) -> Path | None:
-    """Return what the settings name, below the data set or anywhere."""
+    """Return the path that the settings name, relative to the data set or absolute."""
     if name is None:
         return None
     path = (folder / Path(name).expanduser()).absolute()
@@ -178,7 +178,7 @@ def _list_rows(
 def _with_files(
     listing: Listing, rows: Iterable[LabelRow], files: ImageFiles
 ) -> Iterable[tuple[Path, LabelRow]]:
-    """Pair rows with their files; what is wrong with a name goes to the problems."""
+    """Pair rows with their files; wrong names are added to the problems."""
     for row in rows:
         found = files.find(row.image)
         if isinstance(found, Path):

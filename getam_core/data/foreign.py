@@ -1,4 +1,4 @@
-"""Forms of other tools that are not read here: named, with what to do instead."""
+"""Formats of other tools that are not read here: their names, and what to do instead."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,11 +8,11 @@ from getam_core.data.names import is_image, is_visible, visible_folders
 from getam_core.errors import InputError
 
 YOLO_LINE = re.compile(r"\d+(\s+-?[\d.eE-]+){4,}\s*$")
-NOT_CLASSES = ("annotations", "images", "labels")  # no one's classes, but folders of tools
+NOT_CLASSES = ("annotations", "images", "labels")  # folders of tools, never classes
 
 
 def check_form(folder: Path, base: Path, splits: Mapping[str, Path]) -> None:
-    """Refuse a folder that is another tool's, unless it has folders of two classes or more.
+    """Refuse a folder in another tool's format, unless it has folders of two classes or more.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def check_form(folder: Path, base: Path, splits: Mapping[str, Path]) -> None:
     Raises
     ------
     InputError
-        Names what lies there.
+        The message names what was found.
     """
     roots = list(splits.values()) or [base]
     inner = [path.name for root in roots for path in visible_folders(root)]

@@ -5,7 +5,7 @@ import numpy as np
 
 from getam_core.classes import IGNORE, IMAGENET_MEAN
 
-# What padding looks like to a network is "nothing in particular".
+# The mean colour, so that padding looks like nothing in particular to a network.
 PADDING = tuple(round(255 * value) for value in IMAGENET_MEAN)
 
 
@@ -33,7 +33,7 @@ def random_crop(
     rng : numpy.random.Generator
         Four numbers are drawn, whatever the image.
     labels : bool
-        The plane is a label map: each pixel takes its nearest one, padding is 255.
+        The plane is a label map: it is resized by nearest neighbour, and padding is 255.
 
     Returns
     -------
@@ -41,8 +41,8 @@ def random_crop(
     plane : (size, size) uint8 ndarray or None
         Saliency is 0 in the padding.
     valid : (size, size) bool ndarray
-        False in the padding of an image smaller than the crop: losses must leave it out. (The
-        authors' code labelled it background.)
+        False in the padding of an image smaller than the crop: losses must ignore it. (The authors'
+        code labelled it background.)
     """
     height, width = image.shape[:2]
     long_side = int(rng.integers(scale_range[0], scale_range[1] + 1))
@@ -78,7 +78,7 @@ def _window(length: int, size: int, rng: np.random.Generator) -> tuple[slice, sl
 
 
 def resize(array: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize (H, W[, C]): by areas when it shrinks, so that nothing aliases, else bilinearly."""
+    """Resize (H, W[, C]): downsample by area averages, which do not alias, upsample bilinearly."""
     if array.shape[:2] == (height, width):
         return array
     shrinks = height * width < array.shape[0] * array.shape[1]
@@ -87,7 +87,7 @@ def resize(array: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def resize_labels(labels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize a label map (H, W): each pixel takes the label of the nearest one."""
+    """Resize a label map (H, W) by nearest neighbour."""
     return cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
 
 
@@ -100,13 +100,13 @@ def resize_to_stride(image: np.ndarray, long_side: int | None, stride: int) -> n
     long_side : int or None
         Length of the long side, pixels, rounded to the stride; None keeps the image's own size.
     stride : int
-        Every side is rounded to its nearest multiple, and is at least one stride. The aspect
-        therefore changes by up to half a stride.
+        Every side is rounded to its nearest multiple, and is at least one stride. Rounding by up to
+        half a stride therefore changes the aspect ratio.
 
     Returns
     -------
     (H', W'[, C]) ndarray
-        The same array where nothing has to change.
+        The same array if nothing has to change.
     """
     height, width = image.shape[:2]
     scale = 1 if long_side is None else long_side / max(height, width)

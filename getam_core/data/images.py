@@ -1,4 +1,4 @@
-"""Images at the door: files to RGB arrays."""
+"""Image files to RGB arrays."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from getam_core.errors import InputError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")  # in any case
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")  # case does not matter
 
 
 def read_image(path: Path | str) -> np.ndarray:
@@ -16,7 +16,7 @@ def read_image(path: Path | str) -> np.ndarray:
     Parameters
     ----------
     path : Path or str
-        JPEG, PNG or what else OpenCV decodes; grey images become three equal channels.
+        JPEG, PNG or another format that OpenCV decodes; grey images become three equal channels.
 
     Returns
     -------
@@ -26,7 +26,7 @@ def read_image(path: Path | str) -> np.ndarray:
     Raises
     ------
     InputError
-        When the file is missing, no image, or of more pixels than OpenCV decodes (2^30).
+        The file is missing, is not an image, or has more pixels than OpenCV decodes (2^30).
     """
     try:
         data = np.fromfile(path, np.uint8)

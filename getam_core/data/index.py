@@ -16,7 +16,7 @@ SEPARATOR = ";"
 
 @dataclass(frozen=True)
 class Entry:
-    """One image and its image-level label; there is no place for a mask.
+    """One image and its image-level label; it has no field for a mask.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Entry:
     image : Path
         Absolute path of the image file.
     split : str
-        "train" or "val"; of an index of its own, "test".
+        "train" or "val"; "test" in an index of its own.
     classes : tuple of str
         Names of the foreground classes present; may be empty.
     """
@@ -48,7 +48,7 @@ def write_index(path: Path | str, entries: Iterable[Entry]) -> None:
 
 
 def read_index(path: Path | str) -> list[Entry]:
-    """Read what `write_index` wrote; `InputError` when it is missing or another kind of file."""
+    """Read what `write_index` wrote; `InputError` if it is missing or another kind of file."""
     try:
         with Path(path).open(newline="", encoding="utf-8") as file:
             header, *rows = list(csv.reader(file)) or [[]]
@@ -69,7 +69,7 @@ def _entry(path: Path | str, number: int, row: list[str]) -> Entry:
 
 
 def of_split(entries: Sequence[Entry], split: str) -> list[Entry]:
-    """Return the entries of `split` in their order; `InputError` when there is none."""
+    """Return the entries of `split` in their order; `InputError` if there are none."""
     chosen = [entry for entry in entries if entry.split == split]
     if not chosen:
         there = ", ".join(sorted({entry.split for entry in entries})) or "nothing"
@@ -78,13 +78,13 @@ def of_split(entries: Sequence[Entry], split: str) -> list[Entry]:
 
 
 def evenly(entries: Sequence[Entry], count: int) -> list[Entry]:
-    """Choose `count` entries evenly over the list, its ends among them; all if there are fewer."""
+    """Choose `count` evenly spaced entries, both ends included; all if there are fewer."""
     places = np.linspace(0, len(entries) - 1, min(count, len(entries))).round().astype(int)
     return [entries[place] for place in places]
 
 
 def class_names(classes: Sequence[str] | None, entries: Sequence[Entry]) -> tuple[str, ...]:
-    """Return `classes`, or, where they are None, all that training images show, sorted."""
+    """Return `classes`, or, if None, all that training images show, sorted."""
     if classes is not None:
         return tuple(classes)
     shown = {name for entry in entries if entry.split == "train" for name in entry.classes}

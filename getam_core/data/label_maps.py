@@ -1,4 +1,4 @@
-"""Label maps that a training is given: another run's, somebody's, or, as a ceiling, the masks."""
+"""Label maps given to a training: another run's, a user's, or, as an upper bound, the masks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from getam_core.stores import Store, open_store
 def open_label_maps(path: Path | str, entries: Sequence[Entry], classes: Sequence[str]) -> Store:
     """Open a store of kind "labels" that has `classes` and labels every entry.
 
-    It is closed until something is read of it, so that every worker opens its own.
+    The file is closed until something is read from it, so that every worker opens its own handle.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def open_label_maps(path: Path | str, entries: Sequence[Entry], classes: Sequenc
 
 
 def read_labels(store: Store, image_id: str, shape: tuple[int, int]) -> np.ndarray:
-    """Return a label map (H, W) uint8; `InputError` where it has not the image's `shape`."""
+    """Return a label map (H, W) uint8; `InputError` if it does not have the image's `shape`."""
     labels = store[image_id]
     if labels.shape != shape:
         raise InputError(
@@ -45,22 +45,22 @@ def read_labels(store: Store, image_id: str, shape: tuple[int, int]) -> np.ndarr
 
 
 def check_supervision(path: Path | str, asked: str, key: str) -> None:
-    """Check that ground truth is what a run is trained on if, and only if, its settings say so.
+    """Check that a run is trained on ground truth if, and only if, its settings say so.
 
     Parameters
     ----------
     path : Path or str
-        A store of kind "labels"; one that was made from masks, or from the maps of a network that
-        was trained on them, says it.
+        A store of kind "labels". It records whether it was made from masks, or from the maps of a
+        network that was trained on them.
     asked : str
-        What the settings say, "masks" for ground truth.
+        The value of the setting, "masks" for ground truth.
     key : str
-        Where they say it.
+        The setting's key.
 
     Raises
     ------
     InputError
-        Names both.
+        Store and setting differ; the message names both.
     """
     store = open_store(path, "labels")
     made_from = store.settings.get("made_from", {})

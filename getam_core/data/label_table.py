@@ -1,4 +1,4 @@
-"""labels.csv and its like: which classes an image shows, one line an image or one a label."""
+"""labels.csv and the like: which classes an image shows, one line per image or per label."""
 
 import logging
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ OF_SPLIT = "_classes.csv"  # as Roboflow names the table in each split's folder
 
 @dataclass(frozen=True)
 class LabelRow:
-    """What a table says of an image, as it is named there; `split` where it has that column."""
+    """What a table says about an image, by its name there; `split` if it has that column."""
 
     where: str  # "labels.csv, line 3"
     image: str
@@ -42,11 +42,11 @@ def read_labels(
     path : Path
         See `read_table`.
     problems : list of str
-        Whatever is wrong is added to it, with the number of the line.
+        Problems are added to it, with the number of the line.
     name : str, optional
-        What messages call the file; its own name.
+        What messages call the file; by default its own name.
     classes : sequence of str, optional
-        The run's, if they are known: they tell "hot dog" from "cat dog".
+        The run's classes, if known: they tell "hot dog", one class, from "cat dog", two.
     columns : mapping, optional
         Names of columns, see `find_columns`.
     """
@@ -89,7 +89,7 @@ def _named_labels(places: Columns) -> Callable[[Sequence[str]], tuple[str, ...]]
 
 
 def _binary_labels(table: Table, places: Columns) -> Callable[[Sequence[str]], tuple[str, ...]]:
-    """Return what reads a row of 0 and 1; blanks are 0 where no 0 is written in the whole table."""
+    """Return a reader of rows of 0 and 1; blanks mean 0 if no 0 is written in the whole table."""
     cells = {cell.casefold() for place in places.binary for cell in table.column(place)}
     zeros = any(BINARY.get(cell) is False for cell in cells)
     meaning = BINARY if zeros else BINARY | {"": False}
@@ -127,7 +127,7 @@ def _row(
 def _separated(
     rows: Sequence[LabelRow], name: str, classes: Sequence[str] | None, problems: list[str]
 ) -> list[LabelRow]:
-    """Take labels apart that are several; numbers in the place of names are a problem."""
+    """Split labels that join several names; numbers instead of names are a problem."""
     labels = [label for row in rows for label in row.classes]
     if classes is None and labels and all(_is_number(label) for label in labels):
         numbers = sorted(set(labels))
@@ -152,7 +152,7 @@ def _is_number(label: str) -> bool:
 
 
 def merged(rows: Iterable[tuple[K, LabelRow]], problems: list[str]) -> dict[K, LabelRow]:
-    """Make one row of all that name the same image: several lines are several labels of it."""
+    """Merge all rows that name the same image: several lines give it several labels."""
     first: dict[K, LabelRow] = {}
     for key, row in rows:
         before = first.setdefault(key, row)

@@ -17,25 +17,25 @@ from getam_core.errors import raise_problems
 
 log = logging.getLogger(__name__)
 
-RARE, ALIKE = 10, 0.6  # a tenth as often, and a ratio that 'dgo' and 'dog' have
+RARE, ALIKE = 10, 0.6  # a tenth as often, and a similarity that 'dgo' and 'dog' reach
 LEAVE_OUT = " (data.other_classes: leave_out goes on without it)"
-LONGEST_ID = 200  # bytes; file systems take 255 for a name with its suffix
+LONGEST_ID = 200  # bytes; file systems allow 255 for a name with its suffix
 
 
 @dataclass
 class Listing:
-    """A data set as it was found; `checked` says whether it can be worked on.
+    """A data set as it was found; `checked` says whether it can be used.
 
     Attributes
     ----------
     folder : Path
-        Of the data set, absolute.
+        The data set's folder, absolute.
     entries : list of Entry
         Training images first.
     problems : list of str
         What the reader found wrong, one line each; paths are relative to `folder`.
     warnings : list of str
-        What is left out, or other than usual, but no reason to stop.
+        What is left out or unusual, but no reason to stop.
     absent : set of str
         Ids of entries without an image file; the reader has reported them.
     vocabulary : Vocabulary
@@ -54,22 +54,22 @@ class Listing:
     def shown(
         self, labels: Iterable[str], where: str, *, several_objects: bool = False
     ) -> tuple[str, ...]:
-        """Return the classes that an image's labels name; what is wrong is noted with `where`.
+        """Return the classes that an image's labels name; problems are recorded with `where`.
 
         Parameters
         ----------
         labels : iterable of str
         where : str
-            What a problem's line begins with: a file, with its line.
+            The beginning of a problem's text: a file and the line in it.
         several_objects : bool
-            Each label is that of an object, so that one of the background contradicts no other.
+            Each label is that of an object, so a background label contradicts no other.
         """
         meaning = self.vocabulary.read(labels)
         if meaning.nothing and meaning.classes and not several_objects:
             both = f"'{meaning.nothing[0]}' beside '{meaning.classes[0]}'"
             self.problems.append(f"{where}: {both}; keep one")
         for word in meaning.doubtful:
-            if word not in self._asked:  # once is enough: often it is every second image
+            if word not in self._asked:  # once is enough: often every second image has it
                 self.problems.append(f"{where}: {_doubtful_word(word)}")
             self._asked.add(word)
         if self.vocabulary.leave_out:
@@ -86,12 +86,12 @@ class Listing:
         splits: Sequence[str] = ("train", "val"),
         workers: int = 0,
     ) -> list[Entry]:
-        """Return the entries; log the warnings, and raise whatever is wrong in one report.
+        """Return the entries; log the warnings, and raise all problems in one report.
 
         Parameters
         ----------
         classes : sequence of str, or None
-            The classes that training images must show; None for those that they show.
+            The classes that training images must show; None for whichever they show.
         splits : sequence of str
             Each must have an image.
         workers : int
@@ -100,13 +100,13 @@ class Listing:
         Raises
         ------
         InputError
-            What the reader found, and: an id that is used twice or is no safe file name, a split
+            The reader's problems, and: an id that is used twice or is not a safe file name, a split
             without images, a class without training images, a broken image.
         """
         if self.vocabulary.leave_out and classes is None:
             self._leave_out_unseen()
         problems = [*self.problems, *id_problems(self.entries)]
-        if self.entries or not problems:  # where nothing could be read, splits say nothing more
+        if self.entries or not problems:  # if nothing could be read, empty splits are no news
             problems += _split_problems(self.entries, splits)
             problems += _class_problems(self.entries, classes, splits)
         if workers:
@@ -120,7 +120,7 @@ class Listing:
         return self.entries
 
     def _leave_out_unseen(self) -> None:
-        """Take the classes that no training image shows from the others' labels."""
+        """Remove classes that no training image shows from the labels of the other images."""
         seen = set(class_names(None, self.entries))
         self.left_out.update(n for e in self.entries for n in e.classes if n not in seen)
         self.entries = [
@@ -129,7 +129,7 @@ class Listing:
 
 
 def id_problems(entries: Iterable[Entry]) -> list[str]:
-    """Say which ids are no safe file names, or would overwrite one another as such."""
+    """Report ids that are not safe file names, or whose files would overwrite one another."""
     problems: list[str] = []
     first: dict[str, Entry] = {}
     for entry in entries:
@@ -168,7 +168,7 @@ def _doubtful_word(word: str) -> str:
 
 
 def _universal_classes(entries: Sequence[Entry]) -> list[str]:
-    """Name the classes that every training image shows: nothing tells them apart."""
+    """Report classes that every training image shows: nothing tells where they are."""
     train = [set(entry.classes) for entry in entries if entry.split == "train"]
     always = sorted(set.intersection(*train)) if len(train) > 1 else []
     return [
@@ -184,7 +184,7 @@ def _left_out(count: Counter[str]) -> list[str]:
 
 
 def unknown_class(name: str, classes: Sequence[str]) -> str:
-    """Word an unknown class, with the nearest known one."""
+    """Describe an unknown class, with the nearest known one."""
     near = difflib.get_close_matches(name, classes, n=1)
     return f"unknown class '{name}'" + (f"; did you mean '{near[0]}'?" if near else "")
 
@@ -206,10 +206,10 @@ def _class_problems(
 
 
 def _doubtful_names(entries: Sequence[Entry]) -> list[str]:
-    """Name found classes that look like another one misspelt: but for case, or near it and rare."""
+    """Report classes that look like misspellings: same but for case, or similar but rare."""
     count = Counter(name for entry in entries for name in entry.classes)
     if len(count) > MOST_CLASSES:
-        return []  # it is a problem already
+        return []  # already reported as a problem
     commonest = count.most_common()
     plain = {name: name.casefold().strip(" .,/") for name in count}
     doubts = []
@@ -233,7 +233,7 @@ def _alike(a: str, b: str) -> bool:
 
 
 def _found_class_problems(entries: Sequence[Entry], shown: set[str]) -> list[str]:
-    """Say what the settings would refuse, had they named the classes that training images show."""
+    """Report what the settings would refuse if they named the classes that training images show."""
     unseen = {name for entry in entries for name in entry.classes} - shown
     problems = [] if shown or unseen or not entries else ["no training image shows any class"]
     problems += [f"class {n!r}: not usable as a class name" for n in unusable_names(sorted(shown))]

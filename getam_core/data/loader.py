@@ -1,4 +1,4 @@
-"""Loading by worker processes that know their threads, their signals and their errors."""
+"""Loading by worker processes, with control of their threads, signals and errors."""
 
 import os
 import signal
@@ -15,13 +15,13 @@ from getam_core.signals import STOPS
 
 
 def image_loader(dataset: Dataset, **options: Any) -> DataLoader:
-    """Build a DataLoader whose workers compute on one thread each; `options` are its own.
+    """Build a DataLoader whose workers compute on one thread each; `options` go to it.
 
-    OpenCV's threads are ended before the workers are forked: a child that inherits them would
-    wait for ever when it ends threads that it does not have.
+    OpenCV's threads are ended before the workers are forked: a child does not have its parent's
+    threads, and would wait forever when ending them.
 
-    The workers outlive signals to their group (`heed_one_process`), and wrong input that they find
-    is the same `InputError` as without them (`errors_of_workers`).
+    The workers survive signals to their group (`heed_one_process`), and wrong input that they find
+    raises the same `InputError` as without workers (`errors_of_workers`).
     """
     cv2.setNumThreads(1)
     return _Loader(dataset, worker_init_fn=heed_one_process, **options)
@@ -29,7 +29,7 @@ def image_loader(dataset: Dataset, **options: Any) -> DataLoader:
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Hold `STOPS` back: workers that are started here are not found by them."""
+    """Block `STOPS`: workers that are started in this block inherit that."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     try:
         yield
@@ -38,10 +38,10 @@ def signals_held() -> Iterator[None]:
 
 
 def heed_one_process(_worker: int) -> None:
-    """Let a loader's worker end at a SIGTERM of the process that loads alone; a `worker_init_fn`.
+    """Let a loader's worker end only on SIGTERM from the loading process; a `worker_init_fn`.
 
-    A terminal, torchrun and SLURM send `STOPS` to whole groups. The process that loads needs its
-    workers until its state is saved, and ends them then.
+    A terminal, torchrun and SLURM send `STOPS` to whole groups. The loading process needs its
+    workers until its state is saved, and then ends them.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     Thread(target=_await_end, args=(os.getppid(),), daemon=True).start()
@@ -55,9 +55,9 @@ def _await_end(loading: int) -> None:
 
 @contextmanager
 def errors_of_workers() -> Iterator[None]:
-    """Raise wrong input that a worker of torch's DataLoader found as the worker raised it.
+    """Raise an `InputError` of a DataLoader's worker as the worker raised it.
 
-    Torch makes an error of the same class whose message says where, and ends as tracebacks do.
+    Torch raises an error of the same class, with the worker's traceback in its message.
     """
     try:
         yield

@@ -1,6 +1,6 @@
 """MVTec's tree of a product with defects (Bergmann et al. 2019): train/good, test/<defect>.
 
-Its masks are ground_truth/<defect>/<image>_mask.png, which evaluation alone opens.
+Its masks are ground_truth/<defect>/<image>_mask.png, which only evaluation opens.
 """
 
 from pathlib import Path
@@ -14,16 +14,16 @@ GOOD = "good"
 
 
 def is_mvtec(folder: Path) -> bool:
-    """Whether `folder` has train/ with good/ alone, and test/ with good/ and the defects."""
+    """Whether `folder` has train/ with only good/, and test/ with good/ and the defects."""
     train, test = visible_folders(folder / "train"), visible_folders(folder / "test")
     defects = {path.name for path in test}
     return [path.name for path in train] == [GOOD] and len(defects) > 1 and GOOD in defects
 
 
 def list_mvtec(listing: Listing, base: Path) -> None:
-    """List all images of the tree, of train/ and of test/, for a split of their own.
+    """List all images of the tree, of train/ and of test/, to be split anew.
 
-    Training images of the tree show no defect, so that nothing could be learnt from its own split.
+    The tree's own training images show no defect, so nothing could be learnt from its split.
 
     Raises
     ------

@@ -13,12 +13,12 @@ MASKS = "masks"
 
 
 def is_visible(name: str) -> bool:
-    """Whether people made the file or folder: neither hidden nor a system's own copy."""
+    """Whether a user made the file or folder: it is neither hidden nor a system's own copy."""
     return not name.startswith(".") and name.casefold() not in LEFT_OUT
 
 
 def visible_folders(folder: Path) -> list[Path]:
-    """Return the folders in `folder`, sorted, without masks/ and those that people do not see."""
+    """Return the folders in `folder`, sorted, without masks/ and hidden ones."""
     if not folder.is_dir():
         return []
     there = sorted(path for path in folder.iterdir() if path.is_dir())
@@ -26,12 +26,12 @@ def visible_folders(folder: Path) -> list[Path]:
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file's name is an image's."""
+    """Whether a file's name is that of an image."""
     return path.suffix.lower() in SUFFIXES and is_visible(path.name)
 
 
 def images_below(base: Path) -> list[Path]:
-    """Return the images in `base` and its folders, sorted; not those of masks/ nor hidden ones."""
+    """Return the images in `base` and its folders, sorted, without masks/ and hidden ones."""
     found = sorted(path for path in base.rglob("*") if is_image(path))
     inside = [(path, path.relative_to(base).parts[:-1]) for path in found]
     return [
@@ -52,17 +52,17 @@ def composed(name: str) -> str:
 
 
 class ImageFiles:
-    """The images below a folder, to be found by the names that tables give them.
+    """The images below a folder, found by the names that tables give them.
 
-    A name may have another Unicode form, back slashes, other capitals, no suffix, and the names of
-    folders above before it ("images/"). The folders below, where an image lies, may be left out.
+    A name may differ in Unicode form or case, have backslashes or no suffix, and begin with the
+    names of parent folders ("images/"). The subfolders that hold the image may be left out.
 
     Parameters
     ----------
     base : Path
         Folder of the images.
     above : sequence of str
-        Names of folders that may stand before the names.
+        Names of parent folders that may precede the names.
     """
 
     def __init__(self, base: Path, above: Sequence[str] = ()):

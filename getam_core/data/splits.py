@@ -1,4 +1,4 @@
-"""Splits: what their words mean, the folders that are named so, and one for those who have none."""
+"""Splits: what their names mean, folders named after them, and a split for data without one."""
 
 import hashlib
 import os
@@ -25,7 +25,7 @@ def split_of(word: str, splits: Mapping[str, str]) -> str | None:
     Parameters
     ----------
     word : str
-        In any case: "Valid".
+        Case does not matter: "Valid".
     splits : mapping of str to str
         Our name of a split to its name in the data set; with {"val": "test"} the word "testing"
         means our split "val".
@@ -33,7 +33,7 @@ def split_of(word: str, splits: Mapping[str, str]) -> str | None:
     Returns
     -------
     str or None
-        One of `splits`; "test", which is of no use here; None for any other word.
+        One of `splits`; "test", which is not used here; None for any other word.
     """
     for ours, name in splits.items():
         if word.strip() == name or _canonical(word) == _canonical(name):
@@ -47,15 +47,15 @@ def _canonical(word: str) -> str:
 
 
 def split_folders(base: Path, splits: Mapping[str, str], table: str) -> dict[str, Path]:
-    """Find one folder a split below `base`; empty where it is not divided so.
+    """Find one folder per split below `base`; return an empty mapping if it is not split so.
 
-    It is where there are folders of both splits, or where that of the training images has folders
-    of its own, or a file `table`, and nothing lies beside it that may be a class.
+    It is if both splits have a folder, or if the folder of the training images has folders of its
+    own or a file `table`, and no folder beside it may be a class.
 
     Raises
     ------
     InputError
-        A split has two folders, or there is one for training images alone.
+        A split has two folders, or only the training images have one.
     """
     found: defaultdict[str | None, list[Path]] = defaultdict(list)
     for folder in visible_folders(base):
@@ -87,9 +87,9 @@ def _one_split(train: Path, tests: Sequence[Path], missing: str) -> str:
 def split_by_name(entries: Sequence[Entry], val_share: float) -> list[Entry]:
     """Put `val_share` of the images into val, the others into train; the same ones every time.
 
-    Images are drawn in the order of the SHA-256 of their ids, until val has its share, rounded, and
-    at least one. An image is passed over if a class would keep no training image. `val_share` is
-    0..1; the split that entries have is not looked at.
+    Images are drawn in the order of the SHA-256 of their ids, until val has its rounded share, at
+    least one. An image is skipped if a class would keep no training image. `val_share` is 0..1; the
+    split that entries have is ignored.
 
     Returns
     -------
@@ -107,4 +107,4 @@ def split_by_name(entries: Sequence[Entry], val_share: float) -> list[Entry]:
 
 
 def _drawn(entry: Entry) -> bytes:
-    return hashlib.sha256(os.fsencode(entry.image_id)).digest()  # names on disk may be no UTF-8
+    return hashlib.sha256(os.fsencode(entry.image_id)).digest()  # names on disk need not be UTF-8

@@ -20,10 +20,10 @@ class Table:
     name : str
         What messages call the file.
     separator : str
-        Of its columns.
+        Between its columns.
     header : list of str
     rows : list of (int, list of str)
-        The number of each line, and as many cells as the header has, without blanks around them.
+        The number of each line, and as many cells as the header has, stripped of blanks.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Table:
 
 
 def read_table(path: Path, name: str, first: Sequence[str], problems: list[str]) -> Table | None:
-    """Read a table with `,`, `;`, tabs or `|` between its columns, as UTF-8, or UTF-16 with a mark.
+    """Read a table with `,`, `;`, tabs or `|` between its columns, in UTF-8 or UTF-16 with a BOM.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ def read_table(path: Path, name: str, first: Sequence[str], problems: list[str])
     name : str
         What messages call it.
     first : sequence of str
-        Names, in small letters, of which one is in the header: it tells the separator.
+        Names in the form of `plain_header`. One of them is in the header: it tells the separator.
     problems : list of str
-        What is wrong is added to it; None is returned where nothing can be read.
+        Problems are added to it; None is returned if nothing can be read.
     """
     text = _decoded(path, name, problems)
     if text is None:
@@ -85,7 +85,7 @@ def _decoded(path: Path, name: str, problems: list[str]) -> str | None:
 
 
 def _separator(header: str, first: Sequence[str]) -> str:
-    """Return the separator that leaves one of the names in `first`, else the most columns."""
+    """Return the separator that yields a column named in `first`, else the most columns."""
 
     def columns(separator: str) -> tuple[bool, int]:
         cells = next(csv.reader([header], delimiter=separator, skipinitialspace=True), [])
@@ -95,5 +95,5 @@ def _separator(header: str, first: Sequence[str]) -> str:
 
 
 def plain_header(name: str) -> str:
-    """Return a column's name as it is compared: letters and digits, in small letters."""
+    """Return a column's name in the form used for comparison: letters and digits, lower case."""
     return "".join(filter(str.isalnum, name.casefold()))

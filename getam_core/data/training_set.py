@@ -1,4 +1,4 @@
-"""Random crops of training images with their labels, the same in every run of one seed."""
+"""Random crops of training images with their labels, the same in every run with the same seed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,13 +42,13 @@ class TrainingSet(Dataset):
     scale_range : (int, int)
         Range of the long side before the crop, pixels, ends included.
     seed : int
-        The random numbers of an item depend on (seed, epoch, index) alone, whatever the workers.
+        The random numbers of an item depend only on (seed, epoch, index), not on the workers.
     saliency : Path or None
         A store of kind "saliency" that holds every entry, in the image's size.
     labels : Path or None
-        A store of kind "labels", the same. Then there is no saliency: the labels are made already.
+        A store of kind "labels", likewise. Not with `saliency`: the labels are already made.
     cache_bytes : int, optional
-        Decoded images are kept in memory up to this sum, for all workers; see `ImageCache`.
+        Most memory for decoded images, shared by all workers; see `ImageCache`.
 
     Raises
     ------
@@ -78,12 +78,12 @@ class TrainingSet(Dataset):
         )
         self._saliency = None if saliency is None else _open_saliency(saliency, self.entries)
         self._labels = None if labels is None else open_label_maps(labels, self.entries, classes)
-        # In shared memory: persistent workers hold a copy of this object. Those of the loop are
-        # forked anew for every epoch.
+        # In shared memory, since persistent workers hold a copy of this object. The training loop
+        # forks its workers again for every epoch.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the random numbers; call it before an epoch's loader is iterated."""
+        """Choose the random numbers; call this before iterating over an epoch's loader."""
         self._epoch.fill_(epoch)
 
     def __len__(self) -> int:

@@ -32,7 +32,7 @@ def voc_folder(root: Path | str) -> Path:
     Raises
     ------
     InputError
-        When none of the three is one.
+        None of the three is such a folder.
     """
     root = Path(root).expanduser().absolute()
     for folder in (root, root / "VOC2012", root / "VOCdevkit" / "VOC2012"):
@@ -53,7 +53,7 @@ def list_voc(
     labels_of: Callable[[str], tuple[str, ...]] | None = None,
     vocabulary: Vocabulary | None = None,
 ) -> Listing:
-    """List a data set in VOC layout; masks are not looked at, unless `labels_of` does.
+    """List a data set in VOC layout; masks are ignored, unless `labels_of` reads them.
 
     Parameters
     ----------
@@ -61,24 +61,24 @@ def list_voc(
         See `voc_folder`.
     splits : mapping of str to str
         Our name of a split to that of its list in ImageSets/Segmentation: ``{"val": "val"}``. A
-        list `train_aug` that is missing is made of the names of SBD's files (`augmented_ids`).
+        missing list `train_aug` is made from the names of SBD's files (`augmented_ids`).
     classes : sequence of str, or None
         Names of the foreground classes; None takes those that the annotations name.
     sbd : Path or str, optional
-        Folder of the Semantic Boundaries Dataset; looked for beside the devkit otherwise.
+        Folder of the Semantic Boundaries Dataset; by default looked for in and beside the devkit.
     labels_of : callable, optional
-        `labels_of(image_id)` gives an image's classes in the place of its annotation, or raises.
+        `labels_of(image_id)` returns an image's classes instead of its annotation, or raises.
     vocabulary : Vocabulary, optional
-        What labels mean; that of `classes`.
+        What labels mean; by default that of `classes`.
 
     Returns
     -------
     Listing
         Entries in the order of `splits` and of the lists, an entry's classes in that of `classes`.
-        Its problems are: a missing or empty list, an image that is missing, or its annotation, with
-        no line in labels.csv either; an annotation that is not XML, a class that is not in
-        `classes`, an id listed twice or in two splits. It warns where a list of PASCAL VOC 2012 has
-        another length than there.
+        Problems are: a missing or empty list, a missing image, an image with neither an annotation
+        nor a line in labels.csv, an annotation that is not XML, a class that is not in `classes`,
+        an id listed twice or in two splits. It warns of a list of PASCAL VOC 2012 whose length
+        differs from the original.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def list_voc(
     Notes
     -----
     Objects marked difficult or truncated count as present, as usual for image-level labels. Images
-    of the list `test`, whose annotations are not published, show no class.
+    of the list `test` get no class if they have no annotation: those of VOC are not published.
     """
     folder = voc_folder(root)
     listing = Listing(folder, vocabulary=vocabulary or Vocabulary(classes))
@@ -165,7 +165,7 @@ class _Labels:
         self.rows = merged([(_id_of(row.image), row) for row in rows], self.problems)
 
     def read(self, image_id: str, *, needed: bool) -> tuple[str, ...]:
-        """Return the classes in the run's order; problems are noted."""
+        """Return the classes in the run's order; problems are recorded."""
         if self.labels_of is not None:
             try:
                 return self.labels_of(image_id)
@@ -190,7 +190,7 @@ class _Labels:
 
 
 def _id_of(name: str) -> str:
-    """Return the id of an image as labels.csv names it; ids may have dots of their own."""
+    """Return the id of an image as labels.csv names it; ids may contain dots."""
     path = PurePosixPath(name.replace("\\", "/"))
     return composed(path.stem if path.suffix.lower() in SUFFIXES else path.name)
 

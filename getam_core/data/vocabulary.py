@@ -1,4 +1,4 @@
-"""What a label says of an image: a class of the run, no class at all, or something to ask about."""
+"""What a label says about an image: a class of the run, no class, or something to ask about."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -23,9 +23,9 @@ class Meaning:
     Attributes
     ----------
     classes : tuple of str
-        In the order of the run's classes; of the alphabet, where those are not given.
+        In the order of the run's classes; alphabetical if those are not given.
     nothing, doubtful, unknown : list of str
-        Words for no class; words that are either; labels that are none of the given classes.
+        Words for no class; words that may mean either; labels that are none of the given classes.
     """
 
     classes: tuple[str, ...] = ()
@@ -43,9 +43,9 @@ class Vocabulary:
     classes : sequence of str, or None
         Names of the foreground classes; None takes those that are found.
     negative : sequence of str
-        Further labels of images that show none of the classes ("good"), in any case.
+        Further labels of images that show none of the classes ("good"); case does not matter.
     leave_out : bool
-        Labels that are none of the run's classes are left out, and no error.
+        Labels that are none of the run's classes are left out instead of being an error.
     """
 
     classes: Sequence[str] | None = None
@@ -53,7 +53,7 @@ class Vocabulary:
     leave_out: bool = False
 
     def read(self, labels: Iterable[str]) -> Meaning:
-        """Sort labels by what they mean; a name of `classes` is a class, whatever it says."""
+        """Sort labels by what they mean; a name in `classes` is always a class."""
         meaning, shown = Meaning(), set()
         negative = {plain_name(word) for word in self.negative}
         for label in dict.fromkeys(labels):

@@ -1,7 +1,7 @@
 """Public data sets: where their archives are, and what must be in them.
 
 Sizes and SHA-256 of COCO are those that TensorFlow Datasets publishes, MD5 of VOC and SBD those of
-torchvision. DUTS publishes neither: there the number of files alone is checked.
+torchvision. For DUTS neither is published: only the number of files is checked.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Archive:
-    """A file to load and to unpack.
+    """A file to download and to unpack.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Archive:
     into : str
         Where it is unpacked, below the folder of all data.
     holds : mapping of str to int
-        Folders, below that folder too, and how many files each then has at least.
+        Folders, also below the folder of all data, and how many files each must have at least.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Load an archive, from where an earlier attempt stopped, check it, and unpack it."""
+"""Download an archive, from where an earlier attempt stopped, check it, and unpack it."""
 
 import fcntl
 import hashlib
@@ -28,14 +28,14 @@ PARTIAL, NOTHING_LEFT = 206, 416  # HTTP
 
 
 def download(archive: Archive, out: Path) -> None:
-    """Load `archive` to `out`; what is there already of `out`.part is not loaded again.
+    """Download `archive` to `out`, resuming from `out`.part if that exists.
 
     Raises
     ------
     InputError
-        There is no network, or the server refuses: what was loaded is kept, and the message says
-        how to give the file by hand. Another process loads it. Or it is not the published file: it
-        is deleted.
+        There is no network, or the server refuses: what was downloaded is kept, and the message
+        says how to provide the file by hand. Another process downloads it. Or it is not the
+        published file: it is then deleted.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f"{out.name}.part")
@@ -53,9 +53,9 @@ def download(archive: Archive, out: Path) -> None:
 
 @contextmanager
 def _locked(part: Path) -> Iterator[None]:
-    """Keep others out, on other machines too: two that append to one file make neither's.
+    """Keep other processes out, on other machines too: two that append to one file damage it.
 
-    Some file systems of clusters have no locks; there nobody is kept out.
+    Some file systems of clusters have no locks; there no process is kept out.
     """
     with part.open("ab") as file:
         try:
@@ -76,7 +76,7 @@ def _load(archive: Archive, part: Path, have: int) -> None:
                 have = 0
             _copy(response, part, have, archive.name)
     except HTTPError as error:
-        if error.code == NOTHING_LEFT and have:  # it was whole already
+        if error.code == NOTHING_LEFT and have:  # it was already whole
             return
         raise InputError(_by_hand(archive, part, f"HTTP {error.code}")) from None
     except (URLError, HTTPException, OSError) as error:
@@ -107,7 +107,7 @@ def _by_hand(archive: Archive, part: Path, reason: str) -> str:
 
 
 def check_archive(archive: Archive, path: Path) -> None:
-    """Raise `InputError` where `path` has not the published size or digest, as far as known."""
+    """Raise `InputError` if `path` does not have the published size or digest, as far as known."""
     size, wrong = path.stat().st_size, None
     if archive.size is not None and size != archive.size:
         wrong = f"{size} bytes, expected {archive.size}"
@@ -121,15 +121,15 @@ def check_archive(archive: Archive, path: Path) -> None:
 
 
 def unpack(archive: Archive, path: Path, folder: Path) -> None:
-    """Unpack `path` below `folder`; files that stand there in full are not written again.
+    """Unpack `path` below `folder`; files that are already there in full are not written again.
 
     Raises
     ------
     InputError
-        The archive is not the published one or damaged, has a path that leads out of it, or not
-        the files that it should have; or the disk is too small.
+        The archive is damaged or not the published one, has a path that leads out of it, or lacks
+        files that it should have; or the disk is too small.
     """
-    check_archive(archive, path)  # again: a file that was given by hand comes in here
+    check_archive(archive, path)  # again: a file provided by hand was not checked before
     target = folder / archive.into
     target.mkdir(parents=True, exist_ok=True)
     try:

@@ -25,7 +25,7 @@ class Panel:
     """One map over its image."""
 
     title: str
-    map: np.ndarray | None  # (h, w); None where the image stands alone
+    map: np.ndarray | None  # (h, w); None for the image alone
 
 
 def explain(
@@ -48,8 +48,8 @@ def explain(
     classes : sequence of str or None
         Names; None for the `top` likeliest of each image.
     methods : sequence of str
-        Names in `METHODS`. One: a row an image, a column a class. Several, of which those that
-        cannot read the network are left out: a row an (image, class) pair, a column a method.
+        Names in `METHODS`. One: a row per image, a column per class. Several: a row per (image,
+        class) pair, a column per method; methods that cannot read the network are left out.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def _maps(
     """Return (K, h, w) maps of the chosen classes by every method that can read the network."""
     targets = torch.zeros(1, len(subject.class_names), dtype=torch.bool)
     targets[0, list(chosen)] = True
-    order = np.argsort(np.argsort(chosen))  # maps come in the order of the classes
+    order = np.argsort(np.argsort(chosen))  # methods return maps in the order of the classes
     maps, reasons = {}, []
     for name in methods:
         try:

@@ -1,4 +1,4 @@
-"""A network to explain: what its classes are called, and what it wants an image to be."""
+"""A network to explain: the names of its classes, and how it wants images prepared."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Subject:
     ) -> list[int]:
         """Return indices of the classes that are asked for by name, or the `top` likeliest.
 
-        A name is one of a class's own, or a part of the names of exactly one class; case does not
+        A name is one of a class's names, or a part of the names of exactly one class; case does not
         matter.
 
         Raises
@@ -88,7 +88,7 @@ def load_subject(
         timm's name, or the path of a `checkpoint.pt`.
     weights : Path or str or None
         Of timm's network: "hub", a safetensors or torch file, or None for random ones, with which a
-        picture shows nothing but that the model can be read.
+        picture only shows that the model can be read.
     size : int or None
         Long side of the images in pixels for a trained one (None: their own size); side of the
         square for timm's (None: what it was trained on).

@@ -1,7 +1,7 @@
 """A trained network on new pictures: in Python, as a command, as an ONNX file.
 
 Reading order: `segmenter` (a checkpoint that segments pictures), `pictures` (which ones),
-`results` (what is written of each), `folder` (one after another), `command`
+`results` (what is written for each), `folder` (one after another), `command`
 (`python -m getam_core.segment PICTURE... --model FILE -o FOLDER`), `onnx_file`.
 """
 

@@ -1,7 +1,7 @@
 """`python -m getam_core.segment PICTURE... --model FILE -o FOLDER`: masks of new pictures.
 
 FOLDER then has masks/<name>.png (index PNGs in VOC's colours), segment.csv (sizes, class scores,
-areas) and segment.json (how they were made). The same command goes on where it was stopped.
+areas) and segment.json (how they were made). The same command resumes where it was stopped.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Pictures segmented one after another, into a folder; what stands there is not made again."""
+"""Pictures segmented one after another, into a folder; results that exist are not made again."""
 
 import sys
 from collections import deque
@@ -40,7 +40,7 @@ def segment_folder(
 ) -> Outcome:
     """Segment the pictures and write their results; a picture that cannot be read is skipped.
 
-    The table is written at the end, also when the work is stopped before.
+    The table is written at the end, even if the work is stopped early.
 
     Parameters
     ----------
@@ -52,11 +52,11 @@ def segment_folder(
     Raises
     ------
     InputError
-        A mask of another picture stands where one of these is to be written.
+        A mask of another picture exists where one of these is to be written.
     """
     results.check_owners(pictures)
     outcome = Outcome()
-    waiting: deque[tuple[Picture, str, np.ndarray]] = deque()  # those that are with the CRF
+    waiting: deque[tuple[Picture, str, np.ndarray]] = deque()  # those in the CRF's processes
     try:
         pairs = _segmented(segmenter, pictures, results, outcome, waiting, overlay)
         if segmenter.crf is None:
@@ -78,7 +78,7 @@ def segment_folder(
 
 
 def _smoothed_labels(pair: tuple[np.ndarray, Segmentation], recipe: str) -> Segmentation:
-    """Apply the CRF, and send no probabilities back between processes."""
+    """Apply the CRF, and drop the probabilities: they need not be sent between processes."""
     return replace(smoothed(pair, recipe), probabilities=None)
 
 
@@ -90,7 +90,7 @@ def _segmented(
     waiting: deque[tuple[Picture, str, np.ndarray]],
     overlay: bool,
 ) -> Iterator[tuple[np.ndarray, Segmentation]]:
-    """Yield the pictures that have to be made, segmented; note what becomes of the others."""
+    """Segment and yield the pictures without results; record the outcome of the others."""
     for picture in tqdm(pictures, "segment", unit="picture"):
         try:
             with reading_file(picture.path):

@@ -20,9 +20,9 @@ from getam_core.files import atomic_path
 from getam_core.inference.prediction import Predictor
 from getam_core.segment.segmenter import Segmenter
 
-OPSET = 18  # the first in which resizing can average over areas, as position embeddings need it
-TOLERANCE = 1e-4  # between torch's logits and onnxruntime's, relative to the largest, at least 1
-CELLS = ((1, 8, 8), (2, 6, 9))  # batch, height and width in strides, for which they are compared
+OPSET = 18  # the first in which resizing can average over areas, as position embeddings need
+TOLERANCE = 1e-4  # of onnxruntime's logits against torch's, relative to the largest, or to 1
+CELLS = ((1, 8, 8), (2, 6, 9))  # batch, height and width in strides, at which they are compared
 MOST_CELLS, MOST_IMAGES = 4096, 4096
 
 
@@ -60,7 +60,7 @@ class DeepLabLogits(nn.Module):
 
 
 def export_onnx(checkpoint: Path | str, out: Path | str) -> str:
-    """Write a network's ONNX file once onnxruntime agrees with torch; return what it is, a line.
+    """Write a network's ONNX file if onnxruntime agrees with torch; return a line about it.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def export_onnx(checkpoint: Path | str, out: Path | str) -> str:
     Raises
     ------
     InputError
-        onnx, onnxruntime or onnxscript is missing; the checkpoint is none; the results differ.
+        onnx, onnxruntime or onnxscript is missing; the file is no checkpoint; the results differ.
     """
     onnx, onnxruntime = _packages()
     segmenter = Segmenter.load(checkpoint, device="cpu")
@@ -107,14 +107,14 @@ def _packages() -> tuple[ModuleType, ModuleType]:
 
 
 def _exported(model: nn.Module, predictor: Predictor) -> Any:
-    """Return the ModelProto, of dynamic batch, height and width."""
+    """Return the ModelProto, with dynamic batch, height and width."""
     batch = Dim("batch", min=1, max=MOST_IMAGES)
     height, width = (
         predictor.step * Dim(name, min=2, max=MOST_CELLS) + predictor.extra
         for name in ("rows", "columns")
     )
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # of the exporter about its own parts
+        warnings.simplefilter("ignore")  # the exporter's warnings about its own parts
         program = torch.onnx.export(
             model,
             (_images(predictor, CELLS[1]),),
@@ -139,7 +139,7 @@ def _images(predictor: Predictor, cells: Sequence[int]) -> Tensor:
 def _difference(
     model: nn.Module, predictor: Predictor, content: bytes, onnxruntime: ModuleType
 ) -> float:
-    """Return the largest difference of any output at any of the sizes in `CELLS`."""
+    """Return the largest relative difference of any output at any of the sizes in `CELLS`."""
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     differences = []
     for cells in CELLS:

@@ -20,27 +20,27 @@ WRITTEN = ("masks", "overlays", "segment.csv", "segment.json")  # by this comman
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture, and what its results are called."""
+    """A picture, and the name of its results."""
 
     path: Path  # as it was given or found
     name: str  # a path below the folder of the results, without suffix
 
     @property
     def absolute(self) -> str:
-        """The path from the root, without `..`; links keep their names."""
+        """The path from the root, without `..`; links are not resolved."""
         return _absolute(self.path)
 
 
 def find_pictures(arguments: Iterable[str | Path], results: Path) -> list[Picture]:
     """Return the pictures that files, folders and patterns name, each once.
 
-    A folder has its pictures at any depth, by suffix; hidden ones are left out. So is what this
-    command wrote into `results`, however its path is spelled.
+    Folders are searched at any depth, by suffix; hidden files are left out. So is what this command
+    wrote into `results`, however its path is spelled.
 
     Raises
     ------
     InputError
-        A name is no file, or a folder or pattern has no picture.
+        A name is not a file, or a folder or pattern has no picture.
     """
     found: dict[str, Path] = {}
     roots = []
@@ -76,7 +76,7 @@ def _with_parents(path: Path) -> tuple[Path, ...]:
 
 
 def _nothing(argument: str) -> str:
-    """Say what an argument lacks that names no picture."""
+    """Say why an argument names no picture."""
     path = Path(argument)
     if path.is_dir():
         return f"no picture in it ({', '.join(SUFFIXES)})"
@@ -84,7 +84,7 @@ def _nothing(argument: str) -> str:
 
 
 def _root(argument: str, paths: Sequence[Path]) -> str:
-    """Return the folder that names are counted from, absolute."""
+    """Return the absolute path of the folder to which names are relative."""
     path = Path(argument)
     if path.is_dir():
         return _absolute(path)
@@ -100,12 +100,12 @@ def _pictures_below(folder: Path) -> Iterator[Path]:
 
 
 def _absolute(path: Path) -> str:
-    """Return a path without `..`; links keep their names."""
+    """Return an absolute path without `..`; links are not resolved."""
     return os.path.normpath(path.absolute())
 
 
 def _names(paths: Sequence[str], root: str) -> list[str]:
-    """Name pictures by their paths below `root`; suffixes stay where names would be equal."""
+    """Name pictures by their paths below `root`; suffixes stay if names would be equal."""
     whole = [Path(path).relative_to(root).as_posix() for path in paths]
     short = [Path(name).with_suffix("").as_posix() for name in whole]
     count = Counter(short)
@@ -145,7 +145,7 @@ def _read(path: Path) -> np.ndarray:
 
 @contextmanager
 def _any_size() -> Iterator[None]:
-    """Lift Pillow's limit of 179 million pixels: a person has named the file."""
+    """Lift Pillow's limit of 179 million pixels: the user has named the file."""
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         yield

@@ -1,7 +1,7 @@
-"""What is written of the pictures: masks, overlays, one table, and how they were made.
+"""What is written for the pictures: masks, overlays, one table, and how they were made.
 
 A mask carries its picture's row of the table, path and digest, as a text in the PNG.
-So a mask that stands is finished, and the table can be made of the masks.
+So a mask that exists is finished, and the table can be made from the masks.
 """
 
 import csv
@@ -71,7 +71,7 @@ class Results:
         return self.folder / "overlays" / f"{name}.jpg"
 
     def row(self, name: str, digest: str, *, overlay: bool) -> dict[str, Any] | None:
-        """Return the row of a picture whose results stand; None where they have to be made."""
+        """Return the row of a picture whose results exist; None if they have to be made."""
         found = _text(self.mask(name))
         if found is None or found["picture"] != digest:
             return None
@@ -79,7 +79,7 @@ class Results:
         return None if overlay and missing else found["row"]
 
     def check_owners(self, pictures: Iterable[Picture]) -> None:
-        """Raise `InputError` where a mask of another picture stands under a picture's name."""
+        """Raise `InputError` if a mask of another picture already has a picture's name."""
         for picture in pictures:
             found = _text(self.mask(picture.name))
             owner = picture.absolute if found is None else found.get("path", picture.absolute)
@@ -100,7 +100,7 @@ class Results:
     ) -> dict[str, Any]:
         """Write a picture's results, and return its row.
 
-        The overlay comes last and an earlier one is deleted first: one that stands is its mask's.
+        An earlier overlay is deleted first, a new one comes last: one that exists fits its mask.
         """
         drawing = self.overlay(picture.name)
         drawing.unlink(missing_ok=True)
@@ -135,7 +135,7 @@ class Results:
 
 def _row(made: Segmentation, classes: int) -> dict[str, Any]:
     """Return size, scores (probabilities) and areas (shares of the picture), six decimals."""
-    # Row by row: bincount makes eight bytes of each label that it is given.
+    # Row by row: bincount turns each label that it is given into eight bytes.
     counts = np.zeros(classes + 1, np.int64)
     for line in made.labels:
         counts += np.bincount(line, minlength=classes + 1)
@@ -149,14 +149,14 @@ def _row(made: Segmentation, classes: int) -> dict[str, Any]:
 
 
 def _text(path: Path) -> dict[str, Any] | None:
-    """Return what a mask says of itself; None where there is none, or it is another's PNG."""
+    """Return what a mask says about itself; None if it is missing or not this command's."""
     try:
         with PngImageFile(path) as mask:  # `Image.open` has a limit on the size
             return json.loads(mask.info[KEY])
     except (FileNotFoundError, SyntaxError, KeyError, ValueError):
         return None
     except OSError as error:
-        if error.errno is None:  # Pillow's, of a damaged file
+        if error.errno is None:  # Pillow's, for a damaged file
             return None
         raise
 

@@ -28,7 +28,7 @@ class Segmentation:
     """A picture, segmented."""
 
     labels: np.ndarray  # (H, W) uint8: 0 background, class k is `classes[k - 1]`
-    scores: np.ndarray | None  # (C,) float32, probability that a class is shown; None of DeepLabv2
+    scores: np.ndarray | None  # (C,) float32, probability that a class is shown; None for DeepLabv2
     probabilities: np.ndarray | None  # (C + 1, H, W) float32, background first; None if too large
 
 
@@ -44,14 +44,15 @@ class Segmenter:
         Smooth by a dense CRF: one of `getam_core.refine.crf.RECIPES`, "getam" or "afa".
     tile : int, optional
         Pixels, a multiple of the network's stride; by default the largest one up to 1024. A picture
-        that has no side above it, in no size of the test, is segmented in one pass, as the workflow
-        does it, unless its probabilities take more than 1 GiB (with a CRF, half of that). Another
-        is segmented by tiles of this side, overlapping by an eighth, and has no `probabilities`.
+        whose sides do not exceed it, at any size of the test, is segmented in one pass, as in the
+        workflow, unless its probabilities take more than 1 GiB (with a CRF, half of that). Any
+        other picture is segmented by tiles of this side, overlapping by an eighth, and has no
+        `probabilities`.
 
     Attributes
     ----------
     settings : dict
-        How it was loaded: what another run needs to be the same.
+        How it was loaded: what another run needs for the same results.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class Segmenter:
         Raises
         ------
         InputError
-            The file is no such checkpoint, the options are not its network's, or there is no GPU.
+            The file is no such checkpoint, the options do not fit its network, or there is no GPU.
         """
         path = Path(path)
         content = load_checkpoint(path)
@@ -129,7 +130,7 @@ class Segmenter:
         return made if self.crf is None else smoothed((pixels, made), self.crf)
 
     def before_crf(self, pixels: np.ndarray) -> Segmentation:
-        """Segment (H, W, 3) uint8 RGB without the CRF, unless that has to be done by parts."""
+        """Segment (H, W, 3) uint8 RGB without the CRF; only a tiled picture already includes it."""
         views, size = self.predictor.views(pixels), pixels.shape[:2]
         probabilities = (len(self.classes) + 1) * size[0] * size[1] * np.float32().nbytes
         if fits(self.predictor, views, self.tile, probabilities, self.crf is not None):
@@ -139,7 +140,7 @@ class Segmenter:
 
 
 def smoothed(pair: tuple[np.ndarray, Segmentation], recipe: str) -> Segmentation:
-    """Apply the dense CRF to a picture's segmentation; one by parts has been through it."""
+    """Apply the dense CRF to a picture's segmentation; one by tiles already includes it."""
     pixels, made = pair
     if made.probabilities is None:
         return made

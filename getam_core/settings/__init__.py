@@ -1,11 +1,11 @@
 """The settings of a run, typed and validated: `config/<run>.yaml`.
 
 Reading order: `sections`, with a file for each stage (`data`, `networks`, `saliency`, `training`,
-`maps`, `labels`, `evaluation`, `tables`, `deeplab`: every key, its default, and under it what it
-means); `loading` (YAML and overrides), `runs` (a run's name), `wording` (what is wrong, in words),
-`methods` (whose maps the network can give), `paths` (what a run names must exist), `planning` (what
-a run consists of); `describe`, with `schema` and `values` (docs/settings.md and
-config/schema.json: `make docs`).
+`maps`, `labels`, `evaluation`, `tables`, `deeplab`: every key, its default, and below it its
+meaning); `loading` (YAML and overrides), `runs` (a run's name), `wording` (errors in plain words),
+`methods` (which methods' maps the network can give), `paths` (the files that a run names must
+exist), `planning` (what a run consists of); `describe`, with `schema` and `values`
+(docs/settings.md and config/schema.json: `make docs`).
 """
 
 from getam_core.settings.base import Section

@@ -1,6 +1,6 @@
-"""What every section of the settings is made of.
+"""The building blocks of every section of the settings.
 
-A key's meaning and unit are the docstring under its field, which pydantic takes as the field's
+A key's meaning and unit are in the docstring under its field, which pydantic takes as the field's
 description. `docs/settings.md`, `config/schema.json` and error messages show it.
 """
 
@@ -34,7 +34,7 @@ Distinct = AfterValidator(_distinct)
 
 
 class Section(BaseModel):
-    """A group of keys: unknown keys are refused, values are checked, nothing changes later."""
+    """A group of keys: unknown keys are refused, values are checked, and it is immutable."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True
@@ -42,7 +42,7 @@ class Section(BaseModel):
 
 
 def section_in(annotation: Any) -> type[Section] | None:
-    """Return the section in `Section` or `Section | None`; None where a field is no section."""
+    """Return the section in `Section` or `Section | None`; None if a field is no section."""
     is_union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
     options = typing.get_args(annotation) if is_union else (annotation,)
     return next((o for o in options if isinstance(o, type) and issubclass(o, Section)), None)

@@ -15,7 +15,7 @@ from getam_core.settings.base import Count, Distinct, Section
 
 Names = Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST_CLASSES), Distinct]
 
-# What a layout has where the settings do not say it. `classes` None: those found in the data.
+# Defaults that depend on the layout. `classes` None: those found in the data.
 LAYOUT_DEFAULTS: dict[str, dict[str, Any]] = {
     "voc": {"classes": VOC_CLASSES},
     "coco": {"classes": COCO_CLASSES, "train": "train2014", "val": "val2014"},
@@ -45,7 +45,7 @@ class ColumnSettings(Section):
     image: str | None = None
     """Name of the column of image files."""
     classes: str | Names | None = None
-    """Name of the column of classes; or a list of names, of columns of 0 and 1."""
+    """Name of the column of classes, or a list of names of columns of 0 and 1."""
     split: str | None = None
     """Name of the column that says `train` or `val`."""
 
@@ -60,8 +60,8 @@ class DataSettings(Section):
     classes: Names | None = VOC_CLASSES
     """Foreground classes, without `background`. Class k, counted from 1, has value k in label maps
     and masks. The default depends on the layout: the 20 of VOC; the 80 of COCO; `null` for
-    `folder`, which takes those of the training images in alphabetical order. Made scenes have their
-    own: circle, square, triangle, star, cross, ring."""
+    `folder`, which takes those of the training images in alphabetical order. `scenes` has its own:
+    circle, square, triangle, star, cross, ring."""
     train: str = "train"
     """Name of the training split: the list `ImageSets/Segmentation/<train>.txt` of VOC; the file
     `instances_<train>.json` of COCO, where the default is `train2014`; or the word in the split
@@ -82,17 +82,17 @@ class DataSettings(Section):
     """Folder of the masks, relative to the data set's folder, for `layout: folder`. `null`:
     `masks/`. Only evaluation opens it."""
     mask_values: dict[int | str, str] = Field(default_factory=dict)
-    """Classes of the masks' grey levels or colours where they are not 0, 1..C and 255: `{255:
-    defect}`, `{"128,0,0": cat}`. `background` and `ignore` are names, too."""
+    """Classes of the masks' grey levels or colours, if those are not 0, 1..C and 255: `{255:
+    defect}`, `{"128,0,0": cat}`. `background` and `ignore` are valid names, too."""
     negative: tuple[str, ...] = ()
-    """Labels, in any case, of images that show none of the classes, such as `[good]`. `background`,
-    `none`, `nan` and the like always mean that."""
+    """Labels of images that show none of the classes, such as `[good]`; case does not matter.
+    `background`, `none`, `nan` and the like always mean that."""
     other_classes: Literal["refuse", "leave_out"] = "refuse"
-    """What to do with labels that are not in `classes`, or, where classes are found, that only val
-    has: stop with an error, or leave them out with a warning."""
+    """What to do with labels that are not in `classes`, or, if classes are found in the data, that
+    only val has: stop with an error, or leave them out with a warning."""
     labels: Literal["annotations", "masks"] = "annotations"
     """Source of the image-level labels for `layout: voc`: `Annotations/`, and a `labels.csv` in the
-    devkit for images without one; or the ground truth, with a warning."""
+    devkit for images without an annotation; or the ground truth, with a warning."""
     sbd: str | None = None
     """Folder of the Semantic Boundaries Dataset, for `layout: voc`. `null`: `SBD`, `sbd` or
     `benchmark_RELEASE` in or beside the devkit."""

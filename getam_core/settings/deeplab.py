@@ -14,10 +14,10 @@ class DeepLabSettings(Section):
     """
 
     supervision: Literal["labels", "masks"] = "labels"
-    """What is learned from: label maps; or the ground truth of the training images, as the upper
-    bound. Every figure says which."""
+    """What DeepLabv2 learns from: label maps; or the ground truth of the training images, as the
+    upper bound. Every figure says which."""
     labels: str | None = None
-    """Another `labels.h5` of the training images, also of another run, as `train.label_maps`.
+    """Another `labels.h5` of the training images, such as another run's, as in `train.label_maps`.
     `null`: the run's own pseudo labels."""
     depth: Literal[18, 50, 101] = 101
     """Layers of the ResNet."""
@@ -27,15 +27,15 @@ class DeepLabSettings(Section):
     """Initial weights: `hub` for torchvision's ImageNet weights from timm's hub; `hub:NAME` for
     another timm model of this depth; a safetensors or torch file; or `null` for random."""
     weights_trained_on: Literal["imagenet", "other", "masks"] = "imagenet"
-    """What the initial weights were trained on. `imagenet` is checked: a classifier of 1,000
-    classes and no part of a segmentation network. `other` accepts weights without a classifier,
-    `masks` also those of segmentation networks. Every figure says which."""
+    """What the initial weights were trained on. `imagenet` is checked: they must have a classifier
+    of 1,000 classes and no part of a segmentation network. `other` accepts weights without a
+    classifier, `masks` also those of segmentation networks. Every figure says which."""
     batch_norm: Literal["frozen", "trained"] = "frozen"
     """`frozen` keeps the statistics and parameters of the initial weights. Random weights need
     `trained`."""
     dilations: Annotated[tuple[Count, ...], Field(min_length=1)] = (6, 12, 18, 24)
-    """Dilations of the 3 x 3 classifiers whose sum is the output, cells of the features at stride
-    8."""
+    """Dilations of the 3 x 3 classifiers whose sum is the output, in cells of the features at
+    stride 8."""
     iterations: Count = 20_000
     """Number of training steps."""
     batch_size: Count = 10

@@ -29,9 +29,10 @@ class EvaluateSettings(Section):
     """Methods whose maps are scored as they are, on train, at their best background threshold. May
     be empty. `ts_cam` and `cnn_cam` train a network of their own."""
     network_labels: bool = False
-    """Whether to score `pseudo_labels/network.h5`, too: what the trained network predicts of the
-    training images, by `predict`, among the background and each image's own classes. `label_maps`
-    of another run and `deeplab.labels` may name that file. See docs/guides/labels.md."""
+    """Whether to score `pseudo_labels/network.h5`, too: the trained network's predictions for the
+    training images, made as in `predict`, among the background and each image's own classes.
+    `label_maps` of another run and `deeplab.labels` may name that file. See
+    docs/guides/labels.md."""
     deeplabv2: bool = False
     """Whether to retrain DeepLabv2, too, and score it."""
 
@@ -40,11 +41,11 @@ class AblationSettings(Section):
     """Comparisons on the training images, whose masks they need, on request.
 
     `ablation/alpha.json`, `gamma.json`, `refinement.json` (none, PAMR, PAR, CRF) and
-    `completion.json` (its parts one by one, and CRF labels) are of stored maps,
+    `completion.json` (its parts one by one, and CRF labels) compare labels from stored maps,
     without the network; all other keys are those of `pseudo_labels`. See docs/guides/labels.md.
     `fusion.json` (the three of Fig. 7) and `blocks.json` (the last 1, 3, 6, 12 and all, by both
-    couplings) are seeds of maps that the trained network makes anew, with the keys of `maps` and
-    `getam`. Each has a plot.
+    couplings) compare seeds from maps that the trained network computes again, with the keys of
+    `maps` and `getam`. Each has a plot.
     """
 
     alpha: Annotated[tuple[Fraction, ...], Distinct, Field(min_length=1)] = (
@@ -56,5 +57,5 @@ class AblationSettings(Section):
     )  # fmt: skip
     """Values of `pseudo_labels.gamma`, each an exponent."""
     images: Count | None = None
-    """Number of training images, evenly spaced. `null`: all. A CRF takes about half a second an
+    """Number of training images, evenly spaced. `null`: all. A CRF takes about half a second per
     image."""

@@ -10,20 +10,20 @@ from getam_core.settings.base import Count, Exponent, Fraction, Section
 class LabelSettings(Section):
     """From maps to a label map: refinement, then completion (Sun et al. 2021, Eq. 4 and 5).
 
-    `pseudo_labels` makes the exported labels, `train.labels` those of training's crops. Neither
-    follows the other. See docs/guides/labels.md.
+    `pseudo_labels` is for the exported labels, `train.labels` for those of the training crops. The
+    two are independent. See docs/guides/labels.md.
     """
 
     method: Literal["completion", "crf", "thresholds"] = "completion"
     """`completion`: Eq. 4 and 5. `crf`: where two dense CRFs of 10 iterations agree (the paper's
     Table 2), 255 elsewhere; `gamma`, `alpha`, `conflicts`, `opening` and saliency have no effect,
-    and a CPU core takes a good fraction of a second a CRF and image, in training too. `thresholds`
-    (AFA): a class where it beats a background of the high one of `thresholds`, background where
-    none beats the low one, 255 between; only `refinement`, `iterations` and `scale` matter besides,
-    which AFA has at `par`, 10 and 0.5."""
+    and each CRF takes a CPU core a good fraction of a second per image, in training too.
+    `thresholds` (AFA): a class where it beats the high background score of `thresholds`, background
+    where no class beats the low one, 255 in between; of the other keys only `refinement`,
+    `iterations` and `scale` have an effect, which AFA sets to `par`, 10 and 0.5."""
     refinement: Literal["pamr", "par", "crf", "none"] = "pamr"
     """How maps are fitted to the edges of the image: PAMR; PAR (of AFA); or the probabilities of a
-    dense CRF over the classes and a background by `gamma`."""
+    dense CRF over the classes and a background score with `gamma`."""
     iterations: Count = 10
     """Iterations of the refinement."""
     scale: float = Field(1.0, gt=0, le=1)
@@ -36,10 +36,10 @@ class LabelSettings(Section):
     class claims the pixels above it, Eq. 5. Larger means fewer."""
     conflicts: bool = True
     """Whether a pixel that several classes claim is unknown, 255 (the paper's text). `false`: the
-    lowest class takes it (the released code)."""
+    class with the lowest number takes it (the released code)."""
     opening: int = Field(0, ge=0)
-    """Side of the square that opens all that is not background, px. 0 and 1: none. The released
-    code has 10 in training at 256 px."""
+    """Side of the square of a morphological opening of all that is not background, px. 0 and 1:
+    none. The released code has 10 in training at 256 px."""
     saliency: bool = True
     """Whether to use saliency, Eq. 4. `false`: the argmax of background and classes, without Eq. 5
     and without unknown pixels."""
@@ -53,7 +53,7 @@ class LabelSettings(Section):
 
     @property
     def uses_saliency(self) -> bool:
-        """Whether a label map is made of saliency too."""
+        """Whether label maps also use saliency."""
         return self.saliency and self.method == "completion"
 
     @model_validator(mode="after")
@@ -67,11 +67,11 @@ class LabelSettings(Section):
 
 
 class AgreedSaliencySettings(Section):
-    """Saliency that the maps bear out or contradict, pixel by pixel, for `method: completion`."""
+    """Saliency that the maps confirm or contradict, pixel by pixel, for `method: completion`."""
 
     gamma: Exponent = 4.0
-    """Exponent of the background score of labels without saliency, whose class area is what the
-    maps say."""
+    """Exponent of the background score of labels made without saliency. Their class pixels are the
+    area where the maps see a class."""
     inside: Fraction = 0.1
     """Saliency above which a pixel of that area is salient, from 0 to 1."""
     outside: Fraction = 0.9
@@ -79,9 +79,9 @@ class AgreedSaliencySettings(Section):
 
 
 class ExportedLabelSettings(LabelSettings):
-    """How the exported labels are made; `train.labels` has the same keys for training's crops.
+    """How the exported labels are made; `train.labels` has the same keys for the training crops.
 
-    Neither follows the other.
+    The two are independent.
     """
 
     agreed_saliency: AgreedSaliencySettings | None = None

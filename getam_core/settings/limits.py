@@ -1,9 +1,9 @@
 """What a stage asks a cluster for: minutes and memory, by the settings and the number of images.
 
-These are limits, not forecasts: a job that ends early costs nothing, one that is ended too early is
-repeated with more (`attempt`). On a core the rates are ten times those of the small networks of
-docs/scale.md, for larger ones; a CRF or a label gets three times its own. On a GPU they are guesses
-for a ViT-B on one of 2017: none was at hand.
+These are limits, not forecasts: a job that ends early costs nothing, one that is stopped too early
+is repeated with more (`attempt`). On a CPU core, the rates are ten times those of docs/scale.md's
+small networks, to allow for larger ones; a CRF or a label map gets three times its own time. On a
+GPU, they are guesses for a ViT-B on a GPU of 2017, since none was available.
 """
 
 import math
@@ -13,13 +13,13 @@ from typing import NamedTuple
 from getam_core.settings.sections import Settings
 
 NATIVE = 0.2  # megapixels of a photograph of PASCAL VOC or MS COCO
-SMOOTHED = 3.0  # seconds of a core for a CRF, or a label map, of such a photograph
-START = 15  # minutes until a job has imported everything, and for what does not grow
+SMOOTHED = 3.0  # core seconds for a CRF, or a label map, of such a photograph
+START = 15  # minutes for imports and other work that does not grow with the images
 UNKNOWN_IMAGES = 10_000  # where none are listed yet
 
 
 class Work(NamedTuple):
-    """Megapixels that a job's network sees, seconds of each, and seconds of cores beside it."""
+    """Megapixels that a job's network sees, seconds for each, and core seconds beside these."""
 
     megapixels: float
     on_gpu: float
@@ -34,7 +34,7 @@ def _train(settings: Settings, images: int) -> Work:
 
 def _train_saliency(settings: Settings, _images: int) -> Work:
     saliency = settings.saliency
-    pairs = 10_553  # of DUTS-TR; a folder is not listed for this
+    pairs = 10_553  # of DUTS-TR; other folders are not counted for this
     return Work(pairs * saliency.epochs * _square(saliency.scale_range[1]), 0.3, 10.0)
 
 
@@ -108,7 +108,7 @@ ON_GPU = set(STAGES) - {"prepare_data", "check_masks", "pseudo_labels", "ablatio
 def minutes(stage: str, settings: Settings, *, images: int, threads: int, attempt: int) -> int:
     """Return the time limit of a job of `images` images, rounded up to a quarter of an hour.
 
-    The GPUs of a training share its time; `threads` cores share what is computed without one.
+    The GPUs of a training share its time; `threads` cores share what is computed without a GPU.
     """
     work = STAGES[stage](settings, images)
     on_gpu = settings.device != "cpu" and stage in ON_GPU

@@ -17,7 +17,7 @@ from getam_core.settings.wording import explain
 def load_settings(path: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
     """Read one run's YAML, merge `overrides` (as from `--config`) into it, and validate both.
 
-    `base: NAME` in the file takes all that it does not say from `NAME.yaml` beside it.
+    `base: NAME` in the file takes all keys that it does not set from `NAME.yaml` beside it.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def load_settings(path: Path, overrides: Mapping[str, Any] | None = None) -> Set
 
 
 def _read_run(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Read a run over the one that it is based on."""
+    """Read a run, merged over the one that it is based on."""
     written = _read_yaml(path)
     base = written.pop("base", None)
     if base is None:
@@ -70,7 +70,7 @@ def _validate(values: dict[str, Any], source: str) -> Settings:
 
 
 def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Put changes over a base, key by key; an empty mapping takes away what the base has."""
+    """Merge changes into a base, key by key; an empty mapping clears what the base has."""
     merged = dict(base)
     for key, value in changes.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
@@ -96,7 +96,7 @@ def _scalar(text: str) -> Any:
 
 
 def _replaced(value: Any, name: str, by: str) -> Any:
-    """Put `by` in the place of `name` in every text, at any depth."""
+    """Replace `name` by `by` in every text, at any depth."""
     if isinstance(value, Mapping):
         return {key: _replaced(item, name, by) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Which method's maps a run's network can give; a stage alone, with some sections, cannot say."""
+"""Which methods' maps a run's network can give; a stage, with only some sections, cannot tell."""
 
 from getam_core.errors import InputError
 from getam_core.settings.maps import CLASSIFIERS
@@ -7,7 +7,7 @@ from getam_core.settings.sections import Settings
 
 
 def check_methods(settings: Settings, source: str) -> None:
-    """Raise `InputError` where the network cannot give the maps that are asked of it."""
+    """Raise `InputError` if the network cannot give the maps that the settings ask for."""
     train, model = settings.train, settings.model
     _check_affinity(settings, source)
     reason = lacking(train.maps.method, model)
@@ -33,7 +33,7 @@ def _check_affinity(settings: Settings, source: str) -> None:
 
 
 def lacking_in_run(method: str, settings: Settings) -> str | None:
-    """Say what a run lacks for a method, for which it may train a network; None for nothing."""
+    """Say what a run lacks for a method, for which it may train a network; None if nothing."""
     model = settings.model
     if method == settings.own_method or method not in CLASSIFIERS:
         return lacking(method, model)
@@ -46,7 +46,7 @@ def lacking_in_run(method: str, settings: Settings) -> str | None:
 
 
 def lacking(method: str, model: ModelSettings) -> str | None:
-    """Say what the run's own network lacks for a method; None where it lacks nothing."""
+    """Say what the run's own network lacks for a method; None if nothing."""
     if method == "cnn_cam":
         return None if model.name is None else "needs a CNN alone: set model.name to null"
     if model.name is None:

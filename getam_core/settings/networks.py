@@ -11,8 +11,8 @@ class StemSettings(Section):
     """A CNN whose feature maps feed a transformer or a decoder."""
 
     name: str
-    """Name of the network in its library. Of timm: one that returns maps (channels, rows, columns)
-    for any image size, which window transformers do not. Of torchvision: one with `features`."""
+    """Name of the network in its library. For timm: one that returns maps (channels, rows, columns)
+    for any image size, which window transformers do not. For torchvision: one with `features`."""
     library: Literal["timm", "torchvision"] = "timm"
     """Library that builds the network."""
     weights: str | None = None
@@ -26,7 +26,7 @@ class StemSettings(Section):
     like."""
     mean: tuple[float, float, float] | None = None
     """Mean of each channel, in the network's channel order, for images in 0..1. It is subtracted.
-    `null`: what the library says of its weights of this `name`; with random weights ImageNet's,
+    `null`: what the library gives for its weights of this `name`; with random weights, ImageNet's:
     0.485, 0.456, 0.406."""
     std: tuple[Positive, Positive, Positive] | None = None
     """Standard deviation of each channel, for images in 0..1. The image is divided by it. `null`:
@@ -63,27 +63,27 @@ class ModelSettings(Section):
     `patch_drop_rate`."""
     weights: str | None = "hub"
     """Initial weights: `hub` to download them; a safetensors, torch or timm npz file; or `null` for
-    random. A Mix Transformer has no hub, but the official file, such as `mit_b1.pth`. `null` beside
-    a `stem`, which has its own."""
+    random. A Mix Transformer has no hub; give its official file, such as `mit_b1.pth`. Must be
+    `null` with a `stem`, which has its own."""
     stem: StemSettings | None = None
-    """A CNN whose last map the transformer reads instead of the image, one token a cell."""
+    """A CNN whose last map the transformer reads instead of the image, one token per cell."""
     decoder_width: Count = 256
     """Channels inside the decoder."""
     decoder_stride: Literal[2, 4, 8] = 4
-    """Stride of the finest map that the decoder reads, px. The head works there. DPT has 4. The
-    maps of a stem begin at 4."""
+    """Stride of the finest map that the decoder reads, px. The head works at that stride. DPT has
+    4. The maps of a stem begin at 4."""
     decoder_kernel: Literal[1, 3] = 3
     """Side of the convolutions that bring each map to the decoder's width, cells. DPT has 3."""
     taps: tuple[int, ...] | None = None
     """Blocks whose tokens the decoder reads: increasing numbers from 0. `null`: four, spread over
-    the depth (2, 5, 8, 11 of 12 blocks). Each map of a CNN replaces the first of them."""
+    the depth (2, 5, 8, 11 of 12 blocks), of which the maps of a CNN replace the first ones."""
     readout: Literal["project", "add", "ignore"] = "project"
     """What the decoder does with the [class] token."""
     head: Literal["class", "pooled", "ts_cam", "max_pooled"] = "class"
-    """What the class logits are made of: the [class] token; the mean of the last reassembled map
-    (the released code's); the mean of a convolution of the patch tokens (TS-CAM); or a linear layer
-    without bias on each feature's maximum over the patches (AFA). Only `class` allows the methods
-    `cam_ignore` and `cam_add`; leave them out of `evaluate.seeds` otherwise."""
+    """What the class logits are computed from: the [class] token; the mean of the last reassembled
+    map (the released code); the mean of a convolution of the patch tokens (TS-CAM); or, by a linear
+    layer without bias, each feature's maximum over the patches (AFA). Only `class` allows the
+    methods `cam_ignore` and `cam_add`; leave them out of `evaluate.seeds` otherwise."""
     affinity_blocks: int = Field(0, ge=0)
     """Number of last blocks from whose attention `train.method: afa` learns affinity. AFA has 2."""
 
@@ -122,7 +122,7 @@ class ClassifierSettings(Section):
     """
 
     cnn: StemSettings | None = None
-    """The CNN of `cnn_cam`. `null`: `model.stem`, which must then be there."""
+    """The CNN of `cnn_cam`. `null`: `model.stem`, which must then be set."""
 
 
 class EncoderSettings(StemSettings):

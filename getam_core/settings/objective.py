@@ -57,7 +57,7 @@ class DenseEnergySettings(Section):
     sigma_rgb: Positive = 15.0
     """Standard deviation in colour, grey levels of 0..255."""
     sigma_xy: Positive = 100.0
-    """Standard deviation in place, px of the crop."""
+    """Standard deviation in position, px of the crop."""
     scale: float = Field(0.5, gt=0, le=1)
     """Share of the crop's sides at which the energy is computed. Cost grows with its fourth
     power."""
@@ -78,21 +78,22 @@ class AfaSettings(Section):
     """AFA's own keys, for `method: afa`."""
 
     classification_iterations: int = Field(2000, ge=0)
-    """Number of first steps that learn only to classify; fewer than all steps, which are `epochs`
-    times images divided by `batch_size`."""
+    """Number of first steps that only learn to classify. Must be less than the number of all steps,
+    `epochs` times images divided by `batch_size`."""
     propagation_iterations: int = Field(6000, ge=0)
     """Step from which segmentation learns from maps that affinity has propagated. Before it,
     segmentation learns from the labels that teach affinity."""
     radius: Count = 8
-    """Rows and columns within which two patches have an affinity, patches."""
+    """Distance in rows and columns within which two patches have an affinity, patches."""
     scales: Annotated[tuple[Positive, ...], Distinct, Field(min_length=1)] = (1.0, 0.5, 1.5)
-    """Factors on the crop whose maps are summed for `train.maps.method: afa`. Every method's maps
-    are propagated by the affinity of the largest one."""
+    """Factors on the crop's sides; their maps are summed for `train.maps.method: afa`. Every
+    method's maps are propagated by the affinity at the largest factor."""
     flip: bool = True
-    """Whether the larger map of two mirror images counts, for `train.maps.method: afa`."""
+    """Whether to take the larger of the maps of a crop and its mirror image, for
+    `train.maps.method: afa`."""
     balanced: bool = False
-    """Whether pairs of patches of one object have a mean of their own in the affinity loss beside
-    pairs of background (AffinityNet); else one mean is over both (AFA)."""
+    """Whether the affinity loss takes separate means over pairs of patches of one object and pairs
+    of background patches (AffinityNet). `false`: one mean over both (AFA)."""
     losses: AfaLossWeights = AfaLossWeights()
 
     @model_validator(mode="after")

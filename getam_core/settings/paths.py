@@ -1,4 +1,4 @@
-"""The files and folders that a run names: looked for before anything is planned."""
+"""The files and folders that a run names: checked before anything is planned."""
 
 import re
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def check_paths(settings: Settings, source: Path, run: str | None = None) -> Non
     source : Path
         The run's file, for messages.
     run : str, optional
-        The run's name, where it is not that of the file.
+        The run's name, if it is not that of the file.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def _from_hub(key: str, text: str) -> bool:
 
 
 def _made_by_run(key: str, text: str) -> bool:
-    """Whether it is of a run with a file of settings, and so made by the workflow."""
+    """Whether the path is that of a run with a settings file, so that the workflow makes it."""
     files = {
         "train.label_maps": LABEL_MAPS,
         "deeplab.labels": LABEL_MAPS,
@@ -96,7 +96,7 @@ def with_labels_at_its_seed(settings: Settings, seed_of: Callable[[str], int]) -
     Parameters
     ----------
     seed_of : callable
-        From the name of a run to its seed.
+        Returns the seed of a run by its name.
     """
 
     def at_its_seed(text: str | None) -> str | None:
@@ -114,7 +114,7 @@ def with_labels_at_its_seed(settings: Settings, seed_of: Callable[[str], int]) -
 
 
 def _has_begun(run: str) -> bool:
-    """Whether a run has what it goes on from, or its network: it starts from no other state."""
+    """Whether a run has a state to resume from, or its network: it then needs no other state."""
     own = ("state/train.pt", "train/checkpoint.pt")
     return any(Path("results", run, file).is_file() for file in own)
 
@@ -126,7 +126,7 @@ def _uses_saliency(settings: Settings) -> bool:
 
 
 def check_saliency(settings: Settings, source: Path) -> None:
-    """Raise `InputError` where the source of saliency lacks what it is made of."""
+    """Raise `InputError` if the source of saliency lacks its input."""
     saliency = settings.saliency
     if saliency.source == "precomputed" and saliency.folder is None:
         raise InputError(f"{source}: saliency.folder: needed by saliency.source: precomputed")

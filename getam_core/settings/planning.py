@@ -1,7 +1,7 @@
 """What a run consists of, as its settings say: stages, networks, methods, entries, processes.
 
-Pure functions of `Settings`, for the program that plans a run. They name things. Where the files
-of these things lie is the planner's affair (`rules/`, `docs/formats.md`).
+Pure functions of `Settings`, for the program that plans a run. They name things; the planner knows
+where the files of these are (`rules/`, `docs/formats.md`).
 """
 
 import math
@@ -14,11 +14,11 @@ from getam_core.settings.methods import lacking, lacking_in_run
 from getam_core.settings.runs import at_seed
 from getam_core.settings.sections import Settings
 
-ATTENTION = ("getam", "attention_gradient")  # methods that `getam.blocks` and its like are for
+ATTENTION = ("getam", "attention_gradient")  # methods that read the section `getam`
 
 
 def makes_scenes(settings: Settings) -> bool:
-    """Whether the data set is made by the run, not found."""
+    """Whether the run draws its data set instead of finding it."""
     return settings.data.layout == "scenes"
 
 
@@ -28,26 +28,26 @@ def found_data(settings: Settings) -> str:
 
 
 def classifier_of(settings: Settings, method: str) -> str | None:
-    """Return the network that is trained for a method alone; None where the run's own serves it."""
+    """Return the network that is trained only for a method; None if the run's own serves it."""
     return None if method == settings.own_method else CLASSIFIERS.get(method)
 
 
 def map_sections(method: str) -> tuple[str, ...]:
     """Return the sections that the export of a method's maps depends on.
 
-    `getam` is among them for the methods that read attention: the maps of the others stay when it
-    changes.
+    `getam` is among them only for methods that read attention: when it changes, the maps of the
+    others stay.
     """
     return ("data", "maps", *(["getam"] if method in ATTENTION else []))
 
 
 def label_method(settings: Settings, run: str) -> Method:
-    """Return the method whose maps the exported labels are made of.
+    """Return the method whose maps the exported labels are made from.
 
     Raises
     ------
     InputError
-        The network is trained on given labels or masks, so that the run exports no labels.
+        The network is trained on given labels or masks, so the run exports no labels.
     """
     if settings.train.supervision != "classes":
         raise InputError(
@@ -60,13 +60,13 @@ def label_method(settings: Settings, run: str) -> Method:
 
 
 def check_getam(settings: Settings, run: str) -> None:
-    """Raise `InputError` where the run's network gives no maps of GETAM."""
+    """Raise `InputError` if the run's network cannot give GETAM's maps."""
     if reason := lacking("getam", settings.model):
         raise InputError(f"{run}: getam {reason}")
 
 
 def segmentation_method(settings: Settings, run: str) -> str:
-    """Return the method whose labels the network learns to segment from; `labels` or `masks`.
+    """Return the method whose labels the network learns to segment from, or `labels` or `masks`.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def segmentation_method(settings: Settings, run: str) -> str:
 
 
 def possible_methods(settings: Settings) -> tuple[Method, ...]:
-    """Return the methods that the run's network serves, or that have one of their own trained."""
+    """Return the methods that the run's network serves, or for which the run trains another."""
     return tuple(name for name in METHOD_NAMES if not lacking_in_run(name, settings))
 
 
@@ -93,7 +93,7 @@ def methods_with_maps(settings: Settings) -> tuple[str, ...]:
 
 
 def entries(settings: Settings) -> tuple[str, ...]:
-    """Return the entries of `miou.json` in their order: figures of what the run makes."""
+    """Return the entries of `miou.json` in their order: figures of the run's results."""
     seeds = (f"seed_{method}" for method in settings.evaluate.seeds)
     return (
         *((*seeds, "pseudo_labels") if settings.train.supervision == "classes" else ()),
@@ -111,7 +111,7 @@ def retrained_entries(settings: Settings) -> tuple[str, ...]:
 def entries_of_retraining(settings: Settings) -> tuple[str, ...]:
     """Return the entries of `deeplabv2/miou.json`.
 
-    Where DeepLabv2 learns from the run's own labels, the network that made them stands first.
+    If DeepLabv2 learns from the run's own labels, the network that made them comes first.
     """
     deeplab = settings.deeplab
     own = deeplab.supervision == "labels" and deeplab.labels is None and settings.train.segments
@@ -119,7 +119,7 @@ def entries_of_retraining(settings: Settings) -> tuple[str, ...]:
 
 
 def split_of_figure(figure: str) -> str:
-    """Return the split that an entry of `evaluation/` is of, by its name."""
+    """Return the split of an entry of `evaluation/`, by its name."""
     return "val" if "_val" in figure else "train"
 
 
@@ -142,7 +142,7 @@ def cells_of_table(
         Those of `run`, whose section `tables` names the rows.
     table : {"table1", "table2", "table3", "table4"}
     settings_of : callable
-        From a run's name to its settings.
+        Returns the settings of a run by its name.
 
     Raises
     ------
@@ -178,37 +178,37 @@ def _entries_of_row(settings: Settings, run: str, table: str) -> tuple[str, ...]
 
 
 def shard_count(images: int, size: int) -> int:
-    """Return how many shards of at most `size` images so many images fill.
+    """Return how many shards of at most `size` images are needed.
 
-    One at least: of a split without images, the stage that looks for them says so.
+    At least one, whose stage then reports that a split has no images.
     """
     return max(1, math.ceil(images / size))
 
 
 def gpus(settings: Settings) -> int:
-    """Return how many GPUs a stage asks for that computes on one, if on any.
+    """Return how many GPUs a stage asks for that computes on at most one.
 
-    `auto` asks for one too: whether there is any is seen where the stage runs. On a cluster that is
-    not where it is planned.
+    `auto` asks for one too: only the machine on which the stage runs can tell whether there is any,
+    and on a cluster that is not the machine that plans.
     """
     return int(settings.device != "cpu")
 
 
 def training_gpus(settings: Settings) -> int:
-    """Return how many GPUs a training asks for; it has as many processes, or one without any."""
+    """Return how many GPUs a training asks for; it has as many processes, or one without GPUs."""
     return gpus(settings) * settings.gpus
 
 
 def training_nodes(settings: Settings) -> int:
-    """Return how many nodes a training has; one without GPUs has one process, and so one node."""
+    """Return how many nodes a training has; without GPUs it has one process, and so one node."""
     return settings.nodes if gpus(settings) else 1
 
 
 def launcher(settings: Settings, threads: int) -> str:
-    """Return what stands before a training's module: Python, torchrun, or torchrun on each node.
+    """Return the command before a training's module: Python, torchrun, or torchrun on each node.
 
-    On several nodes the shell, which runs on the first one, names it as the place to meet. Without
-    `--` torchrun takes the module's `--log` for one of its own options, shortened.
+    On several nodes the shell, which runs on the first one, gives that node as the rendezvous.
+    Without `--` torchrun takes the module's `--log` for an abbreviation of its own options.
     """
     processes, nodes = training_gpus(settings), training_nodes(settings)
     if processes <= 1:

@@ -9,7 +9,7 @@ AT_SEED = re.compile(r"(.+)-seed(0|[1-9]\d*)")
 
 
 def run_file(run: str, folder: Path = CONFIG) -> tuple[Path, dict[str, Any]]:
-    """Return the file of a run, and the keys that its name says.
+    """Return the file of a run, and the keys that its name sets.
 
     `NAME-seed3` is `NAME.yaml` at seed 3, unless it has a file of its own.
     """
@@ -26,5 +26,5 @@ def is_at_seed(run: str, folder: Path = CONFIG) -> bool:
 
 
 def at_seed(run: str, own: int, seed: int) -> str:
-    """Return the name of a run, whose seed is `own`, at another seed."""
+    """Return the name, at seed `seed`, of a run whose own seed is `own`."""
     return run if seed == own else f"{run}-seed{seed}"

@@ -29,9 +29,9 @@ class SaliencySettings(Section):
     have the same `encoder` and `width`. `null`: the run's own."""
     images: str | None = None
     """Folder to train the network on, for `source: network`: `images/` and `masks/`, or
-    `DUTS-TR-Image/` and `DUTS-TR-Mask/`, with the same file names. Made scenes have their own."""
+    `DUTS-TR-Image/` and `DUTS-TR-Mask/`, with the same file names. `layout: scenes` has its own."""
     encoder: EncoderSettings = EncoderSettings()
-    """Network whose maps are fused to one logit a pixel."""
+    """Network whose maps are fused to one logit per pixel."""
     width: Count = 64
     """Channels inside the decoder."""
     size: Count = 224
@@ -46,9 +46,9 @@ class SaliencySettings(Section):
     learning_rate: Positive = 1e-3
     """Highest learning rate of the decoder (AdamW, warm-up, then poly 0.9)."""
     encoder_rate: Positive = 0.1
-    """Factor on the learning rate for the encoder; 1 for one with random weights."""
+    """Factor on the learning rate for the encoder; use 1 with random weights."""
     held_out: float = Field(0.1, gt=0, lt=1)
-    """Share of the images that the network is measured on instead of trained on."""
+    """Share of the images on which the network is measured instead of trained."""
     precision: Literal["float32", "bfloat16", "float16", "auto"] = "float32"
     """Number format of the forward pass in training, as `train.precision`."""
     checkpoint_minutes: Positive = 10.0

@@ -43,10 +43,10 @@ def _written(node: Any) -> Any:
 
 
 def _forms(node: dict[str, Any]) -> dict[str, Any]:
-    """Return one node in draft 7, with the texts that YAML's versions make of numbers and truth.
+    """Return one node in draft 7, which also accepts numbers and truth values that YAML calls text.
 
     1e-3 is a text in YAML 1.1, `yes` is one in YAML 1.2; `load_settings` understands both. Nothing
-    is required, since `base` may have it.
+    is required, since `base` may set it.
     """
     if "enum" in node or "const" in node:
         node.pop("type", None)

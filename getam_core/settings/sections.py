@@ -1,7 +1,7 @@
-"""A run's settings, whole.
+"""All settings of a run.
 
-Sections are the stages of the workflow: a stage reruns exactly when its own sections change
-(`Settings.select`), but for the keys of `SAVING`, and, where it opens no masks, of `GROUND_TRUTH`.
+Sections follow the stages of the workflow: a stage reruns exactly when its own sections change
+(`Settings.select`), except for the keys in `SAVING` and, if it opens no masks, `GROUND_TRUTH`.
 """
 
 import json
@@ -23,8 +23,8 @@ from getam_core.settings.training import TrainSettings
 
 SWEEPS = ("alpha", "gamma", "refinement", "completion")
 MAP_STUDIES = ("fusion", "blocks")
-# When states of a training are saved, and from which it starts, or what stands for it; not what is
-# trained.
+# When a training's states are saved, from which one it starts, or which network replaces it; not
+# what is trained.
 SAVING = {
     "saliency": {"checkpoint_minutes", "network"},
     "train": {"checkpoint_minutes", "keep_last", "keep_best", "resume_from"},
@@ -35,11 +35,11 @@ GROUND_TRUTH = {"data": {"masks", "mask_values"}}
 
 
 class Settings(Section):
-    """A run, whole: what `config/<run>.yaml` and `--config` may set."""
+    """All settings of a run: what `config/<run>.yaml` and `--config` may set."""
 
     data_root: Path | None = None
     """Folder of the data set; `{data_root}` in any text stands for it. Not needed for `layout:
-    scenes` or beside `data.root`, unless a path names it."""
+    scenes` or if `data.root` is set, unless a path uses it."""
     title: str | None = None
     """Name of the data set in `miou.json` and the report. `null`: the layout."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -56,8 +56,8 @@ class Settings(Section):
     """Random seed of initial weights, crops, their order, and the held-out saliency images."""
     shard_size: Count = 2000
     """Number of images in a shard of maps, labels, predictions and figures. Each shard is a job,
-    which is resumed if interrupted. A change makes them again, but no training, except one on label
-    maps of a run that has another number of shards then (`train.label_maps`, DeepLabv2)."""
+    which is resumed if interrupted. A change makes them again, but reruns no training, except one
+    on label maps of a run whose number of shards changes (`train.label_maps`, DeepLabv2)."""
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     classifiers: ClassifierSettings = ClassifierSettings()
@@ -84,7 +84,7 @@ class Settings(Section):
     @model_validator(mode="before")
     @classmethod
     def _labels_without_saliency(cls, values: Any) -> Any:
-        """Let `saliency.source: none` say for both kinds of labels that they have no saliency."""
+        """Let `saliency.source: none` turn saliency off in both kinds of labels."""
         if not isinstance(values, dict) or _source(values) != "none":
             return values
         train = values.get("train") or {}
@@ -116,7 +116,7 @@ class Settings(Section):
     def select(self, *sections: str, ground_truth: bool = False) -> str:
         """Return the named sections as JSON with sorted keys: what one stage depends on.
 
-        Without `ground_truth` how masks are found and read is left out.
+        Without `ground_truth`, the keys in `GROUND_TRUTH` are left out.
         """
         left_out = SAVING if ground_truth else SAVING | GROUND_TRUTH
         chosen = self.model_dump(mode="json", include=set(sections), exclude=left_out)

@@ -16,11 +16,11 @@ from getam_core.settings.objective import (
 
 
 class TrainSettings(Section):
-    """End-to-end training by GETAM's double backward or by AFA: first classification alone.
+    """End-to-end training by GETAM's double backward or by AFA: at first only classification.
 
-    Each step of GETAM's second half makes maps by a first backward pass, labels from the maps, and
-    both losses (Sun et al. 2021, Section 4.3). AFA propagates the maps by an affinity of patches
-    that it learns, too. See docs/guides/afa.md.
+    Each step of GETAM's second half computes maps by a first backward pass, labels from the maps,
+    and both losses (Sun et al. 2021, Section 4.3). AFA propagates the maps by an affinity of
+    patches that it also learns. See docs/guides/afa.md.
     """
 
     method: Literal["getam", "afa"] = "getam"
@@ -29,7 +29,7 @@ class TrainSettings(Section):
     supervision: Literal["classes", "labels", "masks"] = "classes"
     """What GETAM's second half learns to segment from: labels that it makes from image-level
     classes; `label_maps`; or the ground truth, as the upper bound. The latter two use neither maps
-    nor saliency, and give no pseudo labels and no report. `miou.json` says which it was."""
+    nor saliency, and give no pseudo labels and no report. `miou.json` says which was used."""
     label_maps: str | None = None
     """A `labels.h5` of the training images, for `supervision: labels`. The workflow makes
     `results/<other run>/pseudo_labels/labels.h5` if it is missing: two stages instead of one."""
@@ -42,7 +42,7 @@ class TrainSettings(Section):
     """Number of crops in a step, over all GPUs."""
     accumulate: Count = 1
     """Number of parts of a batch, computed one after the other, for batches that do not fit into
-    memory. Batch norms, dropout, stochastic depth and means over pixels then work on a part. `gpus`
+    memory. Batch norms, dropout, stochastic depth and means over pixels then see one part. `gpus`
     times `accumulate` is at most `batch_size`."""
     crop_size: Count = 256
     """Side of a crop, px: a multiple of the network's stride. Also the long side at which class mAP
@@ -59,9 +59,9 @@ class TrainSettings(Section):
     """Whether to use `torch.compile` for the CNN, the decoder and the blocks' MLPs; attention,
     which maps are made of, is not compiled. Needs a compiler, and minutes at the start."""
     deterministic: bool = False
-    """Whether a GPU computes the same numbers every time, which is slower
-    (`torch.use_deterministic_algorithms`). An operation without such a form ends with an error of
-    torch that names it. A CPU does not need it."""
+    """Whether a GPU gives bit-identical results every time, which is slower
+    (`torch.use_deterministic_algorithms`). An operation without a deterministic form fails with an
+    error of torch that names it. A CPU does not need it."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """Optimizer. SGD has momentum 0.9."""
     learning_rate: GroupRates = GroupRates(stem=0.04, backbone=0.04, heads=0.04)
@@ -73,7 +73,7 @@ class TrainSettings(Section):
     """How the learning rate falls: (1 - progress)^0.9 over the run; 1 - progress over the run
     (AFA); or a cosine that starts again with the second half."""
     warmup: Fraction = 0.0
-    """Share of each fall in which the learning rate rises first."""
+    """Share of each fall of the schedule in which the learning rate first rises."""
     weight_decay: float = Field(5e-4, ge=0)
     """Weight decay of weights; biases and norms have none."""
     gradient_clip: Positive | None = None
@@ -96,8 +96,8 @@ class TrainSettings(Section):
     """Whether to keep the state of the epoch with the highest class mAP of the half that was
     trained last, as `state/train.best.pt`."""
     resume_from: str | None = None
-    """State file to start from, where the run has none of its own. It must have been made by the
-    same settings. `keep_last` does not delete it."""
+    """State file to start from, if the run has none of its own. It must have been made by the same
+    settings. `keep_last` does not delete it."""
 
     @property
     def segments(self) -> bool:
@@ -106,7 +106,7 @@ class TrainSettings(Section):
 
     @property
     def uses_saliency(self) -> bool:
-        """Whether labels are made, and of saliency too; in GETAM's it has a loss of its own."""
+        """Whether training uses saliency: in labels that it makes, or in GETAM's saliency loss."""
         used = self.labels.uses_saliency if self.method == "afa" else self.labels.saliency
         return self.supervision == "classes" and used
 

@@ -1,4 +1,4 @@
-"""What a key may be, and what it is by default, in words: from its JSON schema and its field."""
+"""A key's values and default in words, from its JSON schema and its field."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-LONGEST_DEFAULT = 60  # characters; what is longer is in the key's meaning
+LONGEST_DEFAULT = 60  # characters; a longer one is in the key's meaning
 COUNTS = {2: "two", 3: "three"}
 BOUNDS = {
     "minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below",

@@ -1,4 +1,4 @@
-"""Validation errors of settings in the words of the person who wrote them."""
+"""Validation errors of settings in the terms of the settings file."""
 
 import difflib
 import re
@@ -10,13 +10,13 @@ from pydantic.fields import FieldInfo
 
 from getam_core.settings.base import section_in
 
-MOST_SHOWN = 3  # keys of one name in other sections
+MOST_SHOWN = 3  # keys of the same name in other sections
 PAGE = "docs/settings.md"
 TOP = "top-level"  # the heading there of the keys that are in no section
 
 
 def explain(error: ValidationError, model: type[BaseModel], source: str) -> str:
-    """Return one line a wrong key: source, path, expectation, and its meaning or a near name."""
+    """Return a line per wrong key: source, path, expectation, and its meaning or a near name."""
     return "\n".join(f"{source}: {_line(problem, model)}" for problem in error.errors())
 
 

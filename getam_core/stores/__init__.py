@@ -1,4 +1,4 @@
-"""One HDF5 file a stage: saliency, maps, labels, predictions; whole or absent, each image checked.
+"""An HDF5 file per stage: saliency, maps, labels, predictions; whole or absent, each image checked.
 
 Reading order: `layout` (what is inside), `hdf5` (locks, damage), `writer`, `reader`, `parts` (files
 that are made in parts), `maps` (what a stored map is), `export` (to PNG), `importing` (from PNG),

@@ -118,7 +118,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _names(store: Store, index: Path | None) -> dict[str, str] | None:
-    """Return the images' file names, and say where they are from."""
+    """Return the images' file names, and say where they come from."""
     index = index or find_index(store.path)
     if index is None:
         said = "the image_ids are the file names: no index.csv is near, and --index gives none"

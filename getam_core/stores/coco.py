@@ -1,4 +1,4 @@
-"""Label maps as COCO JSON: one run-length encoded region an image and class."""
+"""Label maps as COCO JSON: one run-length encoded region per image and class."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -71,7 +71,7 @@ def _info(store: Store) -> dict[str, Any]:
 def _annotations(
     store: Store, names: Mapping[str, str] | None, images: list[dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """Yield every region but for its id; append every image to `images`."""
+    """Yield every region without its id; append every image to `images`."""
     for number, image_id in enumerate(tqdm(store.ids(), desc="export", unit="image"), start=1):
         label_map = store[image_id]
         height, width = label_map.shape

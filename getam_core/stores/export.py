@@ -1,4 +1,4 @@
-"""Stores as folders of PNG files, for the eye and for evaluation servers."""
+"""Stores as folders of PNG files, to look at and for evaluation servers."""
 
 from pathlib import Path
 

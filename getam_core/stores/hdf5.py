@@ -1,4 +1,4 @@
-"""HDF5 files on any disk: read without a lock, written without one where the disk has none.
+"""HDF5 files on any disk: read without a lock, written without one if the disk has none.
 
 A store is never changed once it has its name, so readers need no lock. NFS and Lustre often
 offer none.
@@ -19,9 +19,9 @@ from getam_core.file_access import FileAccessError, error_code, refusal
 
 log = logging.getLogger(__name__)
 
-# What h5py raises where HDF5 meets damaged bytes.
+# What h5py raises when HDF5 meets damaged bytes.
 DAMAGE = (OSError, RuntimeError, KeyError, ValueError)
-HELD = (errno.EAGAIN, errno.EACCES)  # a lock's codes where another process has it
+HELD = (errno.EAGAIN, errno.EACCES)  # codes of a lock that another process holds
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -51,7 +51,7 @@ def open_hdf5(path: Path) -> h5py.File:
 
 
 def create_hdf5(path: Path) -> h5py.File:
-    """Create a file for writing; without a lock where the disk has none, never where it is held."""
+    """Create a file for writing; without a lock if the disk has none, but never if one is held."""
     try:
         return h5py.File(path, "w", libver="latest")
     except OSError as error:
@@ -62,18 +62,18 @@ def create_hdf5(path: Path) -> h5py.File:
 
 
 def abandon(file: h5py.File) -> None:
-    """Let a file that will be removed be closed in silence, even where its disk is full.
+    """Silently close a file that will be removed, even if its disk is full.
 
-    HDF5 would write once more what the disk refused, and h5py print a traceback for each object.
-    Those bytes go nowhere instead.
+    HDF5 would try again to write what the disk refused, and h5py would print a traceback for each
+    object. Those bytes go to the null device instead.
     """
     with Path(os.devnull).open("r+b") as nowhere:
         os.dup2(nowhere.fileno(), file.id.get_vfd_handle())
-    with suppress(OSError, RuntimeError):  # nowhere cannot be cut to its length
+    with suppress(OSError, RuntimeError):  # the null device cannot be truncated
         file.close()
 
 
-@cache  # one line a folder, however many files it gets
+@cache  # one line per folder, however many files it gets
 def _say_without_lock(folder: Path) -> None:
     log.warning("%s: the disk offers no locks; HDF5 files are written without", folder)
 

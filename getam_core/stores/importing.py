@@ -1,4 +1,4 @@
-"""Label maps that somebody else made: a folder of PNG files as a store."""
+"""Label maps made elsewhere: a folder of PNG files as a store."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from getam_core.stores.writer import StoreWriter
 
 
 def label_pngs(folder: Path | str) -> dict[str, Path]:
-    """Name the PNG files of a folder by their image_id, the file's name without `.png`.
+    """Map image_ids, the file names without `.png`, to the PNG files of a folder.
 
     Raises
     ------
@@ -41,13 +41,13 @@ def import_png(
     classes : int
         C, the number of foreground classes.
     read : callable
-        Of a file, (H, W) uint8; another one where not all files are PNGs.
+        Reads a file as (H, W) uint8; give another one if not all files are PNGs.
 
     Raises
     ------
     InputError
-        A file cannot be read, or holds a value that is neither 0..C nor 255; or all hold 0 and 255
-        alone.
+        A file cannot be read, or holds a value that is neither 0..C nor 255; or all files hold only
+        0 and 255.
     """
     seen: set[int] = set()
     for image_id, path in tqdm(files.items(), desc="import", unit="image"):

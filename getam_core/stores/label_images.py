@@ -1,6 +1,6 @@
-"""Images of labels: what their values mean, by depth and palette, or as somebody says.
+"""Images of labels: what their values mean, by depth and palette, or as the user says.
 
-A label image holds 0 for the background, 1..C for classes and 255 for what is ignored; other tools
+A label image holds 0 for the background, 1..C for classes and 255 for ignored pixels; other tools
 write 255 for the object, or colours. `parse_values` and `read_labelmap` say which value is which.
 """
 
@@ -22,12 +22,12 @@ FIX = "data.mask_values (of `stores import`: --values) says which value or colou
 def parse_values(given: Mapping[str | int, str], classes: Sequence[str]) -> Values:
     """Return labels by value: {255: "defect"} or {"128,0,0": "cat", "0,0,0": "background"}.
 
-    `ignore` is 255. Where it is not said, grey 0 and black are background and grey 255 is ignored.
+    `ignore` is 255. Unless given otherwise, grey 0 and black are background, grey 255 is ignored.
 
     Raises
     ------
     InputError
-        A key is no grey value or colour, both are mixed, or a name is no class.
+        A key is not a grey value or colour, both are mixed, or a name is not a class.
     """
     labels = {"background": BACKGROUND, "ignore": IGNORE}
     labels |= {name: k for k, name in enumerate(classes, start=1)}
@@ -48,12 +48,12 @@ def parse_values(given: Mapping[str | int, str], classes: Sequence[str]) -> Valu
 
 
 def read_labelmap(path: Path, classes: Sequence[str]) -> Values:
-    """Read CVAT's list of colours, lines such as "cat:128,0,0::"; colours of others are unknown.
+    """Read CVAT's list of colours, lines such as "cat:128,0,0::"; names of no class are left out.
 
     Raises
     ------
     InputError
-        A class shares its colour with another name, no class is named, or a colour is none.
+        A class shares its colour with another name, no class is named, or a colour is invalid.
     """
     known = {"background": "background"} | {plain_name(name): name for name in classes}
     names: dict[str, str] = {}
@@ -78,10 +78,10 @@ def read_label_png(path: Path | str, values: Values | None = None) -> np.ndarray
     Parameters
     ----------
     path : Path or str
-        An index PNG, whose indices are the labels, or a grey one of 1, 8 or 16 bits; with colours
-        in `values`, any without loss.
+        An index PNG, whose indices are the labels, or a grey one of 1, 8 or 16 bits; if `values`
+        has colours, any lossless image.
     values : mapping, optional
-        See `parse_values`; else the values are the labels.
+        See `parse_values`; by default the values are the labels.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def _rgb(path: Path | str, image: Image.Image) -> np.ndarray:
 
 
 def _check_palette(path: Path | str, image: Image.Image) -> None:
-    """Refuse indices that an image editor numbered anew: their colours are other labels'."""
+    """Refuse indices that an image editor renumbered: their colours are those of other labels."""
     colours = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
     used = [k for k in np.unique(np.array(image)).tolist() if k < len(colours)]
     label_of = {tuple(colour): k for k, colour in enumerate(palette().tolist())}
@@ -180,7 +180,7 @@ def _of_colours(path: Path | str, image: Image.Image, values: Values) -> np.ndar
 
 
 def nothing_labelled(values: set[int], classes: Sequence[str] | int) -> str | None:
-    """Say what is wrong with a set of label images whose values, all together, are `values`."""
+    """Say what is wrong with a set of label images whose values, taken together, are `values`."""
     if IGNORE in values and values <= {BACKGROUND, IGNORE}:
         several = classes if isinstance(classes, int) else len(classes)
         name = classes[0] if not isinstance(classes, int) and several == 1 else "NAME"

@@ -1,7 +1,7 @@
 """What a store looks like inside: schema, kinds, and the checksum of one image.
 
 A file holds the attributes schema, kind, classes, settings, version, count, contents, complete, and
-the group `images` with one data set an image. It carries its final name only once it is complete.
+the group `images` with one HDF5 data set per image. It gets its final name only once complete.
 """
 
 import zlib
@@ -22,7 +22,7 @@ CHECKSUM = "crc32"
 
 
 def checksum(array: np.ndarray, attributes: Mapping[str, Any]) -> int:
-    """CRC-32 over types, shapes and bytes of the array and, by name, of its attributes."""
+    """Return the CRC-32 of types, shapes and bytes of the array and, by name, its attributes."""
     crc = 0
     for name, value in [("", array), *sorted(attributes.items())]:
         value = np.asarray(value, order="C")

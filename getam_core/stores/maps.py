@@ -1,8 +1,8 @@
 """Activation maps in a store: at patch resolution, each divided by its own maximum, float16.
 
-Normalising first keeps the precision of float16 whatever the size of the gradients was, and the
-maximum is kept beside the map in float32. Values keep three digits down to 6e-5 of the maximum;
-what is below 3e-8 of it becomes 0. Shapes: K present classes, C classes.
+Normalising first keeps the precision of float16 whatever the scale of the gradients, and the
+maximum is stored beside the map in float32. Values keep three digits down to 6e-5 of the maximum;
+those below 3e-8 of it become 0. Shapes: K present classes, C classes.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class StoredMaps:
     scores : (C,) ndarray of float32, or None
         The network's class logits.
     blocks : (L, K, h, w) ndarray of float32, or None
-        Where they were kept, the maps of the blocks that were summed, first block first, each
+        The maps of the blocks that were summed, if they were stored, first block first, each
         divided by its own maximum.
     block_maximum : (L, K) ndarray of float32, or None
         What the maps of the blocks were divided by.

@@ -8,12 +8,12 @@ from pathlib import Path
 from getam_core.errors import InputError
 from getam_core.file_access import reading_file
 
-COLUMNS = ("image_id", "image")  # of an index, that are read here
+COLUMNS = ("image_id", "image")  # those of an index that are read here
 DEPTH = 3  # how far above a store its run's index is: deeplabv2/<split>/predictions.h5
 
 
 def find_index(store: Path | str) -> Path | None:
-    """Return the `index.csv` of the run that a store is in, None where there is none."""
+    """Return the `index.csv` of the run that a store is in, None if there is none."""
     folders = Path(store).absolute().parents[:DEPTH]
     return next((path for folder in folders if (path := folder / "index.csv").is_file()), None)
 

@@ -1,6 +1,6 @@
-"""Stores made in parts: a long export goes on where it was killed, and shards become one file.
+"""Stores made in parts: a long export resumes where it was killed, and shards become one file.
 
-Every part is itself a whole store, so whatever stands under its name is complete and checked.
+Every part is itself a whole store, so a file under its name is complete and checked.
 """
 
 import logging
@@ -38,7 +38,7 @@ class Output:
         Raises
         ------
         FileAccessError
-            It stands but cannot be read: it may be whole, and making it again may take hours.
+            It exists but cannot be read: it may be whole, and making it again may take hours.
         """
         if not path.exists() or verify(path):
             return False
@@ -58,9 +58,9 @@ def write_in_parts(
     state: Path | str,
     part: int = 64,
 ) -> None:
-    """Write a store of many images such that a killed process loses one part of it at most.
+    """Write a store of many images so that a killed process loses at most one part of it.
 
-    The same file comes out, bit for bit, whether it was interrupted or not.
+    The file is bit-identical whether the writing was interrupted or not.
 
     Parameters
     ----------
@@ -71,9 +71,9 @@ def write_in_parts(
     write : callable
         `write(writer, chosen)` writes the images `ids[chosen]`; they must not depend on others.
     state : Path
-        Folder of the parts; removed once `path` stands.
+        Folder of the parts; removed once `path` is written.
     part : int
-        Images a part.
+        Images per part.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def write_together_in_parts(
     state: Path | str,
     part: int = 64,
 ) -> None:
-    """Write several stores of the same images, of other file names, in one pass over these.
+    """Write several stores of the same images, with different file names, in one pass.
 
     `write(writers, chosen)` gets a writer for each of `outputs`; the rest is as in
     `write_in_parts`.
@@ -106,11 +106,11 @@ def write_together_in_parts(
 
 @contextmanager
 def _kept(state: Path) -> Iterator[None]:
-    """Keep the parts until the block ends well; meanwhile no other process works there."""
+    """Keep other processes out of `state` during the block; remove it when the block succeeds."""
     lock = state.with_name(f"{state.name}.lock")
     with alone(lock):
         yield
-        shutil.rmtree(state, ignore_errors=True)  # a file that somebody reads may stay
+        shutil.rmtree(state, ignore_errors=True)  # a file that is being read may stay
         lock.unlink(missing_ok=True)
 
 
@@ -120,7 +120,7 @@ def _write_parts(
     write: Callable[[Sequence[StoreWriter], slice], None],
     part: int,
 ) -> None:
-    """Make the parts of every output in its folder, and of these the outputs."""
+    """Make the parts of every output in its folder, and merge them into the outputs."""
     starts = range(0, len(ids), part)
     for start in starts:
         chosen = slice(start, start + part)
@@ -140,7 +140,7 @@ def _part(folder: Path, start: int) -> Path:
 
 
 def merge_stores(path: Path | str, parts: Sequence[Path | str], ids: Sequence[str]) -> None:
-    """Copy stores into one, in the order of `ids`; every image is checked on its way.
+    """Copy stores into one, in the order of `ids`; every image is checked as it is copied.
 
     Parameters
     ----------

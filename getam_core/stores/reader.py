@@ -1,4 +1,4 @@
-"""Read a store: its head is checked when it is opened, each image when it is read."""
+"""Read a store: its header is checked when it is opened, each image when it is read."""
 
 import json
 import os
@@ -32,8 +32,8 @@ class Store:
     settings : dict
         Settings of the run that wrote the file.
     contents : str
-        SHA-256 of what the images are, whoever wrote them: of their names and checksums, in the
-        order of writing; of the whole file where an earlier version wrote it.
+        SHA-256 of the images' names and checksums, in the order of writing, so that it does not
+        depend on who wrote them; of the whole file if an earlier version wrote it.
     """
 
     def __init__(self, path: Path | str, kind: str | None = None) -> None:
@@ -77,7 +77,7 @@ class Store:
         return self.read(image_id)[0]
 
     def attributes(self, image_id: str) -> dict[str, Any]:
-        """Return what was written with the image, without the checksum."""
+        """Return the attributes that were written with the image, without the checksum."""
         return self.read(image_id)[1]
 
     def read(self, image_id: str) -> tuple[np.ndarray, dict[str, Any]]:
@@ -138,7 +138,7 @@ def verify(path: Path | str, *, progress: bool = False) -> list[str]:
     Raises
     ------
     FileAccessError
-        The file could not be read to its end, so that nothing is known of it.
+        The file could not be read to its end, so nothing is known about it.
     """
     try:
         store = open_store(path)

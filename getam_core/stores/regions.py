@@ -1,4 +1,4 @@
-"""Where each class is in a label map: what formats with one region a class are made of."""
+"""Where each class is in a label map, for formats with one region per class."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from getam_core.stores.reader import Store
 
 
 def check_regions(store: Store) -> None:
-    """Raise `InputError` for a store that is neither of label maps nor of predictions."""
+    """Raise `InputError` for a store that holds neither label maps nor predictions."""
     if store.kind not in ("labels", "predictions"):
         raise InputError(
             f"{store.path}: {store.kind} have no regions; export labels or predictions"

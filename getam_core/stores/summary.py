@@ -20,9 +20,9 @@ def summary(store: Store) -> str:
     Returns
     -------
     str
-        Kind, number of images and settings; then, of label maps and predictions, the images and
-        the share of the pixels of every class; of maps, the images of every class; of saliency,
-        the share of the pixels in ten bins of 0..1.
+        Kind, number of images and settings; then, for label maps and predictions, the images and
+        the share of the pixels of every class; for maps, the images of every class; for saliency,
+        the images and the share of the pixels in ten bins of 0..1.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def _shown(store: Store) -> Iterator[str]:
 
 
 def _bars(rows: list[tuple[str, int, float]]) -> list[str]:
-    """Rows of (name, images, share) as aligned text with bars."""
+    """Return rows of (name, images, share) as aligned text with bars."""
     wide = max((len(name) for name, _, _ in rows), default=0)
     most = max((share for _, _, share in rows), default=0) or 1
     return [

@@ -23,7 +23,7 @@ class StoreWriter:
     Parameters
     ----------
     path : Path
-        The file to write; one that stands there is replaced at the end.
+        The file to write; an existing one is replaced at the end.
     kind : {"saliency", "maps", "labels", "predictions"}
         What the arrays are: maps are (K, h, w) float16, the others (H, W) uint8.
     classes : sequence of str
@@ -43,8 +43,8 @@ class StoreWriter:
             "settings": json.dumps(settings),
             "version": getam_core.__version__,
         }
-        # Of fixed length: HDF5 keeps those of variable length where nothing is checksummed, and
-        # can hang on a damaged byte there. JSON is ASCII as written here.
+        # Strings of fixed length: HDF5 stores those of variable length without a checksum, and can
+        # hang on a damaged byte there. JSON is ASCII as written here.
         self._contents = hashlib.sha256()
         self._header = {name: np.bytes_(text) for name, text in texts.items()}
 
@@ -63,7 +63,7 @@ class StoreWriter:
             self._stack.__exit__(*exception)
 
     def _complete(self, exception_type: type | None, *_: Any) -> None:
-        """Put the seal on: without it the file counts as unfinished, whatever its name."""
+        """Mark the file as complete: without that it counts as unfinished, whatever its name."""
         file = self._images.file
         with ExitStack() as failing:
             failing.callback(abandon, file)
@@ -71,7 +71,7 @@ class StoreWriter:
                 contents = np.bytes_(self._contents.hexdigest())
                 seal = {"count": len(self._images), "contents": contents, "complete": True}
                 file.attrs.update(seal)
-                file.flush()  # here, where what the disk refuses can still be said in a line
+                file.flush()  # here, where a refusal of the disk can still be reported in a line
                 failing.pop_all()
 
     def write(self, image_id: str, array: np.ndarray, **attributes: Any) -> None:
@@ -89,7 +89,7 @@ class StoreWriter:
         Raises
         ------
         FileAccessError
-            The disk is full, or the operating system refuses otherwise.
+            The disk is full, or the operating system refuses for another reason.
         InputError
             The image_id is not unique, or has a "/".
         """
@@ -109,5 +109,5 @@ class StoreWriter:
         dataset = self._images.create_dataset(image_id, data=array, **(filters if packed else {}))
         crc = checksum(array, values)
         dataset.attrs.update(values | {CHECKSUM: np.uint32(crc)})
-        dataset.flush()  # else h5py prints, and forgets, what the disk refuses
+        dataset.flush()  # else h5py prints, and then ignores, what the disk refuses
         self._contents.update(f"{image_id} {crc}\n".encode())

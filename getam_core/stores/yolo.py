@@ -1,7 +1,7 @@
-"""Label maps as YOLO segmentation labels: one text file an image, one polygon a line.
+"""Label maps as YOLO segmentation labels: one text file per image, one polygon per line.
 
 A polygon has no holes: those of a region are filled. Larger regions come first, so that another
-class inside a hole is drawn over it again; background and unknown pixels in a hole are lost. The
+class inside a hole is drawn over the filling; background and unknown pixels in a hole are lost. The
 outline itself is exact: drawn with `cv2.fillPoly`, it covers the pixels of the region.
 """
 
@@ -41,8 +41,8 @@ def export_yolo(store: Store, folder: Path | str, names: Mapping[str, str] | Non
     FileAccessError
         A file cannot be written.
     InputError
-        The store holds maps or saliency, which have no classes by pixel, or two images have one
-        name but for its suffix.
+        The store holds maps or saliency, which have no classes by pixel, or the names of two images
+        differ only in their suffix.
     """
     check_regions(store)
     files = _label_files(store.ids(), names)
@@ -80,7 +80,7 @@ def _lines(label_map: np.ndarray) -> Iterator[str]:
         for outline in _outlines(inside)
     ]
     for _, class_id, outline in sorted(parts, key=lambda part: -part[0]):
-        # Centres of pixels: readers that cut fractions off find the same pixels.
+        # Centres of pixels: readers that round down find the same pixels.
         points = (np.resize(outline, (max(len(outline), LEAST_POINTS), 2)) + 0.5) / (width, height)
         yield " ".join([str(class_id - 1), *(f"{value:.6f}" for value in points.flat)]) + "\n"
 
