@@ -1,5 +1,5 @@
-# What rules of every stage ask of a run's settings: params, whose change reruns a stage, and
-# resources, whose change does not. What one stage alone asks is in inputs/, in a file of its name.
+# Functions that rules of several stages use to read a run's settings: params, whose change reruns a
+# stage, and resources, whose change does not. Functions of one stage are in inputs/<stage>.smk.
 
 import sys
 from pathlib import Path
@@ -18,8 +18,8 @@ from workflow_scripts.runs import (
 make_library_importable(workflow.basedir)
 run_settings = settings_reader(config)
 
-# A command: shards become the whole. A single one is the whole, and starting Python takes longer. The
-# others are named by their number: thousands of paths are more than a command may hold.
+# A command that merges shards. A single shard is linked, since starting Python takes longer. Several
+# are given as the first one and their number: thousands of paths are too long for a command.
 MERGE = (
     "if [ {params.shards} -eq 1 ]; then"
     " ln {input.shards[0]} {output} 2> {log} || cp -R {input.shards[0]} {output}; else"
@@ -34,9 +34,9 @@ def number_of_shards(wildcards, input) -> int:
 
 
 def stage_settings(*sections, ground_truth=False):
-    """Params: these sections as JSON; a change in them, and nothing else, reruns the stage.
+    """Params: these sections as JSON; only a change in them reruns the stage.
 
-    `ground_truth`: how masks are found and read counts, too.
+    With `ground_truth`, so does a change in how masks are found and read.
     """
 
     def select(wildcards):
@@ -64,7 +64,7 @@ def option_of(name):
 
 
 def counts_of(figure):
-    """Counts of a figure by shards, for those of splits of several; none where it has one."""
+    """Counts of a figure by shard; none if its split has only one shard."""
 
     def select(wildcards):
         name = figure.format(**dict(wildcards))
@@ -77,12 +77,12 @@ def counts_of(figure):
 
 
 def option_of_counts(wildcards, input) -> str:
-    """Params: where the counts of a figure are, if it is counted by shards."""
+    """Params: where the counts of a figure are, if it is counted by shard."""
     return f"--counts {input.counts[0]} --shards {len(input.counts)}" if input.counts else ""
 
 
 def anew(rule: str):
-    """A resource: whether the command line forces a training, which then takes nothing finished."""
+    """A resource: whether the command line forces a training, which then ignores a finished one."""
 
     def select(wildcards):
         outputs = workflow.get_rule(rule).expand_output(wildcards)[0]
@@ -92,18 +92,18 @@ def anew(rule: str):
 
 
 def split_of(wildcards) -> str:
-    """The split of a file whose name has `{of}`: maps.h5 is of train, maps_val.h5 of val."""
+    """The split of a file whose name has `{of}`: train for maps.h5, val for maps_val.h5."""
     return wildcards.get("of", "").removeprefix("_") or "train"
 
 
 def mem_mb(wildcards, threads, attempt, rulename) -> int:
-    """A resource: what a job may use of the memory."""
+    """A resource: how much memory a job may use."""
     listed = sum(_images(wildcards, split) for split in ("train", "val"))
     return limits.megabytes(rulename, images=listed, threads=threads, attempt=attempt)
 
 
 def runtime(shard=None):
-    """A resource: minutes that a job may take for the images of its split, or for a shard of them.
+    """A resource: minutes that a job may take for its split's images, or for a shard of them.
 
     `shard` is a number of images, or a function of the wildcards that returns it.
     """
@@ -119,7 +119,7 @@ def runtime(shard=None):
 
 
 def _images(wildcards, split: str) -> int:
-    """Images of a split; a guess where none are listed yet."""
+    """Number of images of a split; a guess before they are listed."""
     own = ["submission"] if split == "test" else []
     index = Path("results", wildcards.run, *own, "index.csv")
     return images_of(str(index), split) if index.exists() else limits.UNKNOWN_IMAGES
@@ -131,14 +131,14 @@ def device(wildcards) -> str:
 
 
 def gpus(wildcards) -> int:
-    """A resource: GPUs of a stage that computes."""
+    """A resource: GPUs of a compute stage."""
     return planning.gpus(run_settings(wildcards.run))
 
 
 def of_a_training(rule: str, section: str) -> dict:
     """The resources of a training: what it saves and when, its processes, and where they run.
 
-    Those of several nodes are absent on one; `mpi` lets the job itself call srun.
+    Those for several nodes are absent on a single one; `mpi` lets the job itself call srun.
     """
 
     def on_nodes(value):

@@ -1,4 +1,4 @@
-# Images and image-level labels: made or found, listed and checked.
+# Images and image-level labels: drawn or found, then listed and checked.
 
 
 include: "inputs/data.smk"
@@ -34,7 +34,7 @@ rule make_salient_scenes:
         " --out {output.folder} --log {log}"
 
 
-# A checkpoint: how many shards of maps there are is known once the images are listed.
+# A checkpoint: the number of shards is known only once the images are listed.
 checkpoint prepare_data:
     input:
         scenes=scene_lists,

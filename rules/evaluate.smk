@@ -1,6 +1,6 @@
 # Predictions, and the scores of maps, labels and predictions: ground truth is opened from here on.
-# A stage that opens masks has `ground_truth` among its params: when their meaning changes, the list
-# of their files may stay the same.
+# A stage that opens masks has `ground_truth` among its params: the masks' meaning may change while the
+# list of their files stays the same.
 
 
 include: "inputs/evaluate.smk"
@@ -54,7 +54,7 @@ rule merge_predictions:
     conda:
         "../envs/getam.yaml"
     params:
-        settings=stage_settings("data", "predict"),  # as of merge_maps
+        settings=stage_settings("data", "predict"),  # as in merge_maps
         split="{split}",
         shards=number_of_shards,
     shell:
@@ -83,7 +83,7 @@ rule check_masks:
         " --out {output.masks} --log {log}"
 
 
-# Of splits that have several shards; the figures add them up.
+# For splits that have several shards; the stages that make the figures add the counts up.
 rule count_pixels:
     input:
         index="results/{run}/index.csv",

@@ -1,7 +1,8 @@
-# Public data sets, for people with a network: loaded only if asked for by name, into data/, which then
-# is a data_root. An interrupted download goes on where it stopped; archives go once they are unpacked.
+# Public data sets, for machines with internet access: downloaded into data/, which is then a
+# data_root, only if asked for by name. An interrupted download continues where it stopped; archives
+# are removed once they are unpacked.
 #
-#   command                              what                loads     at 100 Mbit/s
+#   command                              what                size      at 100 Mbit/s
 #   snakemake --cores 1 -- fetch_voc     PASCAL VOC 2012      2.0 GB    3 minutes
 #   snakemake --cores 1 -- fetch_sbd     SBD, for train_aug   1.4 GB    2 minutes
 #   snakemake --cores 3 -- fetch_coco    MS COCO 2014        20.4 GB   27 minutes

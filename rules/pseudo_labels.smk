@@ -1,6 +1,6 @@
 # Pseudo labels from stored maps: a change of alpha, gamma or the refinement starts here. Each shard is
-# a job, which resumes by itself from results/<run>/state/. On request, as labels_val.h5, those of
-# val, made of its images' own classes.
+# a job, which resumes by itself from results/<run>/state/. On request, also those of val, in
+# labels_val.h5, from its images' own classes.
 
 
 include: "inputs/pseudo_labels.smk"
@@ -47,7 +47,7 @@ rule merge_labels:
     conda:
         "../envs/getam.yaml"
     params:
-        settings=stage_settings("pseudo_labels"),  # as of merge_maps
+        settings=stage_settings("pseudo_labels"),  # as in merge_maps
         split=split_of,
         shards=number_of_shards,
     shell:
@@ -98,7 +98,7 @@ use rule merge_labels as merge_network_labels with:
         shards=number_of_shards,
 
 
-# One PNG an image, to look at and to give away.
+# One PNG per image, to look at and to share.
 rule export_png:
     input:
         labels="results/{run}/pseudo_labels/labels.h5",

@@ -1,4 +1,4 @@
-# DeepLabv2 on label maps: made only when asked for. Resumes by itself from results/<run>/state/.
+# DeepLabv2 on label maps: only on request. Resumes by itself from results/<run>/state/.
 
 
 include: "inputs/retrain.smk"
@@ -94,7 +94,7 @@ rule merge_deeplab:
     conda:
         "../envs/getam.yaml"
     params:
-        settings=stage_settings("data", "deeplab_test"),  # as of merge_maps
+        settings=stage_settings("data", "deeplab_test"),  # as in merge_maps
         split="{split}",
         shards=number_of_shards,
     shell:

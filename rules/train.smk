@@ -36,7 +36,7 @@ rule train:
         " --metrics {output.metrics} --out {output.checkpoint} --log {log}"
 
 
-# The networks of CNN CAM and TS-CAM: the same training, of the classification loss alone.
+# The networks of CNN CAM and TS-CAM: the same training, with only the classification loss.
 rule train_classifier:
     input:
         index="results/{run}/index.csv",
