@@ -1,5 +1,5 @@
-# What the rules of every stage take from a run's settings: params, whose change reruns a stage, and
-# resources, whose change does not. What only one stage takes is in inputs/, in the file of its name.
+# Functions that rules of several stages use to read a run's settings: params, whose change reruns a
+# stage, and resources, whose change does not. Functions of one stage are in inputs/<stage>.smk.
 
 import sys
 from pathlib import Path
@@ -18,8 +18,8 @@ from workflow_scripts.runs import (
 make_library_importable(workflow.basedir)
 run_settings = settings_reader(config)
 
-# The command that merges shards. A single shard is linked, which is faster than starting Python.
-# Of several, only the first is named: the paths of thousands are too long for a command line.
+# A command that merges shards. A single shard is linked, since starting Python takes longer. Several
+# are given as the first one and their number: thousands of paths are too long for a command.
 MERGE = (
     "if [ {params.shards} -eq 1 ]; then"
     " ln {input.shards[0]} {output} 2> {log} || cp -R {input.shards[0]} {output}; else"
@@ -34,9 +34,9 @@ def number_of_shards(wildcards, input) -> int:
 
 
 def stage_settings(*sections, ground_truth=False):
-    """Params: these sections as JSON; a change in them, and nothing else, reruns the stage.
+    """Params: these sections as JSON; only a change in them reruns the stage.
 
-    `ground_truth`: how masks are found and read counts as well.
+    With `ground_truth`, so does a change in how masks are found and read.
     """
 
     def select(wildcards):
@@ -55,7 +55,7 @@ def saving_settings(section):
 
 
 def option_of(name):
-    """Params: `--name FILE` if the rule has this optional input, otherwise nothing."""
+    """Params: `--name FILE` where the rule has an input of this name, which may be left out."""
 
     def option(wildcards, input):
         return f"--{name} {input[name]}" if input[name] else ""
@@ -64,7 +64,7 @@ def option_of(name):
 
 
 def counts_of(figure):
-    """Counts of a figure, one file per shard; none if its split has only one shard."""
+    """Counts of a figure by shard; none if its split has only one shard."""
 
     def select(wildcards):
         name = figure.format(**dict(wildcards))
@@ -77,12 +77,12 @@ def counts_of(figure):
 
 
 def option_of_counts(wildcards, input) -> str:
-    """Params: where the counts of a figure are, if it is counted by shards."""
+    """Params: where the counts of a figure are, if it is counted by shard."""
     return f"--counts {input.counts[0]} --shards {len(input.counts)}" if input.counts else ""
 
 
 def anew(rule: str):
-    """A resource: `--anew` if the command line forces a training, which then reuses no result."""
+    """A resource: whether the command line forces a training, which then ignores a finished one."""
 
     def select(wildcards):
         outputs = workflow.get_rule(rule).expand_output(wildcards)[0]
@@ -97,13 +97,13 @@ def split_of(wildcards) -> str:
 
 
 def mem_mb(wildcards, threads, attempt, rulename) -> int:
-    """A resource: the memory that a job may use, in MB."""
+    """A resource: how much memory a job may use."""
     listed = sum(_images(wildcards, split) for split in ("train", "val"))
     return limits.megabytes(rulename, images=listed, threads=threads, attempt=attempt)
 
 
 def runtime(shard=None):
-    """A resource: minutes that a job may take for the images of its split, or for a shard of them.
+    """A resource: minutes that a job may take for its split's images, or for a shard of them.
 
     `shard` is a number of images, or a function of the wildcards that returns it.
     """
@@ -119,7 +119,7 @@ def runtime(shard=None):
 
 
 def _images(wildcards, split: str) -> int:
-    """How many images a split has; a guess if they are not listed yet."""
+    """Number of images of a split; a guess before they are listed."""
     own = ["submission"] if split == "test" else []
     index = Path("results", wildcards.run, *own, "index.csv")
     return images_of(str(index), split) if index.exists() else limits.UNKNOWN_IMAGES
@@ -131,14 +131,14 @@ def device(wildcards) -> str:
 
 
 def gpus(wildcards) -> int:
-    """A resource: GPUs of a stage that computes."""
+    """A resource: GPUs of a compute stage."""
     return planning.gpus(run_settings(wildcards.run))
 
 
 def of_a_training(rule: str, section: str) -> dict:
     """The resources of a training: what it saves and when, its processes, and where they run.
 
-    Those for several nodes are absent on a single node; `mpi` lets the job itself call srun.
+    Those for several nodes are absent on a single one; `mpi` lets the job itself call srun.
     """
 
     def on_nodes(value):

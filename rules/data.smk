@@ -1,4 +1,4 @@
-# Images and image-level labels: made or found, listed and checked.
+# Images and image-level labels: drawn or found, then listed and checked.
 
 
 include: "inputs/data.smk"

@@ -1,6 +1,6 @@
 # Predictions, and the scores of maps, labels and predictions: ground truth is opened from here on.
-# A stage that opens masks has `ground_truth` among its params: the meaning of masks may change while
-# the list of their files stays the same.
+# A stage that opens masks has `ground_truth` among its params: the masks' meaning may change while the
+# list of their files stays the same.
 
 
 include: "inputs/evaluate.smk"
@@ -83,7 +83,7 @@ rule check_masks:
         " --out {output.masks} --log {log}"
 
 
-# Only for splits with several shards; the rules below add their counts up.
+# For splits that have several shards; the stages that make the figures add the counts up.
 rule count_pixels:
     input:
         index="results/{run}/index.csv",

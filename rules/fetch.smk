@@ -1,7 +1,8 @@
-# Public data sets, for machines with internet access: downloaded only if asked for by name, into data/,
-# which then is a data_root. An interrupted download resumes; archives are deleted once unpacked.
+# Public data sets, for machines with internet access: downloaded into data/, which is then a
+# data_root, only if asked for by name. An interrupted download continues where it stopped; archives
+# are removed once they are unpacked.
 #
-#   command                              what                download  at 100 Mbit/s
+#   command                              what                size      at 100 Mbit/s
 #   snakemake --cores 1 -- fetch_voc     PASCAL VOC 2012      2.0 GB    3 minutes
 #   snakemake --cores 1 -- fetch_sbd     SBD, for train_aug   1.4 GB    2 minutes
 #   snakemake --cores 3 -- fetch_coco    MS COCO 2014        20.4 GB   27 minutes

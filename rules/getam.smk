@@ -1,5 +1,5 @@
-# Activation maps by GETAM and by the methods it is compared with: of the training images or, as
-# maps_val.h5, of the val images. Each shard is a job that resumes by itself from results/<run>/state/.
+# Activation maps of GETAM and of the methods it is compared with: of the training images, or, in
+# maps_val.h5, of the val images. Each shard is a job, which resumes by itself from results/<run>/state/.
 
 
 include: "inputs/getam.smk"
@@ -46,7 +46,7 @@ rule merge_maps:
     conda:
         "../envs/getam.yaml"
     params:
-        settings=map_settings,  # a change must remake the shards, which are temporary
+        settings=map_settings,  # not read: a change must remake the shards, which are gone
         split=split_of,
         shards=number_of_shards,
     shell:

@@ -1,6 +1,6 @@
-# Pseudo labels from stored maps: a change of alpha, gamma or the refinement reruns from here. Each
-# shard is a job that resumes by itself from results/<run>/state/. On request, as labels_val.h5, the
-# labels of the val images, made from their own classes.
+# Pseudo labels from stored maps: a change of alpha, gamma or the refinement starts here. Each shard is
+# a job, which resumes by itself from results/<run>/state/. On request, also those of val, in
+# labels_val.h5, from its images' own classes.
 
 
 include: "inputs/pseudo_labels.smk"
@@ -54,7 +54,7 @@ rule merge_labels:
         MERGE
 
 
-# Labels by the trained network, restricted to each image's classes: for a second round of training.
+# Labels by the trained network, restricted to the classes of each image: for a second round.
 rule network_labels:
     input:
         index="results/{run}/index.csv",

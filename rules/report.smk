@@ -4,7 +4,7 @@
 include: "inputs/report.smk"
 
 
-SHOWN = Settings.model_fields.keys() - {"gpus", "nodes", "shard_size"}  # which change no figure
+SHOWN = Settings.model_fields.keys() - {"gpus", "nodes", "shard_size"}  # these change no figure
 
 
 rule report:
@@ -42,7 +42,7 @@ rule report:
         " --picture {output.picture} --out {output.report} --log {log}"
 
 
-# The same without masks: a few images with their maps and labels, and predictions on other images.
+# The same without masks: a few images with their maps and labels, and others with predictions.
 rule overview:
     input:
         index="results/{run}/index.csv",

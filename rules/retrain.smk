@@ -1,4 +1,4 @@
-# DeepLabv2 on label maps: made only when asked for. Resumes by itself from results/<run>/state/.
+# DeepLabv2 on label maps: only on request. Resumes by itself from results/<run>/state/.
 
 
 include: "inputs/retrain.smk"

@@ -1,4 +1,4 @@
-# Class-agnostic saliency of the training images or, as saliency_val.h5, of the val images: from a
+# Class-agnostic saliency of the training images, or, in saliency_val.h5, of the val images: from a
 # network trained on other images, or given.
 
 
@@ -8,7 +8,7 @@ include: "inputs/saliency.smk"
 rule train_saliency:
     input:
         images=saliency_training_images,
-        # Not read, but this way wrong data is found before the training, not after it.
+        # Not read, but waited for: wrong data is found before the training, not after it.
         index=ancient("results/{run}/index.csv"),
     output:
         network="results/{run}/saliency/network.pt",

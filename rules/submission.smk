@@ -1,11 +1,11 @@
-# Predictions of PASCAL VOC's test images, packed for its evaluation server. These images have an index
-# of their own, so that listing them retrains nothing.
+# Predictions of PASCAL VOC's test images, packed for its evaluation server. These images are
+# listed in an index of their own, so that nothing is trained again because of them.
 
 
 include: "inputs/submission.smk"
 
 
-# A checkpoint, like prepare_data: the number of prediction shards is known only afterwards.
+# A checkpoint, like prepare_data: the number of shards of predictions is known only afterwards.
 checkpoint list_test:
     output:
         index="results/{run}/submission/index.csv",

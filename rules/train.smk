@@ -1,5 +1,5 @@
-# End-to-end training, by double backward or by AFA; resumes by itself from results/<run>/state/. On
-# several GPUs torchrun starts one process per GPU.
+# End-to-end training with double backward; resumes by itself from results/<run>/state/. On several
+# GPUs torchrun starts a process for each.
 
 
 include: "inputs/train.smk"
@@ -36,7 +36,7 @@ rule train:
         " --metrics {output.metrics} --out {output.checkpoint} --log {log}"
 
 
-# The networks of CNN CAM and TS-CAM: the same training, with the classification loss alone.
+# The networks of CNN CAM and TS-CAM: the same training, with only the classification loss.
 rule train_classifier:
     input:
         index="results/{run}/index.csv",

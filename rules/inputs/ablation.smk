@@ -2,13 +2,13 @@ import json
 
 
 def swept_saliency(wildcards):
-    """Saliency, if labels may use it: a sweep may try methods that do, even if the run's does not."""
+    """Saliency, if the settings allow it; a sweep may cover methods that use it."""
     used = run_settings(wildcards.run).pseudo_labels.saliency
     return "results/{run}/saliency.h5" if used else []
 
 
 def seeds_of_all_methods(wildcards):
-    """Scores of the maps of every method that is possible."""
+    """Scores of the maps of every possible method."""
     methods = planning.possible_methods(run_settings(wildcards.run))
     return expand(rules.evaluate_seed.output.entry, method=methods, allow_missing=True)
 
@@ -22,13 +22,13 @@ def network_of_getam(wildcards) -> str:
 
 @without_traceback()
 def cells_of_table(wildcards) -> list[planning.Cell]:
-    """The figures of a table: the row, run and entry of each."""
+    """The figures of a table: row, run and entry of each."""
     settings = run_settings(wildcards.run)
     return planning.cells_of_table(settings, wildcards.run, wildcards.table, run_settings)
 
 
 def entries_of_table(wildcards):
-    """The entries of a table, of several runs."""
+    """The entries of a table, from several runs."""
     cells = cells_of_table(wildcards)
     return [f"results/{cell.run}/evaluation/{cell.entry}.json" for cell in cells]
 
@@ -39,7 +39,7 @@ def named_cells(wildcards) -> str:
 
 
 def metrics_of_all_networks(wildcards):
-    """The training metrics of each method's network, in the order of the methods."""
+    """The training metrics of each method's network, in the same order."""
     settings = run_settings(wildcards.run)
     networks = [
         planning.classifier_of(settings, method) for method in planning.possible_methods(settings)

@@ -5,28 +5,28 @@ def index_of_split(wildcards) -> str:
 
 
 def masks_of_labels(wildcards) -> str:
-    """Where the masks of the pseudo labels' split are listed."""
+    """Where the masks for pseudo labels are."""
     return f"results/{{run}}/evaluation/masks_{split_of(wildcards)}.csv"
 
 
 def prediction_shards(wildcards):
-    """Predictions of a split, by shards."""
+    """Predictions of a split, by shard."""
     shards = shards_of(wildcards, wildcards.split, shard_size(wildcards))
     return expand(rules.predict.output.shard, shard=shards, allow_missing=True)
 
 
 def split_of_figure(wildcards) -> str:
-    """The split that a figure is of."""
+    """The split that a figure is measured on."""
     return planning.split_of_figure(wildcards.figure)
 
 
 def masks_of_figure(wildcards) -> str:
-    """Where the masks of a figure's split are listed."""
+    """Where the masks of the figure's split are."""
     return f"results/{{run}}/evaluation/masks_{split_of_figure(wildcards)}.csv"
 
 
 def store_of_figure(wildcards) -> str:
-    """The store to count; for DeepLabv2 the folder of the stores with and without CRF."""
+    """What is counted: a store; for DeepLabv2, the folder of the stores with and without CRF."""
     kind, split = wildcards.figure, split_of_figure(wildcards)
     if kind.startswith("seed_"):
         return f"results/{{run}}/{kind.removeprefix('seed_')}/maps.h5"
@@ -40,7 +40,7 @@ def store_of_figure(wildcards) -> str:
 
 
 def counted_store(wildcards, input) -> str:
-    """Params: the store to count, for DeepLabv2 within the folder."""
+    """The counted store itself, inside the folder for DeepLabv2."""
     crf = "_crf" if wildcards.figure.endswith("_crf") else ""
     of_deeplab = wildcards.figure.startswith("deeplabv2")
     return f"{input.store}/predictions{crf}.h5" if of_deeplab else input.store
@@ -53,7 +53,7 @@ def own_method(wildcards) -> str:
 
 @without_traceback()
 def segmentation_method(wildcards) -> str:
-    """The method whose labels the network learned to segment from."""
+    """Whose labels the network learned to segment from."""
     return planning.segmentation_method(run_settings(wildcards.run), wildcards.run)
 
 

@@ -14,6 +14,6 @@ def map_settings(wildcards) -> str:
 
 
 def map_shards(wildcards):
-    """Maps of a split, by shards."""
+    """Maps of a split, by shard."""
     shards = shards_of(wildcards, split_of(wildcards), shard_size(wildcards))
     return expand(rules.export_maps.output.shard, shard=shards, allow_missing=True)

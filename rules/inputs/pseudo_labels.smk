@@ -1,6 +1,6 @@
 @without_traceback()
 def label_maps(wildcards) -> str:
-    """The maps that the exported labels are made of: those of the run's own method."""
+    """The maps that the exported labels are made from, those of the run's own method."""
     method = planning.label_method(run_settings(wildcards.run), wildcards.run)
     return f"results/{{run}}/{method}/maps{wildcards.get('of', '')}.h5"
 
@@ -19,12 +19,12 @@ def network_that_segments(wildcards) -> str:
 
 
 def label_shards(wildcards):
-    """Pseudo labels, by shards."""
+    """Pseudo labels, by shard."""
     shards = shards_of(wildcards, split_of(wildcards), shard_size(wildcards))
     return expand(rules.pseudo_labels.output.shard, shard=shards, allow_missing=True)
 
 
 def network_label_shards(wildcards):
-    """Labels of the training images by the trained network, by shards."""
+    """Labels of the training images by the trained network, by shard."""
     shards = shards_of(wildcards, "train", shard_size(wildcards))
     return expand(rules.network_labels.output.shard, shard=shards, allow_missing=True)

@@ -5,19 +5,19 @@ def shown_predictions(wildcards):
 
 
 def maps_of_run(wildcards):
-    """Maps of every method that is scored, first those that labels are made of."""
+    """Maps of every method that is scored, first those that labels are made from."""
     methods = planning.methods_with_maps(run_settings(wildcards.run))
     return [f"results/{wildcards.run}/{method}/maps.h5" for method in methods]
 
 
 def scores_of_images(wildcards):
-    """The mIoU of every image: of the pseudo labels, then of the network's predictions on val."""
+    """The mIoU of every image: pseudo labels of train, then predictions on val."""
     names = ["pseudo_labels", *_segmentation(wildcards)]
     return [f"results/{wildcards.run}/evaluation/images_{name}.csv" for name in names]
 
 
 def shown_confusion(wildcards) -> str:
-    """The confusion matrix of the network on val; if none segments, of the pseudo labels."""
+    """The confusion matrix of the network or, if it does not segment, of the pseudo labels."""
     (name,) = _segmentation(wildcards) or ["pseudo_labels"]
     return f"results/{wildcards.run}/evaluation/confusion_{name}.csv"
 

@@ -1,5 +1,5 @@
 def retraining_labels(wildcards):
-    """Label maps to retrain on: the run's own, those of another source, or its masks."""
+    """Label maps to retrain on: the run's own, given ones, or its masks."""
     deeplab = run_settings(wildcards.run).deeplab
     if deeplab.supervision == "masks":
         return rules.masks_as_labels.output.labels
@@ -13,6 +13,6 @@ def entries_of_retraining(wildcards):
 
 
 def deeplab_shards(wildcards):
-    """DeepLabv2's predictions of a split, by shards."""
+    """DeepLabv2's predictions of a split, by shard."""
     shards = shards_of(wildcards, wildcards.split, shard_size(wildcards))
     return expand(rules.predict_deeplab.output.folder, shard=shards, allow_missing=True)

@@ -5,12 +5,12 @@ def training_saliency(wildcards):
 
 
 def given_labels(wildcards):
-    """Label maps that training does not make itself: imported, another run's, or the masks."""
+    """Label maps that training does not make: given ones, another run's, or the masks."""
     train = run_settings(wildcards.run).train
     masks = train.supervision == "masks"
     return rules.masks_as_labels.output.labels if masks else train.label_maps or []
 
 
 def given_labels_option(wildcards, input):
-    """Params: the same as an option; a list, since its items are then quoted."""
+    """The same as an option; users choose the path, so it is quoted."""
     return ["--labels", input.labels] if input.labels else []
