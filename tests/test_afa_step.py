@@ -82,6 +82,14 @@ def test_affinity_learns_from_reliable_labels_and_segmentation_from_propagated_o
     assert early["segmentation"] != late["segmentation"]
 
 
+def test_balance_changes_the_affinity_term_alone():
+    model, data = network(), batch()
+    plain, labels = afa_step(model, data, RECIPE, propagated=False)
+    balanced, same = afa_step(model, data, replace(RECIPE, balanced=True), propagated=False)
+    assert plain["affinity"] != balanced["affinity"] and torch.equal(labels, same)
+    assert plain["segmentation"] == balanced["segmentation"]
+
+
 def test_an_uncounted_batch_has_no_loss():
     terms, labels = afa_step(network(), batch().uncounted(), RECIPE, propagated=True)
     assert (labels == 255).all() and not any(value.item() for value in terms.values())

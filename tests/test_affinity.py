@@ -28,10 +28,17 @@ def targets_by_definition(cells, radius):
     return expected
 
 
-def loss_by_definition(affinity, targets):
-    alike = [1 - a for a, t in zip(affinity.ravel(), targets.ravel(), strict=True) if t == 1]
-    other = [a for a, t in zip(affinity.ravel(), targets.ravel(), strict=True) if t == 0]
-    return sum(sum(half) / len(half) if half else 0 for half in (alike, other)) / 2
+def loss_by_definition(affinity, targets, objects=None):
+    alike, of_objects, other = [], [], []
+    for b, i, j in np.ndindex(*affinity.shape):
+        if targets[b, i, j] == 1:
+            kind = alike if objects is None or not objects[b, i] else of_objects
+            kind.append(1 - affinity[b, i, j])
+        elif targets[b, i, j] == 0:
+            other.append(affinity[b, i, j])
+    means = [sum(each) / len(each) if each else 0 for each in (alike, of_objects, other)]
+    same = means[0] if objects is None else (means[0] + means[1]) / 2
+    return (same + means[2]) / 2
 
 
 def propagated_by_definition(affinity, maps, radius):
@@ -63,6 +70,21 @@ def test_loss_equals_the_definition(height, width, radius, seed):
     affinity = rng.random(targets.shape)
     found = affinity_loss(torch.from_numpy(affinity), torch.from_numpy(targets))
     assert found.item() == pytest.approx(loss_by_definition(affinity, targets), abs=1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(**GRIDS, seed=st.integers(0, 2**16))
+def test_pairs_of_a_class_can_have_a_mean_beside_those_of_background(height, width, radius, seed):
+    rng = np.random.default_rng(seed)
+    cells = rng.choice([0, 0, 0, 1, 2, 255], (2, height, width)).astype(np.uint8)
+    targets = np.stack([targets_by_definition(each, radius) for each in cells])
+    affinity = rng.random(targets.shape)
+    objects = (cells > 0).reshape(2, -1)
+    found = affinity_loss(
+        torch.from_numpy(affinity), torch.from_numpy(targets), objects=torch.from_numpy(objects)
+    )
+    expected = loss_by_definition(affinity, targets, objects)
+    assert found.item() == pytest.approx(expected, abs=1e-12)
 
 
 @settings(max_examples=30, deadline=None)

@@ -69,8 +69,7 @@ def affinity_loss(
         Turns the number of pairs in a sum into the divisor for its mean; None for that number.
     objects : (B, N) bool Tensor or None
         Cells of a class. The first mean is then the average of two, over pairs of one class and
-        over pairs of background (AffinityNet; Ahn and Kwak 2018, Eq. 9). None for one over both
-        (AFA).
+        over pairs of background (AffinityNet; Ahn and Kwak 2018). None for one over both (AFA).
     """
     count = count or (lambda number: number.clamp(min=1))
     same, apart = targets == SAME, targets == DIFFERENT
