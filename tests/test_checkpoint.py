@@ -34,7 +34,7 @@ class TestCheckpoint:
 
     def test_another_kind_of_file_is_no_network(self, tmp_path):
         save_checkpoint(tmp_path / "saliency.pt", {"network": {}, "settings": {}})
-        with pytest.raises(InputError, match=r"saliency\.pt: no network that the training stage"):
+        with pytest.raises(InputError, match=r"saliency\.pt: not a network written by"):
             load_network(tmp_path / "saliency.pt")
 
     def test_the_same_content_is_the_same_bytes_whichever_process_writes(

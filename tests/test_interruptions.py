@@ -33,7 +33,7 @@ def check_same(again, undisturbed):
 def test_stopped(scenes, undisturbed, tmp_path, item, number):
     first = trainer(scenes, tmp_path)
     first.images.left, first.images.number = item, number
-    with pytest.raises(Interrupted, match="the same command goes on"):
+    with pytest.raises(Interrupted, match="run the same command to resume"):
         first.run()
     check_same(trainer(scenes, tmp_path), undisturbed)
 

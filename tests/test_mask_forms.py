@@ -271,9 +271,9 @@ SALIENCY = {
     "grey levels of a palette": (image(TRUTH, colours=[0, 0, 0, 200, 200, 200]), None),
     "a cut-out": (with_alpha(SALIENT), None),
     "a cut-out of grey": (Image.merge("LA", (image(TRUTH * 7 + 9), image(SALIENT))), None),
-    "labels of a palette": (image(TRUTH, colours=palette()), "colours, which are no saliency"),
-    "colours": (image(COLOURS), "colours, which are no saliency"),
-    "colours with alpha everywhere": (with_alpha(TRUTH * 0 + 255), "colours, which are no"),
+    "labels of a palette": (image(TRUTH, colours=palette()), "in colour, which is not"),
+    "colours": (image(COLOURS), "in colour, which is not a saliency map"),
+    "colours with alpha everywhere": (with_alpha(TRUTH * 0 + 255), "in colour, which is not"),
 }
 
 

@@ -174,7 +174,7 @@ def mobilenet():
 @pytest.mark.parametrize(
     ("method", "build", "message"),
     [
-        (cnn_cam, lambda: mobilenet(), "more between|features are"),
+        (cnn_cam, lambda: mobilenet(), "other layers lie between|features are"),
         (cnn_cam, lambda: model_of("vit"), "no CNN with a linear head"),
         (cnn_cam, lambda: torch.nn.Flatten(), "forward_features"),
         (ts_cam, lambda: model_of("vit"), "head: ts_cam"),
