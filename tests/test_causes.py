@@ -56,7 +56,7 @@ def failed(folder, text, snakemake=SNAKEMAKE):
         ("INFO: epoch 1\nERROR: no GPU\n", ["ERROR: no GPU"]),
         (MANY, [*MANY.splitlines()[:LINES], "  ..."]),
         ("ERROR: 21 problems\n  a\nERROR: the others:\nb\n", ["ERROR: 21 problems", "  a"]),
-        (f"ERROR: a defect\n{CHAIN}", ["ERROR: a defect", "KeyError: 'x'"]),
+        (f"ERROR: a bug\n{CHAIN}", ["ERROR: a bug", "KeyError: 'x'"]),
         ("INFO: 1\nWARNING: stopped on request: x\n", ["WARNING: stopped on request: x"]),
     ],
 )

@@ -206,7 +206,7 @@ def test_a_mask_may_have_a_suffix_in_capitals_or_the_word_mask(root, name):
     ("values", "refusal"),
     [
         (TRUTH * 2, "first .*a.png: value 2 is 'dog', the label says 'cat'"),
-        (TRUTH * 0, "none has a pixel of a class, and 1 of their images show one"),
+        (TRUTH * 0, "no mask has a pixel of a class, although 1 of"),
     ],
 )
 def test_masks_that_contradict_the_labels_are_refused(root, values, refusal):

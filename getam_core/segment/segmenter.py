@@ -203,5 +203,5 @@ def _deeplab(
 def _device(name: str) -> torch.device:
     has_gpu = torch.cuda.is_available()
     if name == "cuda" and not has_gpu:
-        raise InputError("device: cuda is asked for but torch finds no GPU; use auto or cpu")
+        raise InputError("device: cuda was requested, but torch finds no GPU; use auto or cpu")
     return torch.device("cuda" if has_gpu and name != "cpu" else "cpu")
