@@ -15,7 +15,7 @@ from getam_core.data.augmented import sbd_masks
 from getam_core.data.index import Entry
 from getam_core.data.names import image_id_of, images_below
 from getam_core.data.voc import voc_folder
-from getam_core.errors import InputError, raise_problems
+from getam_core.errors import InputError, joined_by_or, raise_problems
 from getam_core.extras import needs
 from getam_core.files import atomic_path
 from getam_core.stores import nothing_labelled, read_label_png
@@ -69,7 +69,7 @@ def folder_masks(
     listed = [entry.image_id for entry in entries]
     suffixed = {name.removesuffix("_mask"): there[name] for name in there.keys() - set(listed)}
     found = {i: there.get(i) or suffixed.get(i) or [folder / f"{i}.png"] for i in listed}
-    several = {i: " or ".join(map(str, paths)) for i, paths in found.items() if len(paths) > 1}
+    several = {i: joined_by_or(paths) for i, paths in found.items() if len(paths) > 1}
     problems = [f"{i}: its mask could be {paths}; keep one" for i, paths in several.items()]
     raise_problems(f"the masks in {folder}", problems)
     return {i: paths[0] for i, paths in found.items()}
