@@ -117,5 +117,5 @@ def test_processes_of_different_states_do_not_go_on(scenes, tmp_path):
     first.images.left = 3
     with pytest.raises(Interrupted):
         first.run()
-    with pytest.raises(InputError, match=r"\[\(0, 0\), \(0, 1\)\]; all nodes need the same folder"):
+    with pytest.raises(InputError, match=r"\[\(0, 0\), \(0, 1\)\]; all nodes need the same"):
         trainer(scenes, tmp_path, processes=Disagreeing()).run()

@@ -64,7 +64,7 @@ MASKS = {
         Image.merge("RGBA", [image(TRUTH)] * 3 + [image(TRUTH * 0 + 255)]), TWO, {}, None,
     ),
     "0 and 255, one class": (
-        image(TRUTH * 255), ONE, {}, "255 is ignored, so that no class has a pixel",
+        image(TRUTH * 255), ONE, {}, "255 is ignored, so no class has a pixel",
     ),
     "0 and 255, two classes": (
         image(TRUTH * 255), TWO, {}, "data.mask_values: {255: NAME}",
@@ -85,8 +85,8 @@ MASKS = {
     ),
     "indices numbered anew": (swapped(), TWO, {}, "index 0 has the colour of label 1"),
     "indices numbered anew, by colours": (swapped(), TWO, {"128,0,0": "cat"}, None),
-    "transparency": (with_alpha(TRUTH * 255), TWO, {}, "transparent pixels, which are no labels"),
-    "a class that is none": (image(TRUTH), ONE, {1: "cow"}, "'cow' is no class; expected"),
+    "transparency": (with_alpha(TRUTH * 255), TWO, {}, "which cannot be labels"),
+    "a class that is none": (image(TRUTH), ONE, {1: "cow"}, "'cow' is not a class; expected"),
     "a key that is none": (image(TRUTH), ONE, {"1,2": "cat"}, "expected a grey value or 'red"),
 }  # fmt: skip
 
