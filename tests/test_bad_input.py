@@ -84,7 +84,7 @@ OWN = {
     ),
     "background as class": (
         lambda r: add(r, "p2.jpg,background"),
-        "line 4, p2.jpg: 'background' beside 'cat'; keep one",
+        "line 4, p2.jpg: 'background' together with 'cat'; keep one",
     ),
     "same id": (
         lambda r: (picture(r / "images/p0.png"), add(r, "p0.png,cat")),
@@ -113,7 +113,7 @@ OWN = {
     ),
     "another column": (
         lambda r: rewrite(r, lambda b: b.replace(b"image,classes", b"image,classes,box")),
-        "column 'box' is not known beside 'classes'; data.columns",
+        "column 'box' is unknown ('classes' holds the classes); data.columns",
     ),
     "classes by commas": (
         lambda r: add(r, "p1.jpg,cat,dog"),

@@ -79,7 +79,7 @@ def test_a_cluster_s_log_is_read_where_the_stage_left_none_and_so_is_a_group_s(t
 def test_of_a_log_that_names_no_error_the_last_line_is_said(tmp_path):
     assert failed(tmp_path, "INFO: 1\nINFO: 2\n\n").splitlines() == [
         "",
-        f"{tmp_path}/bad.log names no error; its last line:",
+        f"{tmp_path}/bad.log reports no error; its last line:",
         "INFO: 2",
     ]
     assert failed(tmp_path, "") == ""

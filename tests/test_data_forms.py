@@ -88,7 +88,7 @@ TABLES = {
     ),
     "none beside a class": (
         lambda r: own(r, "image,label", "a.jpg,cat", "a.jpg,none"), {},
-        "a.jpg: 'none' beside 'cat'; keep one",
+        "a.jpg: 'none' together with 'cat'; keep one",
     ),
     "0 and 1": (lambda r: own(r, "image,cat,dog", *binary()), {}, SIX),
     "0.0 and 1.0": (
@@ -118,7 +118,7 @@ TABLES = {
     ),
     "classes and columns of 0 and 1": (
         lambda r: own(r, "image,label,cat", "a.jpg,dog,1"), {},
-        "column 'cat' is not known beside 'label'",
+        "column 'cat' is unknown ('label' holds the classes)",
     ),
     "two columns of classes": (
         lambda r: own(r, "image,label,class", "a.jpg,cat,pet"), {},

@@ -115,8 +115,8 @@ def _others_problem(table: Table, classes: int | None, others: Sequence[int]) ->
     listed = ", ".join(table.header)
     if classes is not None and others:
         return (
-            f"column '{table.header[others[0]]}' is not known beside '{table.header[classes]}';"
-            " data.columns: {image: ..., classes: ...} names the columns to use"
+            f"column '{table.header[others[0]]}' is unknown ('{table.header[classes]}' holds the"
+            " classes); data.columns: {image: ..., classes: ...} names the columns to use"
         )
     numbers = [place for place in others if any(c in BINARY for c in _plain(table, place))]
     odd = [place for place in numbers if plain_header(table.header[place]) in BESIDE]

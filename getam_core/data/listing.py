@@ -66,7 +66,7 @@ class Listing:
         """
         meaning = self.vocabulary.read(labels)
         if meaning.nothing and meaning.classes and not several_objects:
-            both = f"'{meaning.nothing[0]}' beside '{meaning.classes[0]}'"
+            both = f"'{meaning.nothing[0]}' together with '{meaning.classes[0]}'"
             self.problems.append(f"{where}: {both}; keep one")
         for word in meaning.doubtful:
             if word not in self._asked:  # once is enough: often every second image has it

@@ -282,6 +282,6 @@ def finer_channels(stem: Stem, decoder_stride: int) -> list[int]:
     if finer and decoder_stride not in finer:
         raise InputError(
             f"decoder_stride {decoder_stride}: the stem has maps of strides"
-            f" {', '.join(map(str, stem.strides))}; take one of these"
+            f" {', '.join(map(str, stem.strides))}; use one of these"
         )
     return list(finer.values())

@@ -111,7 +111,7 @@ def _export(options: argparse.Namespace) -> int:
     elif wanted == "yolo":
         print(f"{out}: polygons of {export_yolo(store, out, _names(store, options.index))} images")
     elif options.index is not None:
-        raise InputError("--index: PNG files are named by image_id, whatever the index says")
+        raise InputError("--index: PNG files are named by image_id, regardless of the index")
     else:
         print(f"{out}: {export_png(store, out)} PNG files")
     return 0
