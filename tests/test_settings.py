@@ -137,7 +137,7 @@ SEEDS = "evaluate: {seeds: [getam]}"
         ("model: {head: pooled}", "set model.head to class; or leave it out"),
         ("train: {maps: {method: cam_add}}\nmodel: {head: pooled}", "train.maps.method: cam_add"),
         ("train: {maps: {method: ts_cam}}", "set model.head to ts_cam"),
-        ("train: {maps: {method: cnn_cam}}", "train.maps.method: cnn_cam needs a CNN with"),
+        ("train: {maps: {method: cnn_cam}}", "train.maps.method: cnn_cam needs a pure CNN"),
         (CNN, "train.maps.method: getam needs a transformer"),
         (f"{CNN}\ntrain: {{supervision: masks}}", "train.maps.method: getam needs a transformer"),
         (f"{CNN}\n{SEEDS}\ntrain: {{maps: {{method: cnn_cam}}}}", "seeds: getam needs a transf"),

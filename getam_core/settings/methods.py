@@ -51,11 +51,7 @@ def lacking_in_run(method: str, settings: Settings) -> str | None:
 def lacking(method: str, model: ModelSettings) -> str | None:
     """Say what the run's own network lacks for a method; None if nothing."""
     if method == "cnn_cam":
-        return (
-            None
-            if model.name is None
-            else "needs a CNN without transformer: set model.name to null"
-        )
+        return None if model.name is None else "needs a pure CNN: set model.name to null"
     if model.name is None:
         return "needs a transformer, but model.name is null: use cnn_cam"
     if _is_mix_transformer(model.name) and method != "afa":
