@@ -37,7 +37,7 @@ def test_every_run_of_the_repository_is_valid(path):
         ("train: {labels: {gama: 3}}", ["train.labels.gama", "train.labels.gamma?"]),
         ("model: {stem: {nam: x}}", ["model.stem.nam", "model.stem.name?"]),
         ("epochs: 3", ["epochs: unknown key; did you mean saliency.epochs or train.epochs?"]),
-        ("train: {alpha: 0.8}", ["train.labels.alpha or pseudo_labels.alpha or ablation.alpha?"]),
+        ("train: {alpha: 0.8}", ["train.labels.alpha, pseudo_labels.alpha or ablation.alpha?"]),
         ("pseudo_labels: {xyzzy: 3}", ["pseudo_labels.xyzzy", "known here: method"]),
         ("pseudo_labels: {alpha: 1.5}", ["pseudo_labels.alpha", "less than or equal to 1", "1.5"]),
         ("pseudo_labels: {refinement: guided}", ["pseudo_labels.refinement", "'pamr'", "'guided'"]),
