@@ -163,7 +163,7 @@ def test_images_that_do_not_fit_are_answered_with_what_is_expected(images, messa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"fusion": "maximum"}, "sum or product or matrix"),
+        ({"fusion": "maximum"}, "sum, product or matrix"),
         ({"coupling": "mean"}, "per_head or head_mean"),
         ({"blocks": 4}, "the network has 3"),
         ({"blocks": [0, 3]}, "the network has 3"),

@@ -139,7 +139,7 @@ def test_other_weights_are_refused_with_the_key(tmp_path, change, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "mit_b9"}, "Mix Transformer 'mit_b9': expected mit_b0 or"),
+        ({"name": "mit_b9"}, "Mix Transformer 'mit_b9': expected mit_b0, mit_b1"),
         ({"options": {"depth": 3}}, "model.options: .*depth"),
         ({"affinity_blocks": 3}, "affinity_blocks 3: the last stage of mit_b1 has only 2"),
         ({"weights": "hub"}, "hub"),

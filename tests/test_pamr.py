@@ -167,7 +167,7 @@ def test_no_class_gives_no_map():
 
 
 def test_maps_of_another_batch_are_refused():
-    with pytest.raises(InputError, match="one set of maps an image"):
+    with pytest.raises(InputError, match="one set of maps per image"):
         pamr(torch.rand(2, 3, 8, 8), torch.rand(1, 2, 4, 4))
 
 

@@ -98,7 +98,7 @@ def test_images_of_0_to_255_give_the_same_maps():
 
 def test_no_class_gives_no_map_and_another_batch_is_refused():
     assert par(torch.rand(2, 3, 8, 8), torch.rand(2, 0, 4, 4)).shape == (2, 0, 8, 8)
-    with pytest.raises(InputError, match=r"par: .*one set of maps an image"):
+    with pytest.raises(InputError, match=r"par: .*one set of maps per image"):
         par(torch.rand(2, 3, 8, 8), torch.rand(1, 2, 4, 4))
 
 

@@ -282,7 +282,7 @@ def test_a_vit_s_maps_are_its_own_where_strides_agree():
 
 
 def test_patches_that_make_no_pyramid_are_refused():
-    with pytest.raises(InputError, match=r"patches of 14 px, .*use patches of 8 or 16 px"):
+    with pytest.raises(InputError, match=r"patches of 14 px do not .*use patches of 8 or 16 px"):
         build_encoder("vit_small_patch14_dinov2")
 
 
