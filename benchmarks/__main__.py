@@ -40,7 +40,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; if it names no table, take all that the device has."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("tables", nargs="*", help=" or ".join(TABLES))
-    parser.add_argument("--rounds", type=int, default=3, help="repeats, of which the median counts")
+    parser.add_argument("--rounds", type=int, default=3, help="repeats; the median counts")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument(
         "--paper", action="store_true", help="the paper's setting in `step` on a CPU too"

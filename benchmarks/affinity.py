@@ -20,7 +20,7 @@ VIEWS = {"512 px, with gradients": (512, True), "768 px, the largest view": (768
 Pairs = list[tuple[Tensor, Tensor]]
 
 COLUMNS = [
-    "images", "(a) a matrix a head", "(b) ours", "(c) window alone", "a / b", "c / b",
+    "images", "(a) a matrix per head", "(b) ours", "(c) only the window", "a / b", "c / b",
     "(a) MB", "(b) MB", "(c) MB", "difference",
 ]  # fmt: skip
 

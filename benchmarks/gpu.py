@@ -132,7 +132,7 @@ def print_tables(
     for name, section in sections.items():
         print(f"\n### {name}\n", flush=True)
         if time.monotonic() - began > 60 * minutes:
-            print(f"Not begun: {minutes:g} minutes are over.")
+            print(f"Skipped: the {minutes:g} minutes are used up.")
             continue
         started = time.monotonic()
         try:
@@ -149,7 +149,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Return 1 if a section failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks gpu", description=__doc__)
     parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
-    parser.add_argument("--minutes", type=float, default=9, help="after which no section begins")
+    parser.add_argument("--minutes", type=float, default=9, help="no section begins after these")
     parser.add_argument("--data-root", type=Path, help="the folder voc_mini, for a short run of it")
     arguments = parser.parse_args(words)
     device = torch.device(arguments.device)

@@ -89,7 +89,7 @@ def store_rows(folder: Path, rounds: int) -> list[list[str]]:
         "write label maps, gzip and checksum, to the disk": write_store,
         "read them, with checksum": lambda: read_all(path),
         "write the same bytes as a plain file, to the disk": write_plain,
-        "read that": plain.read_bytes,
+        "read the plain file": plain.read_bytes,
     }
     rows = []
     for name, form in forms.items():

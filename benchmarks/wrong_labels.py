@@ -129,9 +129,8 @@ def main() -> None:
     swapped = set(json.loads((folder / "swapped.json").read_text()))
     wrong = np.array([image_id in swapped for image_id in ids])
     title = f"{wrong.sum()} wrong labels in {len(ids)} images, ordered by"
-    print(
-        table([title, "of the first as many, wrong, %", "average precision, %"], rows_of(by, wrong))
-    )
+    share = f"wrong among the first {wrong.sum()}, %"
+    print(table([title, share, "average precision, %"], rows_of(by, wrong)))
 
 
 if __name__ == "__main__":

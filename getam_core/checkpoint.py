@@ -53,8 +53,8 @@ def _unread(path: Path, error: Exception) -> InputError:
     if refused := refusal(path, error, "could not be read"):
         return refused
     return FileAccessError(
-        f"{path}: could not be read ({type(error).__name__}: {error}); it is left as it is: see to"
-        " the disk or the memory, and run the command again"
+        f"{path}: could not be read ({type(error).__name__}: {error}); it stays as it is: check"
+        " the disk and the memory, then run the command again"
     )
 
 
@@ -110,10 +110,13 @@ def load_same(path: Path, settings: dict[str, Any], needed: Collection[str] = ()
 def _mismatch(state: Any, settings: dict[str, Any], needed: Collection[str]) -> str | None:
     """Return why a training with these settings cannot resume from a state; None if it can."""
     if not isinstance(state, dict):
-        return f"it is no state of a training, but a {type(state).__name__}"
+        return f"it is not a training state but a {type(state).__name__}"
     absent = sorted({"settings", *needed} - state.keys())
     if absent:
-        return f"it is no state of this training, or one of another version: no {', '.join(absent)}"
+        return (
+            "it is not a state of this training, or it is from another version: it lacks"
+            f" {', '.join(absent)}"
+        )
     differing = differing_keys(state["settings"], settings)
     return f"it was made by other settings: {', '.join(differing)}" if differing else None
 
@@ -135,4 +138,4 @@ def _set_aside(path: Path, reason: str) -> None:
     while (aside := path.with_name(f"{path.stem}.aside{number}{path.suffix}")).exists():
         number += 1
     path.rename(aside)
-    log.warning("%s is set aside as %s (%s); training starts afresh", path, aside.name, reason)
+    log.warning("%s was renamed to %s (%s); training starts from scratch", path, aside.name, reason)

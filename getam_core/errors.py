@@ -62,6 +62,12 @@ def raise_problems(subject: str, problems: Sequence[str]) -> None:
     raise InputError("\n".join(lines), rest)
 
 
+def joined_by_or(names: Iterable[object]) -> str:
+    """Join at least one name as in `a, b or c`."""
+    *others, last = map(str, names)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def check_name(what: str, name: str, known: Iterable[str]) -> None:
     """Raise `unknown_name` unless `name` is among `known`."""
     known = list(known)
@@ -73,6 +79,7 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> InputError:
     """Return the error for a name not in `known`; it lists them if few, else the nearest."""
     known = list(known)
     if len(known) <= LISTED:
-        return InputError(f"{what} {name!r}: expected {' or '.join(known)}")
+        return InputError(f"{what} {name!r}: expected {joined_by_or(known)}")
     near = get_close_matches(name, known, n=3, cutoff=0.5)
-    return InputError(f"unknown {what} {name!r}" + (f"; near: {', '.join(near)}" if near else ""))
+    meant = f"; did you mean {joined_by_or(near)}?" if near else ""
+    return InputError(f"unknown {what} {name!r}{meant}")

@@ -28,14 +28,14 @@ ADVICE = {
     errno.ENFILE: "the machine has too many open files; end other programs",
     errno.ENOMEM: "free some memory, then run the command again",
     errno.EAGAIN: "another process holds its lock; wait until it ends, then run the command again",
-    errno.ENOLCK: "the disk offers no locks; set HDF5_USE_FILE_LOCKING=FALSE",
+    errno.ENOLCK: "the disk does not support locks; set HDF5_USE_FILE_LOCKING=FALSE",
     errno.EBUSY: "another program uses it; run the command again once it has ended",
     errno.EIO: "the disk or its connection fails; check it, then run the command again",
     errno.EEXIST: "a file is where a folder should be; name another folder",
     errno.EISDIR: _NAME,
     errno.ENOTDIR: _NAME,
     errno.ENAMETOOLONG: _NAME,
-    errno.ELOOP: "its links lead in a circle; mend them",
+    errno.ELOOP: "its symbolic links form a loop; fix them",
     **dict.fromkeys(
         (
             errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ESHUTDOWN,

@@ -33,13 +33,13 @@ def take_gpu() -> torch.device:
     count, processes = torch.cuda.device_count(), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if processes > count:
         raise InputError(
-            f"gpus: {processes} processes find {count} GPUs; start no more processes than there are"
+            f"gpus: {processes} processes, but only {count} GPUs; start at most one process per GPU"
         )
     taken = next((gpu for gpu in range(count) if _take(gpu)), None)
     if taken is None and processes > 1:
         raise InputError(
-            f"gpus: all {count} GPUs are taken, and not by the {processes} processes of this"
-            " training alone; wait for the others, or let Snakemake count: --resources gpu=N"
+            f"gpus: all {count} GPUs are taken, some by processes outside this training"
+            f" ({processes} processes); wait for those, or let Snakemake count: --resources gpu=N"
         )
     if taken is None:
         log.warning("all %d GPUs are taken by other processes; sharing the first", count)

@@ -49,7 +49,10 @@ class Finished:
         if self._found() != self.identity:
             return False
         self._put_in_place()
-        log.info("finished before: outputs are as kept in %s; delete it to start anew", self.folder)
+        log.info(
+            "already finished: outputs restored from %s; delete it to run the stage again",
+            self.folder,
+        )
         return True
 
     def place(self, output: Path) -> Path:
@@ -121,9 +124,13 @@ def alone(path: Path) -> Iterator[None]:
                 file.seek(0)
                 raise InputError(
                     f"{path}: this stage is running already ({file.read().strip() or 'elsewhere'});"
-                    " wait for its end, or stop it, and run the command again"
+                    " wait until it ends, or stop it, then run the command again"
                 ) from None
-            log.warning("%s: no lock here (%s); see that this stage runs once", path, error)
+            log.warning(
+                "%s: cannot be locked (%s); make sure that this stage does not run twice at a time",
+                path,
+                error,
+            )
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()

@@ -26,8 +26,8 @@ def number_format(precision: str, device: torch.device) -> torch.dtype:
         chosen = getattr(torch, precision)
         if chosen == torch.bfloat16 and device.type == "cuda" and not _has_bfloat16(device):
             raise InputError(
-                f"precision: bfloat16 is asked for, but {torch.cuda.get_device_name(device)}"
-                " has none; use auto, float16 or float32"
+                f"precision: bfloat16 was requested, but {torch.cuda.get_device_name(device)}"
+                " does not support it; use auto, float16 or float32"
             )
         return chosen
     if _has_bfloat16(device):

@@ -84,7 +84,7 @@ class Workers:
             while sent:
                 yield _result(*sent.popleft())
         except BrokenProcessPool:
-            raise InputError(f"a worker was killed, most likely for memory: {LESS}") from None
+            raise InputError(f"a worker was killed, probably for lack of memory: {LESS}") from None
         finally:
             for future, _ in sent:
                 future.cancel()

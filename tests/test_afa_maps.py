@@ -100,5 +100,5 @@ def test_networks_without_afas_heads_are_refused():
         METHODS["afa"](network_of("vit").eval(), images().float(), TARGETS)
     with pytest.raises(InputError, match="learned no affinity"):
         affinity_of(network_of("vit").eval(), images().float())
-    with pytest.raises(InputError, match="affinity_blocks 9: the network has 2"):
+    with pytest.raises(InputError, match="affinity_blocks 9: the network has only 2"):
         build_network(**TINY | {"affinity_blocks": 9})

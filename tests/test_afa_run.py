@@ -116,13 +116,13 @@ def test_every_image_of_val_is_segmented(run):
 
 
 WRONG = {
-    "maps: {affinity: 8}": "maps.affinity: affinity is learned by train.method: afa alone",
-    "model: {affinity_blocks: 2}": "model.affinity_blocks: affinity is learned by",
+    "maps: {affinity: 8}": "maps.affinity: only train.method: afa learns affinity",
+    "model: {affinity_blocks: 2}": "model.affinity_blocks: only train.method: afa",
     "train: {method: afa}": "model.affinity_blocks: train.method: afa learns affinity",
-    "train: {method: afa, supervision: masks}": "supervision: masks has steps of its own",
+    "train: {method: afa, supervision: masks}": "supervision: masks needs method: getam",
     "train: {maps: {method: afa}}": "set model.head to max_pooled",
     "model: {name: mit_b1}": "mit_b1 is AFA's: set head to max_pooled",
-    "model: {name: mit_b1, head: max_pooled}": "mit_b1 has no hub: weights is a file",
+    "model: {name: mit_b1, head: max_pooled}": "mit_b1 has no weights on the hub",
     "pseudo_labels: {thresholds: [0.2, 0.4]}": "expected the high one first",
     "pseudo_labels: {method: thresholds, refinement: crf}": "not by crf",
     "train: {afa: {propagation_iterations: 5}}": "must not be below classification_iterations",

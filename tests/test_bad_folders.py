@@ -22,7 +22,7 @@ from tests.own_kit import (
 FOLDERS = {
     "class folder without an image": (
         lambda r: ((r / "bird").mkdir(), (r / "bird" / "x.heic").write_bytes(b"x")),
-        "bird/: no image in it (.jpg",
+        "bird/: contains no images (.jpg",
     ),
     "semicolon in a class": (lambda r: picture(r / "a;b" / "x.png"), "not usable as a class name"),
     "line break in a class": (
@@ -31,7 +31,7 @@ FOLDERS = {
     ),
     "line break in a class without images": (
         lambda r: ((r / "a\nb").mkdir(), (r / "a\nb" / "x.heic").write_bytes(b"x")),
-        r"a\nb/: no image in it",
+        r"a\nb/: contains no images",
     ),
     "class that is no UTF-8": (
         lambda r: (r / "cat").rename(os.fsdecode(os.fsencode(r) + b"/b\xe4r")),
@@ -75,7 +75,7 @@ def test_class_folders(tmp_path, kind):
 def test_a_file_name_that_is_no_utf_8(tmp_path):
     good = class_folders(tmp_path) / "cat" / "cat0.png"
     good.rename(os.fsdecode(os.fsencode(good.parent) + b"/b\xe4r.png"))
-    assert "id 'b\\udce4r': is no UTF-8; rename the image" in report(tmp_path, None)
+    assert "id 'b\\udce4r': is not UTF-8; rename the image" in report(tmp_path, None)
 
 
 def test_names_that_only_look_unusual_are_taken(tmp_path):

@@ -55,25 +55,25 @@ OWN = {
     "missing image": (lambda r: (r / "images/p0.jpg").unlink(), "line 2: p0.jpg is not in images/"),
     "truncated JPEG": (lambda r: cut(r / "images/p0.jpg"), "images/p0.jpg: cannot be decoded"),
     "empty file": (lambda r: (r / "images/p0.jpg").write_bytes(b""), "p0.jpg: empty file"),
-    "text as image": (lambda r: (r / "images/p0.jpg").write_text("x"), "no image, whatever its"),
-    "16-bit grey": (lambda r: save(r, "d.png", DEEP), "images/d.png: more than 8 bits a channel"),
-    "16-bit colour": (deep_colour, "images/deep.png: more than 8 bits a channel"),
-    "transparency": (lambda r: save(r, "a.png", RGBA), "images/a.png: transparent pixels; lay it"),
+    "text as image": (lambda r: (r / "images/p0.jpg").write_text("x"), "not an image, despite its"),
+    "16-bit grey": (lambda r: save(r, "d.png", DEEP), "images/d.png: more than 8 bits per channel"),
+    "16-bit colour": (deep_colour, "images/deep.png: more than 8 bits per channel"),
+    "transparency": (lambda r: save(r, "a.png", RGBA), "images/a.png: transparent pixels; flatten"),
     "transparent palette": (
         lambda r: save(r, "a.png", Image.new("P", (8, 8)), transparency=0),
         "images/a.png: transparent pixels",
     ),
     "TIFF that only Pillow reads": (
         lambda r: save(r, "z.tif", Image.new("RGB", (8, 8)), compression="zstd"),
-        "images/z.tif: cannot be decoded: TIFF of a form that OpenCV lacks; save it as PNG",
+        "images/z.tif: cannot be decoded: a variant of TIFF that OpenCV cannot read; save",
     ),
     "another kind under a known suffix": (
         lambda r: save(r, "t.png", Image.new("RGB", (8, 8)), format="TGA"),
-        "images/t.png: cannot be decoded: TGA of a form",
+        "images/t.png: cannot be decoded: a variant of TGA",
     ),
     "CMYK": (lambda r: save(r, "c.jpg", Image.new("CMYK", (8, 8))), "c.jpg: CMYK colours; save"),
-    "link in a circle": (lambda r: link(r, "link.jpg"), "link.jpg: a link that leads in a circle"),
-    "broken link": (lambda r: link(r, "gone.jpg"), "link.jpg: a link that leads nowhere"),
+    "link in a circle": (lambda r: link(r, "link.jpg"), "link.jpg: a link in a loop"),
+    "broken link": (lambda r: link(r, "gone.jpg"), "link.jpg: a broken link"),
     "folder as image": (
         lambda r: ((r / "images/x.jpg").mkdir(), add(r, "x.jpg,cat")),
         "x.jpg",
@@ -84,7 +84,7 @@ OWN = {
     ),
     "background as class": (
         lambda r: add(r, "p2.jpg,background"),
-        "line 4, p2.jpg: 'background' beside 'cat'; keep one",
+        "line 4, p2.jpg: 'background' together with 'cat'; keep one",
     ),
     "same id": (
         lambda r: (picture(r / "images/p0.png"), add(r, "p0.png,cat")),
@@ -113,7 +113,7 @@ OWN = {
     ),
     "another column": (
         lambda r: rewrite(r, lambda b: b.replace(b"image,classes", b"image,classes,box")),
-        "column 'box' is not known beside 'classes'; data.columns",
+        "column 'box' is unknown ('classes' holds the classes); data.columns",
     ),
     "classes by commas": (
         lambda r: add(r, "p1.jpg,cat,dog"),

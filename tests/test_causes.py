@@ -56,7 +56,7 @@ def failed(folder, text, snakemake=SNAKEMAKE):
         ("INFO: epoch 1\nERROR: no GPU\n", ["ERROR: no GPU"]),
         (MANY, [*MANY.splitlines()[:LINES], "  ..."]),
         ("ERROR: 21 problems\n  a\nERROR: the others:\nb\n", ["ERROR: 21 problems", "  a"]),
-        (f"ERROR: a defect\n{CHAIN}", ["ERROR: a defect", "KeyError: 'x'"]),
+        (f"ERROR: a bug\n{CHAIN}", ["ERROR: a bug", "KeyError: 'x'"]),
         ("INFO: 1\nWARNING: stopped on request: x\n", ["WARNING: stopped on request: x"]),
     ],
 )
@@ -79,7 +79,7 @@ def test_a_cluster_s_log_is_read_where_the_stage_left_none_and_so_is_a_group_s(t
 def test_of_a_log_that_names_no_error_the_last_line_is_said(tmp_path):
     assert failed(tmp_path, "INFO: 1\nINFO: 2\n\n").splitlines() == [
         "",
-        f"{tmp_path}/bad.log names no error; its last line:",
+        f"{tmp_path}/bad.log reports no error; its last line:",
         "INFO: 2",
     ]
     assert failed(tmp_path, "") == ""

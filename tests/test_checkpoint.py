@@ -34,7 +34,7 @@ class TestCheckpoint:
 
     def test_another_kind_of_file_is_no_network(self, tmp_path):
         save_checkpoint(tmp_path / "saliency.pt", {"network": {}, "settings": {}})
-        with pytest.raises(InputError, match=r"saliency\.pt: no network that the training stage"):
+        with pytest.raises(InputError, match=r"saliency\.pt: not a network written by"):
             load_network(tmp_path / "saliency.pt")
 
     def test_the_same_content_is_the_same_bytes_whichever_process_writes(
@@ -54,7 +54,7 @@ class TestCheckpoint:
         path.write_bytes(b"half a file")
         assert load_resumable(path, {}) is None
         assert path.with_name("s.aside1.pt").read_bytes() == b"half a file"
-        assert "set aside" in caplog.text
+        assert "was renamed to" in caplog.text
 
     @pytest.mark.parametrize(
         ("error", "said"),
@@ -62,7 +62,7 @@ class TestCheckpoint:
             (OSError(errno.ESTALE, "stale"), r"Stale file handle\).*mounted"),
             (PermissionError(errno.EACCES, "denied"), r"Permission denied\).*ask the owner"),
             (OSError(5000, "of another kind"), "of another kind.*run the command again"),
-            (MemoryError(), "MemoryError.*memory, and run the command again"),
+            (MemoryError(), "MemoryError.*memory, then run the command again"),
             (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "can't allocate memory"),
         ],
     )
@@ -83,10 +83,10 @@ class TestCheckpoint:
         self, tmp_path, caplog, content
     ):
         save_checkpoint(tmp_path / "s.pt", content)
-        with pytest.raises(InputError, match=r"not resumed, it is no state of .*resume_from"):
+        with pytest.raises(InputError, match=r"not resumed, it is not a .*resume_from"):
             load_same(tmp_path / "s.pt", {}, {"epoch"})
         assert load_resumable(tmp_path / "s.pt", {}, {"epoch"}) is None
-        assert "it is no state of" in caplog.text and (tmp_path / "s.aside1.pt").exists()
+        assert "it is not a " in caplog.text and (tmp_path / "s.aside1.pt").exists()
 
     def test_a_second_state_that_is_set_aside_keeps_the_first(self, tmp_path):
         for seed in (1, 2):

@@ -147,7 +147,7 @@ def test_the_layout_brings_its_eighty_classes_and_lists():
     [
         (lambda r: path_of(r, "val2014").unlink(), "instances_val2014.json: no such file"),
         (lambda r: path_of(r, "val2014").write_text("{"), "instances_val2014.json: not valid JSON"),
-        (lambda r: write(r, "val2014", info={}), "not of COCO's form; expected the lists images"),
+        (lambda r: write(r, "val2014", info={}), "not in COCO's format; expected the lists images"),
         (lambda r: change(r, "images", lambda _: []), "image_id that is not in images, first 1"),
         (lambda r: change(r, "images", lambda i: [{}, *i]), "images[0]: expected id, file_name"),
         (lambda r: change(r, "images", lambda i: [*i, i[3]]), "images: id 503 is used twice"),
@@ -161,13 +161,13 @@ def test_the_layout_brings_its_eighty_classes_and_lists():
         ),
         (
             lambda r: change(r, "images", lambda i: [i[0] | {"file_name": "../x.jpg"}, *i[1:]]),
-            "instances_val2014.json: file_name ../x.jpg: leads elsewhere",
+            "instances_val2014.json: file_name ../x.jpg: leads outside",
         ),
         (
             lambda r: (r / "val2014" / "COCO_val2014_000000000507.jpg").unlink(),
             "val2014/COCO_val2014_000000000507.jpg: missing",
         ),
-        (lambda r: shutil.rmtree(r / "val2014"), "val2014/: missing, with the images of instances"),
+        (lambda r: shutil.rmtree(r / "val2014"), "val2014/: missing; it should hold the images"),
         (
             lambda r: change(r, "annotations", lambda a: [], "train2014"),
             "class 'cat': no training image shows it",

@@ -67,5 +67,5 @@ def test_counts_of_other_images_are_refused(tmp_path):
     (matrix,), mious = read_counts(paths, IDS)
     assert (matrix.images, mious) == (5, {})
     for chosen in (paths[:1], paths[::-1], [*paths, paths[0]]):
-        with pytest.raises(InputError, match=r"\.npz and those after it: .*make them again"):
+        with pytest.raises(InputError, match=r"\.npz and those after it: .*count them again"):
             read_counts(chosen, IDS)

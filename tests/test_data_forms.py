@@ -71,7 +71,7 @@ TABLES = {
     ),
     "an unreadable list": (
         lambda r: own(r, "image,classes", "a.jpg,\"['cat'\""), {},
-        "labels.csv, line 2: ['cat': begins like a list, but is none",
+        "labels.csv, line 2: ['cat': begins like a list, but is not one",
     ),
     "one line a label": (
         lambda r: own(r, "image,label", "a.jpg,cat", "b.jpg,dog", "c.jpg,cat", "c.jpg,dog",
@@ -88,7 +88,7 @@ TABLES = {
     ),
     "none beside a class": (
         lambda r: own(r, "image,label", "a.jpg,cat", "a.jpg,none"), {},
-        "a.jpg: 'none' beside 'cat'; keep one",
+        "a.jpg: 'none' together with 'cat'; keep one",
     ),
     "0 and 1": (lambda r: own(r, "image,cat,dog", *binary()), {}, SIX),
     "0.0 and 1.0": (
@@ -118,7 +118,7 @@ TABLES = {
     ),
     "classes and columns of 0 and 1": (
         lambda r: own(r, "image,label,cat", "a.jpg,dog,1"), {},
-        "column 'cat' is not known beside 'label'",
+        "column 'cat' is unknown ('label' holds the classes)",
     ),
     "two columns of classes": (
         lambda r: own(r, "image,label,class", "a.jpg,cat,pet"), {},
@@ -172,7 +172,7 @@ TABLES = {
     "0 for no class": (
         lambda r: own(r, "image,label", *(f"{n}.jpg,{c.replace(' ', ';') or '0'}"
                                           for n, c in SIX.items())), {},
-        "'0': a class, or none of them? data.negative: ['0']",
+        "'0': is it a class? If so, name it in data.classes; if not, set data.negative: ['0']",
     ),
     "good, which the settings explain": (
         lambda r: own(r, "image,label", *(f"{n}.jpg,{c.replace(' ', ';') or 'OK'}"
@@ -225,7 +225,7 @@ NAMES = {
     "a name that two folders have": (
         lambda r: (own(r, "image,classes", "g.jpg,cat"), picture(r / "images/x/g.jpg", 8),
                    picture(r / "images/y/g.jpg", 9)), {},
-        "line 2: g.jpg could be x/g.jpg or y/g.jpg",
+        "line 2: g.jpg is ambiguous: x/g.jpg or y/g.jpg",
     ),
     "hidden copies of macOS": (
         lambda r: (own(r, "image,classes", *joined(";")), six(r / "images" / "__MACOSX"),
@@ -273,7 +273,7 @@ TREES = {
     ),
     "train and test alone": (
         lambda r: [class_tree(r / split, "cat", "dog") for split in ("train", "test")], {},
-        "train/ and test/, but no val/: data.val: test takes test/",
+        "train/ and test/, but no val/: set data.val: test to use test/",
     ),
     "train alone": (
         lambda r: class_tree(r / "train", "cat", "dog"), {}, "train/, but no val/: give",
@@ -292,7 +292,7 @@ TREES = {
     ),
     "normal folder": (
         lambda r: class_tree(r, "cat", "dog", "normal"), {},
-        "normal/: 'normal': a class, or none of them? data.negative: ['normal']",
+        "normal/: 'normal': is it a class? If so, name it in",
     ),
     "normal folder that the settings explain": (
         lambda r: class_tree(r, "cat", "dog", "NORMAL"), {"negative": ["normal"]},
@@ -311,7 +311,7 @@ TREES = {
     ),
     "class folders in groups": (
         lambda r: (class_tree(r / "pets", "cat", "dog"), class_tree(r / "birds", "owl", "hen")), {},
-        "pets/ has no image, but folders with images (cat, dog)",
+        "pets/ has no images, but folders with images (cat, dog)",
     ),
     "class folders with a folder of images": (
         lambda r: [class_tree(r / name, "images", count=2) or

@@ -134,5 +134,5 @@ def test_a_network_comes_back_from_its_file(tmp_path):
 
 def test_another_network_s_file_is_refused(tmp_path):
     torch.save({"model": {}, "built_by": {}}, tmp_path / "c.pt")
-    with pytest.raises(InputError, match="holds no DeepLabv2"):
+    with pytest.raises(InputError, match="does not hold a DeepLabv2"):
         load_deeplab(tmp_path / "c.pt")

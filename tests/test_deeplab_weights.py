@@ -82,7 +82,7 @@ def test_weights_of_another_depth_are_refused(tmp_path, imagenet):
 
 def test_a_hub_name_of_another_network_is_refused_before_any_download():
     network = build_deeplab(**TINY)
-    with pytest.raises(InputError, match=r"resnet50\.a1_in1k is no weights of resnet18"):
+    with pytest.raises(InputError, match=r"resnet50\.a1_in1k is not a resnet18"):
         load_initial_weights(network.backbone, 18, "hub:resnet50.a1_in1k", "imagenet")
     with pytest.raises(InputError, match="unknown timm model"):
         load_initial_weights(network.backbone, 18, "hub:resnett18", "imagenet")

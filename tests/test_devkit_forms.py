@@ -31,7 +31,7 @@ VOC = {
     ".JPG": (lambda r: renamed(r, "a.jpg", "a.JPG"), {}, VOC_SET),
     ".jpeg": (lambda r: renamed(r, "a.jpg", "a.jpeg"), {}, VOC_SET),
     "two files of one id": (
-        lambda r: picture(r / "JPEGImages" / "a.png"), {}, "a.jpg and a.png have one id; keep one",
+        lambda r: picture(r / "JPEGImages" / "a.png"), {}, "a.jpg and a.png have the same id",
     ),
     "lists with suffixes": (lambda r: write_list(r, "train", "a.jpg", "bb.JPG"), {}, VOC_SET),
     "lists with paths": (
@@ -51,7 +51,7 @@ VOC = {
         lambda r: annotated(r, "a", "cat", "dog", "cow"), {"other_classes": "leave_out"}, VOC_SET,
     ),
     "an object that is good": (
-        lambda r: annotated(r, "ccc", "good"), {}, "ccc.xml: 'good': a class, or none of them?",
+        lambda r: annotated(r, "ccc", "good"), {}, "ccc.xml: 'good': is it a class?",
     ),
     "labels.csv of 0 and 1": (
         lambda r: ((r / "Annotations" / "a.xml").unlink(),
@@ -144,7 +144,7 @@ COCO = {
     ),
     "a category that is good": (
         lambda r: coco(r, categories={0: "good", **CATEGORIES}, shown={**SHOWN, "a.jpg": [0, 1]}),
-        NAMED, "instances_train.json: 'good': a class, or none of them?",
+        NAMED, "instances_train.json: 'good': is it a class?",
     ),
     "a category of val alone": (
         lambda r: coco(r, categories={3: "fox", **CATEGORIES}, shown={**SHOWN, "c.jpg": [3, 2]}),
@@ -175,7 +175,7 @@ def test_boxes_make_no_masks_and_the_background_is_drawn_as_nothing(tmp_path):
     square = [[2, 2, 8, 2, 8, 8, 2, 8]]
     coco(tmp_path, shown={"c.jpg": [2]}, segmentation=[], bbox=[2, 2, 6, 6])
     rewritten(tmp_path, sized)
-    with pytest.raises(InputError, match="c: annotation 0 has no segmentation, and 0 others"):
+    with pytest.raises(InputError, match="c: annotation 0 and 0 others have no segmentation"):
         coco_masks(tmp_path, "val", entries, CLASSES, tmp_path / "out")
     shown = {"c.jpg": [0]}
     coco(tmp_path, shown=shown, categories={0: "_background_", 2: "dog"}, segmentation=square)

@@ -130,7 +130,7 @@ def test_where_a_disk_has_no_locks_the_same_file_is_written_with_a_warning(
     with caplog.at_level(logging.WARNING):
         write(tmp_path / "again" / "labels.h5")
     assert [record.message for record in caplog.records] == [
-        f"{tmp_path / 'again'}: the disk offers no locks; HDF5 files are written without"
+        f"{tmp_path / 'again'}: the disk does not support locks; HDF5 files are written without"
     ]
     assert (tmp_path / "again" / "labels.h5").read_bytes() == labels.read_bytes()
     assert verify(labels) == []

@@ -99,7 +99,7 @@ def test_two_processes_do_not_load_into_one_file(server, tmp_path):
     part.write_bytes(BODY[:100])
     with part.open("ab") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(InputError, match=r"file\.tar\.part: another process loads it"):
+        with pytest.raises(InputError, match=r"file\.tar\.part: another process is downloading it"):
             download(archive(server), tmp_path / "file.tar")
     assert part.read_bytes() == BODY[:100] and server.asked == []
 
@@ -128,9 +128,9 @@ def test_another_file_than_the_published_one_is_deleted(server, tmp_path, known,
 
 def test_without_a_network_it_says_how_to_give_the_file_by_hand(server, tmp_path):
     url = "http://127.0.0.1:9/file.tar"  # the discard port, where nothing listens
-    with pytest.raises(InputError, match=r"could not be loaded .*Is there a network.*save it as"):
+    with pytest.raises(InputError, match=r"could not be downloaded .*a network.*save it as"):
         download(Archive("file.tar", url), tmp_path / "file.tar")
-    with pytest.raises(InputError, match=r"could not be loaded \(HTTP 404\)"):
+    with pytest.raises(InputError, match=r"could not be downloaded \(HTTP 404\)"):
         download(Archive("file.tar", server.url + "x"), tmp_path / "file.tar")
 
 
@@ -168,7 +168,7 @@ def test_an_archive_is_unpacked_counted_and_not_written_twice(tmp_path, name):
 @pytest.mark.parametrize("member", ["../out.txt", "/out.txt", "x/../../out.txt"])
 def test_a_path_that_leads_out_of_the_archive_is_refused(tmp_path, name, member):
     folder = tmp_path / "data"
-    with pytest.raises(InputError, match="leads out of it"):
+    with pytest.raises(InputError, match="leads outside the folder"):
         unpack(Archive(name, ""), packed(tmp_path / name, ["a.txt", member]), folder)
     assert not (tmp_path / "out.txt").exists() and list(folder.iterdir()) == []
 
@@ -194,7 +194,7 @@ def test_damage_inside_a_compressed_file_is_named(tmp_path):
         file.writestr("1.txt", bytes(range(256)) * 20)
     whole = path.read_bytes()
     path.write_bytes(whole[:40] + b"\xff" * 60 + whole[100:])
-    with pytest.raises(InputError, match=r"a\.zip: damaged .*; delete it and load it again"):
+    with pytest.raises(InputError, match=r"a\.zip: damaged .*; delete it and download it again"):
         unpack(Archive("a.zip", ""), path, tmp_path)
 
 

@@ -87,7 +87,7 @@ def test_methods_that_cannot_read_the_network_are_left_out(image):
         "Grad-CAM",
         "CAM (add)",
     ]
-    with pytest.raises(InputError, match=r"no map of this network: ts_cam: .*; cnn_cam: "):
+    with pytest.raises(InputError, match=r"no method can read this network: ts_cam: .*; cnn_cam: "):
         explain([image], subject(), methods=("ts_cam", "cnn_cam"))
 
 
@@ -95,7 +95,7 @@ def test_methods_that_cannot_read_the_network_are_left_out(image):
     ("name", "message"),
     [
         ("bird", r"'bird': .* it has 4: cat, tabby; dog; hot dog; car"),
-        ("o", "'o' fits 2 .* dog; hot"),
+        ("o", "'o' matches 2 .* dog; hot"),
     ],
 )
 def test_a_name_must_fit_one_class(name, message, image):
@@ -130,7 +130,7 @@ def test_timm_s_networks_know_imagenet_s_names_and_take_weights_from_a_file(phot
         (["--model", "none/checkpoint.pt"], "no such checkpoint"),
         (["--model", "test_vit", "--weights", "none.pt"], "no such weights file"),
         (["--model", "test_vit", "--weights", "random", "--size", "90"], "multiples of the patch"),
-        (["--model", "resnet10t", "--weights", "random", "--size", "90"], "takes no --size"),
+        (["--model", "resnet10t", "--weights", "random", "--size", "90"], "does not accept --size"),
     ],
 )
 def test_wrong_input_is_one_line_and_no_picture(arguments, message, photograph, tmp_path, capsys):

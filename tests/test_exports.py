@@ -156,7 +156,7 @@ def test_a_hole_is_filled_unless_another_class_is_in_it(tmp_path):
 def test_without_an_index_the_image_ids_are_the_names_and_it_is_said(store, tmp_path, capsys):
     (store.parents[1] / "index.csv").unlink()
     assert main(["export", str(store), str(tmp_path / "regions.json")]) == 0
-    assert "the image_ids are the file names" in capsys.readouterr().err
+    assert "image_ids are used as file names" in capsys.readouterr().err
     names = [i["file_name"] for i in json.loads((tmp_path / "regions.json").read_text())["images"]]
     assert names == open_store(store).ids()
 

@@ -163,12 +163,12 @@ def test_images_that_do_not_fit_are_answered_with_what_is_expected(images, messa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"fusion": "maximum"}, "sum or product or matrix"),
+        ({"fusion": "maximum"}, "sum, product or matrix"),
         ({"coupling": "mean"}, "per_head or head_mean"),
         ({"blocks": 4}, "the network has 3"),
         ({"blocks": [0, 3]}, "the network has 3"),
         ({"blocks": 0}, "the network has 3"),
-        ({"targets": TARGETS[:, :2]}, "one column a class"),
+        ({"targets": TARGETS[:, :2]}, "one column per class"),
         ({"targets": TARGETS.float()}, "expected bool"),
     ],
 )
@@ -180,7 +180,7 @@ def test_wrong_arguments_are_answered_with_what_there_is(vit, images, arguments,
 def test_a_grid_that_does_not_fit_is_refused(vit, images):
     with record(vit) as tape:
         logits = vit(images)
-    with pytest.raises(InputError, match="24 patches make no square"):
+    with pytest.raises(InputError, match="24 patches do not form a square"):
         maps_from(tape, logits, TARGETS)
     with pytest.raises(InputError, match="grid 5 x 5"):
         maps_from(tape, logits, TARGETS, grid=(5, 5))

@@ -88,10 +88,10 @@ def test_a_table_that_cannot_be_read_says_nothing_of_the_images(tmp_path):
 @pytest.mark.parametrize(
     ("labels", "warning"),
     [
-        (["dgo"], "class 'dgo' (1 image): is 'dog' (12) meant?"),
-        (["Cat"] * 12, "class 'Cat' (12 images): is 'cat' (12) meant?"),
-        (["dog.", "dog."], "class 'dog.' (2 images): is 'dog' (12) meant?"),
-        (["cat, dog"], "class 'cat, dog': several classes are joined by ';', not by ','"),
+        (["dgo"], "class 'dgo' (1 image): did you mean 'dog' (12)?"),
+        (["Cat"] * 12, "class 'Cat' (12 images): did you mean 'cat' (12)?"),
+        (["dog.", "dog."], "class 'dog.' (2 images): did you mean 'dog' (12)?"),
+        (["cat, dog"], "class 'cat, dog': separate several classes by ';', not by ','"),
         (["car"] * 3, None),
         (["bird"], None),
     ],
@@ -175,7 +175,7 @@ def test_other_files_are_left_out_with_a_warning(tmp_path):
     (tmp_path / "cat" / ".DS_Store").write_bytes(b"x")
     picture(tmp_path / "beside.jpg")
     assert list_folder(tmp_path, OWN_SPLITS).warnings == [
-        "left out, no images in cat/: 1 (phone.heic)",
+        "left out, files in cat/ that are not images: 1 (phone.heic)",
         "left out, images beside the class folders: 1",
     ]
 

@@ -54,7 +54,7 @@ def test_resuming_depends_on_the_labels(tmp_path):
     ("made_from", "says", "classifier", "words"),
     [
         ("masks", "labels", None, "made from masks, but train.supervision is labels"),
-        (None, "masks", None, "other labels than masks, but train.supervision is masks"),
+        (None, "masks", None, "labels other than masks, but train.supervision is masks"),
         (None, "classes", None, "--labels: given, but train.supervision is classes"),
         ("none", "masks", None, "--labels: missing, but train.supervision is masks"),
         ("masks", "masks", "cnn", "--labels: given"),

@@ -55,7 +55,7 @@ def test_a_gpu_is_shared_where_all_are_taken(monkeypatch):
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
-    with pytest.raises(InputError, match="3 processes find 2 GPUs"):
+    with pytest.raises(InputError, match="3 processes, but only 2 GPUs"):
         take_gpu()
 
 
@@ -64,5 +64,5 @@ def test_processes_of_one_training_never_share_a_gpu(monkeypatch):
     assert take_gpu() == torch.device("cuda", 0)
     assert of_another_process() == 1
     monkeypatch.setattr(gpus, "_take", lambda _gpu: False)
-    with pytest.raises(InputError, match="all 2 GPUs are taken, and not by the 2 processes"):
+    with pytest.raises(InputError, match="all 2 GPUs are taken, some by processes outside"):
         take_gpu()

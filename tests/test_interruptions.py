@@ -33,7 +33,7 @@ def check_same(again, undisturbed):
 def test_stopped(scenes, undisturbed, tmp_path, item, number):
     first = trainer(scenes, tmp_path)
     first.images.left, first.images.number = item, number
-    with pytest.raises(Interrupted, match="the same command goes on"):
+    with pytest.raises(Interrupted, match="run the same command to resume"):
         first.run()
     check_same(trainer(scenes, tmp_path), undisturbed)
 
@@ -117,5 +117,5 @@ def test_processes_of_different_states_do_not_go_on(scenes, tmp_path):
     first.images.left = 3
     with pytest.raises(Interrupted):
         first.run()
-    with pytest.raises(InputError, match=r"\[\(0, 0\), \(0, 1\)\]; all nodes need the same folder"):
+    with pytest.raises(InputError, match=r"\[\(0, 0\), \(0, 1\)\]; all nodes need the same"):
         trainer(scenes, tmp_path, processes=Disagreeing()).run()

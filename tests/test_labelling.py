@@ -96,9 +96,9 @@ def test_labels_after_refinement_by_crf_have_its_background():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"refinement": "PAMR"}, "refinement 'PAMR': expected pamr or par or crf or none"),
+        ({"refinement": "PAMR"}, "refinement 'PAMR': expected pamr, par, crf or none"),
         ({"method": "CRF"}, "method 'CRF': expected completion or crf"),
-        ({"iterations": -1}, "no negative number of iterations"),
+        ({"iterations": -1}, "iterations of 0 or more"),
     ],
 )
 def test_wrong_names_and_numbers_are_refused(options, message):

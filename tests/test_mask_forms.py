@@ -64,7 +64,7 @@ MASKS = {
         Image.merge("RGBA", [image(TRUTH)] * 3 + [image(TRUTH * 0 + 255)]), TWO, {}, None,
     ),
     "0 and 255, one class": (
-        image(TRUTH * 255), ONE, {}, "255 is ignored, so that no class has a pixel",
+        image(TRUTH * 255), ONE, {}, "255 is ignored, so no class has a pixel",
     ),
     "0 and 255, two classes": (
         image(TRUTH * 255), TWO, {}, "data.mask_values: {255: NAME}",
@@ -85,8 +85,8 @@ MASKS = {
     ),
     "indices numbered anew": (swapped(), TWO, {}, "index 0 has the colour of label 1"),
     "indices numbered anew, by colours": (swapped(), TWO, {"128,0,0": "cat"}, None),
-    "transparency": (with_alpha(TRUTH * 255), TWO, {}, "transparent pixels, which are no labels"),
-    "a class that is none": (image(TRUTH), ONE, {1: "cow"}, "'cow' is no class; expected"),
+    "transparency": (with_alpha(TRUTH * 255), TWO, {}, "which cannot be labels"),
+    "a class that is none": (image(TRUTH), ONE, {1: "cow"}, "'cow' is not a class; expected"),
     "a key that is none": (image(TRUTH), ONE, {"1,2": "cat"}, "expected a grey value or 'red"),
 }  # fmt: skip
 
@@ -206,7 +206,7 @@ def test_a_mask_may_have_a_suffix_in_capitals_or_the_word_mask(root, name):
     ("values", "refusal"),
     [
         (TRUTH * 2, "first .*a.png: value 2 is 'dog', the label says 'cat'"),
-        (TRUTH * 0, "none has a pixel of a class, and 1 of their images show one"),
+        (TRUTH * 0, "no mask has a pixel of a class, although 1 of"),
     ],
 )
 def test_masks_that_contradict_the_labels_are_refused(root, values, refusal):
@@ -271,9 +271,9 @@ SALIENCY = {
     "grey levels of a palette": (image(TRUTH, colours=[0, 0, 0, 200, 200, 200]), None),
     "a cut-out": (with_alpha(SALIENT), None),
     "a cut-out of grey": (Image.merge("LA", (image(TRUTH * 7 + 9), image(SALIENT))), None),
-    "labels of a palette": (image(TRUTH, colours=palette()), "colours, which are no saliency"),
-    "colours": (image(COLOURS), "colours, which are no saliency"),
-    "colours with alpha everywhere": (with_alpha(TRUTH * 0 + 255), "colours, which are no"),
+    "labels of a palette": (image(TRUTH, colours=palette()), "in colour, which is not"),
+    "colours": (image(COLOURS), "in colour, which is not a saliency map"),
+    "colours with alpha everywhere": (with_alpha(TRUTH * 0 + 255), "in colour, which is not"),
 }
 
 

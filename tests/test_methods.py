@@ -174,8 +174,8 @@ def mobilenet():
 @pytest.mark.parametrize(
     ("method", "build", "message"),
     [
-        (cnn_cam, lambda: mobilenet(), "more between|features are"),
-        (cnn_cam, lambda: model_of("vit"), "no CNN with a linear head"),
+        (cnn_cam, lambda: mobilenet(), "other layers lie between|features are"),
+        (cnn_cam, lambda: model_of("vit"), "not a CNN with a linear head"),
         (cnn_cam, lambda: torch.nn.Flatten(), "forward_features"),
         (ts_cam, lambda: model_of("vit"), "head: ts_cam"),
         (cam_ignore, lambda: model_of("TS-CAM"), "no linear class head"),

@@ -109,7 +109,7 @@ def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch, caplo
 
     monkeypatch.setattr(fcntl, "lockf", refuse)
     with caplog.at_level(logging.WARNING), alone(tmp_path / "s.lock"):
-        assert "no lock here" in caplog.text
+        assert "cannot be locked" in caplog.text
 
 
 def test_a_copy_that_is_refused_adds_to_the_log_of_the_one_that_runs(tmp_path):
@@ -166,7 +166,7 @@ def test_a_training_whose_outputs_were_deleted_ends_at_once_with_the_same_bytes(
         for output in outputs:
             output.unlink()
     assert before[0] == before[1]
-    assert "finished before" in caplog.text and "delete it to start anew" in caplog.text
+    assert "already finished" in caplog.text and "to run the stage again" in caplog.text
     for change in ("images", "forced"):
         caplog.clear()
         (arguments.images / "images" / "00.png").touch()  # as if the images had changed

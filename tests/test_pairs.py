@@ -35,7 +35,7 @@ def test_a_folder_that_is_no_data_set_is_refused(tmp_path):
         find_pairs(tmp_path)
     for name in ("images", "masks"):
         (tmp_path / name).mkdir()
-    with pytest.raises(InputError, match="no image in it"):
+    with pytest.raises(InputError, match="contains no images"):
         find_pairs(tmp_path)
 
 

@@ -98,7 +98,7 @@ def test_images_of_0_to_255_give_the_same_maps():
 
 def test_no_class_gives_no_map_and_another_batch_is_refused():
     assert par(torch.rand(2, 3, 8, 8), torch.rand(2, 0, 4, 4)).shape == (2, 0, 8, 8)
-    with pytest.raises(InputError, match=r"par: .*one set of maps an image"):
+    with pytest.raises(InputError, match=r"par: .*one set of maps per image"):
         par(torch.rand(2, 3, 8, 8), torch.rand(1, 2, 4, 4))
 
 
@@ -114,8 +114,8 @@ def test_the_defaults_are_the_published_settings():
     [
         (1, {}, r"par: .*give \(B, 3, H, W\)"),
         (3, {"dilations": ()}, "at least one"),
-        (3, {"dilations": (0, 1)}, "distances from 1 on"),
-        (3, {"iterations": -3}, "no negative number"),
+        (3, {"dilations": (0, 1)}, "all of them 1 or more"),
+        (3, {"iterations": -3}, "iterations of 0 or more"),
     ],
 )
 def test_what_is_no_image_or_no_neighbourhood_is_refused(channels, options, message):

@@ -132,10 +132,10 @@ def test_merged_shards_hold_what_one_file_would(shards, tmp_path):
 @pytest.mark.parametrize(
     ("choose", "message"),
     [
-        (lambda shards: shards[:2], r"end with 20 of 23 images; 'image_020' is next"),
-        (lambda shards: shards[::2], r"2\.h5: not the images that are next"),
-        (lambda shards: shards[::-1], r"2\.h5: not the images that are next"),
-        (lambda shards: [*shards, shards[0]], r"0\.h5: not the images that are next"),
+        (lambda shards: shards[:2], r"only 20 of 23 images; the next would be 'image_020'"),
+        (lambda shards: shards[::2], r"2\.h5: not the expected images"),
+        (lambda shards: shards[::-1], r"2\.h5: not the expected images"),
+        (lambda shards: [*shards, shards[0]], r"0\.h5: not the expected images"),
         (lambda shards: [*shards[:2], shards[0].with_name("9.h5")], r"9\.h5: no such file"),
     ],
 )
@@ -148,7 +148,7 @@ def test_a_gap_an_overlap_and_another_order_are_refused(shards, tmp_path, choose
 def test_shards_of_different_networks_are_refused(shards, tmp_path):
     with StoreWriter(shards[1], "predictions", CLASSES, {"checkpoint": "other"}) as writer:
         write(writer, slice(10, 20))
-    with pytest.raises(InputError, match=r"1\.h5: other settings than .*0\.h5"):
+    with pytest.raises(InputError, match=r"1\.h5: not the same settings as .*0\.h5"):
         merge_stores(tmp_path / "merged.h5", shards, IDS)
 
 

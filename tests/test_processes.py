@@ -69,7 +69,7 @@ def test_memory_that_ran_out_is_a_line_with_the_image(workers):
 
 
 def test_a_killed_worker_is_a_line():
-    with pytest.raises(InputError, match="a worker was killed, most likely for memory: use fewer"):
+    with pytest.raises(InputError, match="a worker was killed, probably for lack of memory: use"):
         list(parallel_map(failing, ["well", "killed"] + ["well"] * 20, 2))
 
 

@@ -184,7 +184,7 @@ def stop_at(monkeypatch, item, number=signal.SIGTERM):
 def test_a_stopped_training_ends_with_the_same_network(pairs, tmp_path, monkeypatch, number):
     straight, resumed = new_network(), new_network()
     train(pairs, straight, tmp_path / "straight", epochs=3)
-    with monkeypatch.context() as patch, pytest.raises(Interrupted, match="same command goes on"):
+    with monkeypatch.context() as patch, pytest.raises(Interrupted, match="same command to resume"):
         stop_at(patch, 17, number)  # in the second of three steps of the second epoch
         train(pairs, new_network(), tmp_path, epochs=3)
     state = load_checkpoint(tmp_path / "state.pt")

@@ -77,7 +77,7 @@ def test_maps_of_0_and_1_are_refused_before_labels_see_nothing_salient(tmp_path)
     for entry, value in zip(entries, (0, 1), strict=True):
         cv2.imwrite(str(tmp_path / "maps" / entry.image.name), np.full((8, 8), value, np.uint8))
     provide = precomputed_saliency(tmp_path / "maps", entries)
-    with pytest.raises(InputError, match=r"p0 and 1 others hold 0 and 1 alone; .*multiply by 255"):
+    with pytest.raises(InputError, match=r"p0 and 1 others hold only 0 and 1; .*multiply by 255"):
         stored(tmp_path, partial(provide, entries))
     cv2.imwrite(str(tmp_path / "maps" / "p0.png"), np.full((8, 8), 255, np.uint8))
     assert stored(tmp_path, partial(provide, entries))["p1"].max() == 1
@@ -185,7 +185,7 @@ def test_rembg_networks_that_cannot_serve_are_named(tmp_path, monkeypatch):
     fake_rembg(monkeypatch, maps=3)
     with pytest.raises(InputError, match=r"rembg_model: u3net cannot be loaded \(No session"):
         rembg_saliency("u3net")
-    with pytest.raises(InputError, match="take one with a single map"):
+    with pytest.raises(InputError, match="use one with a single map"):
         rembg_saliency("u2net")(entries_in(tmp_path, (8, 8)), None)
 
 
@@ -282,7 +282,7 @@ def test_a_vit_s_maps_are_its_own_where_strides_agree():
 
 
 def test_patches_that_make_no_pyramid_are_refused():
-    with pytest.raises(InputError, match=r"patches of 14 px, .*take patches of 8 or 16 px"):
+    with pytest.raises(InputError, match=r"patches of 14 px do not .*use patches of 8 or 16 px"):
         build_encoder("vit_small_patch14_dinov2")
 
 

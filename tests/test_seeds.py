@@ -82,5 +82,5 @@ def test_a_mask_of_another_size_or_class_list_is_named(seeds):
     with pytest.raises(InputError, match=r"image 'one': labels must be 0\.\.2"):
         seed_curve(store, {"one": masks["one"]}, 3)
     Image.fromarray(np.zeros((5, 5), np.uint8)).save(masks["two"])
-    with pytest.raises(InputError, match=r"image 'two': .* its mask has"):
+    with pytest.raises(InputError, match=r"image 'two': .* but its mask is"):
         seed_curve(store, masks, NUM_CLASSES)

@@ -180,7 +180,7 @@ def test_a_stopped_command_goes_on(checkpoint, photos, tmp_path, monkeypatch, ca
     assert [row["mask"] for row in table_of(tmp_path / "out")] == ["masks/0.png"]
     assert segment(photos, checkpoint, tmp_path / "out") == 0
     assert len(seen) == 4 and len(table_of(tmp_path / "out")) == 3
-    assert "2 masks made, 1 stood already" in capsys.readouterr().out
+    assert "2 masks made, 1 already existed" in capsys.readouterr().out
 
 
 def test_a_picture_that_changed_and_a_damaged_mask_are_made_again(
@@ -192,7 +192,7 @@ def test_a_picture_that_changed_and_a_damaged_mask_are_made_again(
     (out / "masks" / "0.png").write_bytes((out / "masks" / "0.png").read_bytes()[:60])
     (photos / "1.png").write_bytes((photos / "2.png").read_bytes())
     assert segment(photos, checkpoint, out) == 0
-    assert "2 masks made, 1 stood already" in capsys.readouterr().out
+    assert "2 masks made, 1 already existed" in capsys.readouterr().out
     again = masks_of(out)
     np.testing.assert_array_equal(again["0.png"], whole["0.png"])
     np.testing.assert_array_equal(again["1.png"], whole["2.png"])
@@ -203,7 +203,7 @@ def test_results_of_other_settings_are_not_mixed(checkpoint, photos, tmp_path, c
     assert segment(photos, checkpoint, tmp_path / "out", "--sizes", "48") == 2
     assert "settings.sizes ([32] before, [48] now)" in capsys.readouterr().err
     assert segment(photos, checkpoint, photos) == 2  # masks would replace the pictures
-    assert "holds other files" in capsys.readouterr().err
+    assert "holds files that this command did not write" in capsys.readouterr().err
 
 
 def test_wrong_pictures_are_named_and_the_others_are_made(checkpoint, photos, tmp_path, capsys):
@@ -225,10 +225,10 @@ def test_wrong_pictures_are_named_and_the_others_are_made(checkpoint, photos, tm
     ("options", "message"),
     [
         (["none.jpg", "--model", "MODEL"], "none.jpg: no such file or folder"),
-        (["*.none", "--model", "MODEL"], "no file fits"),
-        ([".", "--model", "MODEL"], "no picture in it"),
+        (["*.none", "--model", "MODEL"], "no file matches"),
+        ([".", "--model", "MODEL"], "contains no pictures"),
         (["a.png", "--model", "a.png"], "not a readable checkpoint"),
-        (["a.png", "--model", "MODEL", "--scales", "1"], "scales are DeepLabv2's"),
+        (["a.png", "--model", "MODEL", "--scales", "1"], "scales are for DeepLabv2"),
         (["a.png", "--model", "MODEL", "--tile", "100"], "a multiple of 8"),
     ],
 )
@@ -307,9 +307,9 @@ def test_a_picture_that_no_jpeg_can_hold_has_its_mask(
     assert segment(photos, checkpoint, out, "--overlay") == 0
     assert sorted(masks_of(out)) == ["0.png", "1.png", "2.png"]
     assert [path.name for path in (out / "overlays").iterdir()] == ["2.jpg"]
-    assert f"{photos / '0.png'}: no overlay, JPEG ends" in capsys.readouterr().err
+    assert f"{photos / '0.png'}: no overlay: JPEG allows" in capsys.readouterr().err
     assert segment(photos, checkpoint, out, "--overlay") == 0
-    assert "0 masks made, 3 stood already" in capsys.readouterr().out
+    assert "0 masks made, 3 already existed" in capsys.readouterr().out
 
 
 def test_the_crf_sends_no_probabilities_back(checkpoint, photos, tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ def labels(tmp_path):
 
 def test_verify_command_says_by_its_exit_code_whether_a_file_is_whole(labels, capsys):
     assert main(["verify", str(labels)]) == 0
-    assert "whole, 2 images" in capsys.readouterr().out
+    assert "intact, 2 images" in capsys.readouterr().out
     with h5py.File(labels, "r+") as file:
         file["images/a"][0, 0] = 77
     assert main(["verify", str(labels)]) == 1
@@ -102,7 +102,7 @@ def test_another_file_is_not_called_a_damaged_store(tmp_path, capsys):
     table.write_text("image,classes")
     assert main(["summary", str(table)]) == 2
     shown = capsys.readouterr().err
-    assert "labels.csv: no store" in shown and "delete" not in shown
+    assert "labels.csv: not a store" in shown and "delete" not in shown
 
 
 def test_exported_labels_are_imported_as_they_were(labels, tmp_path, capsys):

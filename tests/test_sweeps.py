@@ -23,9 +23,9 @@ def test_no_two_variants_are_alike(sweep):
 @pytest.mark.parametrize(
     ("sweep", "changes", "reason"),
     [
-        ("alpha", {"saliency": False}, "mines outside saliency"),
-        ("alpha", {"method": "crf"}, "alpha has no part"),
-        ("gamma", {"method": "crf"}, "gamma has no part"),
+        ("alpha", {"saliency": False}, "only acts outside salient"),
+        ("alpha", {"method": "crf"}, "alpha has no effect"),
+        ("gamma", {"method": "crf"}, "gamma has no effect"),
     ],
 )
 def test_a_setting_without_a_part_in_the_labels_is_not_swept(sweep, changes, reason):

@@ -114,7 +114,7 @@ def test_masks_of_sbd_become_label_maps_for_the_supervised_ceiling(augmented):
 
 def test_a_damaged_mask_of_sbd_is_named(tmp_path):
     (tmp_path / "x.mat").write_bytes(b"MATLAB 5.0 MAT-file" + bytes(300))
-    with pytest.raises(InputError, match=r"x\.mat: no mask of SBD"):
+    with pytest.raises(InputError, match=r"x\.mat: not an SBD mask"):
         read_mask(tmp_path / "x.mat")
     with pytest.raises(InputError, match="no such mask"):
         read_mask(tmp_path / "y.mat")

@@ -48,7 +48,7 @@ def _last_line(logs: Sequence[str]) -> str:
     """Return the last line of the first log that is not empty."""
     for log in logs:
         if lines := _text(log).rstrip().splitlines():
-            return f"\n{log} names no error; its last line:\n{lines[-1]}"
+            return f"\n{log} reports no error; its last line:\n{lines[-1]}"
     return ""
 
 

@@ -43,10 +43,10 @@ def parser(description: str | None, **files: str) -> argparse.ArgumentParser:
 def add_saving(arguments_parser: argparse.ArgumentParser) -> None:
     """Add `--saving` and `--anew`, for stages that save states; neither changes their results."""
     arguments_parser.add_argument(
-        "--saving", default="{}", help="the keys of the sections that say when states are saved"
+        "--saving", default="{}", help="the sections' keys that set when states are saved, JSON"
     )
     arguments_parser.add_argument(
-        "--anew", action="store_true", help="do not take what has finished before"
+        "--anew", action="store_true", help="ignore the results of an earlier, finished run"
     )
 
 
@@ -145,7 +145,9 @@ def run(
         logging.warning("stopped on request: %s", message)
         sys.exit(128 + (signals[-1] if signals else signal.SIGINT))
     except Exception:
-        logging.exception("this is a defect, or the machine's; please report it with this log")
+        logging.exception(
+            "this is a bug, or a fault of the machine; please report it with this log"
+        )
         sys.exit(1)
 
 
@@ -166,7 +168,7 @@ def torch_device(arguments: argparse.Namespace) -> "torch.device":  # noqa: F821
     torch.set_num_threads(arguments.threads)
     has_gpu = torch.cuda.is_available()
     if arguments.device == "cuda" and not has_gpu:
-        raise InputError("device: cuda is asked for but torch finds no GPU; use auto or cpu")
+        raise InputError("device: cuda was requested, but torch finds no GPU; use auto or cpu")
     return take_gpu() if has_gpu and arguments.device != "cpu" else torch.device("cpu")
 
 

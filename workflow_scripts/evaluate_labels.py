@@ -69,6 +69,8 @@ if __name__ == "__main__":
         out="entry, JSON",
     )
     arguments_parser.add_argument("--split", required=True, choices=("train", "val"))
-    arguments_parser.add_argument("--method", default="getam", help="whose maps labelled them")
+    arguments_parser.add_argument(
+        "--method", default="getam", help="method whose maps the labels were made from"
+    )
     shards.add_counts(arguments_parser)
     command.run(main, arguments_parser)

@@ -74,7 +74,9 @@ def predicts(entries: Sequence[Entry]) -> bool:
     """Whether classes are those the network predicts: only if no image of the split has any."""
     if any(entry.classes for entry in entries):
         return False
-    logging.warning("no image of the split has a class: its classes are those that are predicted")
+    logging.warning(
+        "no image of the split has a class label: using the classes that the network predicts"
+    )
     return True
 
 

@@ -44,7 +44,7 @@ def provider_of(
     """Return the function that writes the saliency of some entries, as the settings ask."""
     saliency = settings.saliency
     if saliency.source == "none":
-        raise InputError("saliency.source: none has no maps; take another source to make some")
+        raise InputError("saliency.source: none makes no maps; choose another source")
     if saliency.source == "precomputed":
         return precomputed_saliency(saliency.folder, listed)  # checks all shards at once
     if saliency.source == "rembg":

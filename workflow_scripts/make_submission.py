@@ -36,8 +36,10 @@ if __name__ == "__main__":
         index="index.csv of the test images",
         predictions="predictions.h5",
         out="submission.tar.gz",
-        record="what it was made by, JSON",
+        record="record of how it was made, JSON",
     )
     arguments_parser.add_argument("--run", required=True)
-    arguments_parser.add_argument("--method", required=True, help="whose labels were trained on")
+    arguments_parser.add_argument(
+        "--method", required=True, help="method whose labels the network was trained on"
+    )
     command.run(main, arguments_parser)

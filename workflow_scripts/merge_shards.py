@@ -26,6 +26,6 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     arguments_parser = command.parser(__doc__, index="index.csv", out="the whole store")
     arguments_parser.add_argument("--split", required=True, choices=("train", "val", "test"))
-    arguments_parser.add_argument("--first", type=Path, required=True, help="the shard 0")
-    arguments_parser.add_argument("--shards", type=int, required=True, help="how many there are")
+    arguments_parser.add_argument("--first", type=Path, required=True, help="shard 0")
+    arguments_parser.add_argument("--shards", type=int, required=True, help="number of shards")
     command.run(main, arguments_parser)

@@ -35,7 +35,7 @@ def afa(network: nn.Module, settings: Settings, steps_per_epoch: int, count: Cou
         raise InputError(
             f"train.afa.classification_iterations: {own.classification_iterations}, but"
             f" train.epochs: {settings.train.epochs} are {steps} iterations of these images, so"
-            " nothing would learn to segment; set it lower, or more epochs"
+            " segmentation would never be trained; lower it, or raise train.epochs"
         )
     return Afa(
         network,

@@ -16,8 +16,10 @@ def add_shard(
 ) -> None:
     """Add `--split`, `--shard` and `--shard-size`, for stages that work on a part of a split."""
     arguments_parser.add_argument("--split", required=True, choices=splits)
-    arguments_parser.add_argument("--shard", type=int, required=True, help="its number, from 0")
-    arguments_parser.add_argument("--shard-size", type=int, required=True, help="images a shard")
+    arguments_parser.add_argument(
+        "--shard", type=int, required=True, help="number of the shard, from 0"
+    )
+    arguments_parser.add_argument("--shard-size", type=int, required=True, help="images per shard")
 
 
 def entries_of(arguments: argparse.Namespace) -> Sequence[Entry]:
@@ -36,8 +38,10 @@ def shard_of(listed: Sequence[Listed], arguments: argparse.Namespace) -> Sequenc
 
 def add_counts(arguments_parser: argparse.ArgumentParser) -> None:
     """Add `--counts` and `--shards`, for figures that may have been counted in shards."""
-    arguments_parser.add_argument("--counts", type=Path, help="of the shard 0, if there is one")
-    arguments_parser.add_argument("--shards", type=int, default=0, help="how many there are")
+    arguments_parser.add_argument(
+        "--counts", type=Path, help="counts of shard 0, if the figure was counted in shards"
+    )
+    arguments_parser.add_argument("--shards", type=int, default=0, help="number of shards")
 
 
 def numbered(first: Path, count: int) -> list[Path]:

@@ -170,13 +170,13 @@ def network_of(
     if classifier is None:
         return "transformer", model
     if classifier == "ts_cam" and settings.model.name is None:
-        raise InputError("model.name: TS-CAM needs a transformer, and the model has none")
+        raise InputError("model.name: TS-CAM needs a transformer, but the model has none")
     if classifier == "ts_cam":
         return "transformer", model | {"head": "ts_cam"}
     cnn = settings.classifiers.cnn or settings.model.stem
     if cnn is None:
         raise InputError(
-            "classifiers.cnn: CNN CAM needs a CNN, and the model has no stem; name one, for"
+            "classifiers.cnn: CNN CAM needs a CNN, but the model has no stem; name one, for"
             " instance {name: resnet50, weights: hub, max_stride: 32}"
         )
     return "cnn", shared | {"stem": cnn.model_dump()}

@@ -118,7 +118,7 @@ def located(
 
 def _check_head(model: nn.Module) -> None:
     if not hasattr(model, "locate") or not model.takes_maximum:
-        raise InputError("afa: the network has no head of AFA's; set model.head to max_pooled")
+        raise InputError("afa: the network has no AFA head; set model.head to max_pooled")
 
 
 def _from_0_to_1(maps: Tensor) -> Tensor:

@@ -80,7 +80,7 @@ def _head_weight(vit: nn.Module) -> Tensor:
     heads = [getattr(vit, name) for name in ("head", "head_dist") if hasattr(vit, name)]
     if not heads or not all(isinstance(head, nn.Linear) for head in heads):
         raise InputError(
-            f"{type(vit).__name__} has no linear class head, whose weights CAM needs; take a"
-            " network whose logits are of its tokens (model.head: class)"
+            f"{type(vit).__name__} has no linear class head, whose weights CAM needs; use a"
+            " network that computes its logits from its tokens (model.head: class)"
         )
     return torch.stack([head.weight for head in heads]).mean(0)

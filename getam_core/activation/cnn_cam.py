@@ -55,7 +55,7 @@ def cnn_cam(
     if classifier.bias is not None:
         mean_BC = mean_BC + classifier.bias.float()
     if check and not _agree(mean_BC, logits, maps_BChw):
-        raise _refusal(model, "there is more between its last map and its logits")
+        raise _refusal(model, "other layers lie between its last map and its logits")
     return maps_BChw.relu()[image_M, class_M], logits
 
 
@@ -77,6 +77,6 @@ def _classifier(model: nn.Module) -> nn.Module:
 
 def _refusal(model: nn.Module, reason: str) -> InputError:
     return InputError(
-        f"{type(model).__name__} is no CNN with a linear head on pooled features ({reason});"
-        " take one of timm, for instance resnet50"
+        f"{type(model).__name__} is not a CNN with a linear head on pooled features"
+        f" ({reason}); use one of timm's, for instance resnet50"
     )

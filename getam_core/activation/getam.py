@@ -175,8 +175,8 @@ def maps_from(
     rows = len(tape.blocks[-1].output)
     if height * width != tape.patches() or rows != len(logits):
         raise InputError(
-            f"grid {height} x {width}: attention is over {tape.patches()} patches and"
-            f" {rows} rows for {len(logits)} images"
+            f"grid {height} x {width} does not fit: attention covers {tape.patches()} patches and"
+            f" {rows} images, the logits {len(logits)} images"
         )
     maps_MN = _fused(tape, logits, targets, blocks, coupling, fusion, retain_graph)
     return maps_MN.unflatten(1, (height, width))
@@ -212,5 +212,5 @@ def _check(coupling: str, fusion: str) -> None:
 def _square(patches: int) -> tuple[int, int]:
     side = math.isqrt(patches)
     if side * side != patches:
-        raise InputError(f"{patches} patches make no square: give grid=(h, w)")
+        raise InputError(f"{patches} patches do not form a square: give grid=(h, w)")
     return side, side

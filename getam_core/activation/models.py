@@ -37,7 +37,7 @@ def prefix_tokens(model: nn.Module) -> int:
     if not any(name in tokens for name in CLASS_TOKENS):
         raise InputError(
             f"{type(transformer).__name__} has no [class] token (no parameter named"
-            f" {', '.join(CLASS_TOKENS)}), whose attention GETAM reads; take a ViT that has one,"
+            f" {', '.join(CLASS_TOKENS)}), whose attention GETAM reads; use a ViT that has one,"
             " or give prefix=T if it has another name"
         )
     stated = getattr(transformer, "num_prefix_tokens", None)
@@ -110,7 +110,7 @@ def check_logits(logits: Tensor) -> Tensor:
     if broken:
         raise InputError(
             f"the logits of images {broken} are not finite: check the weights, and that the images"
-            " are normalised as the model wants them"
+            " are normalised as the model expects"
         )
     return logits
 
@@ -150,8 +150,8 @@ def part_of(model: nn.Module, *names: str) -> tuple[Any, ...]:
     missing = [name for name in names if not hasattr(transformer, name)]
     if missing:
         raise InputError(
-            f"{type(transformer).__name__} has no {', '.join(missing)}: this map is made of timm's"
-            " transformers; getam and attention_gradient serve others too"
+            f"{type(transformer).__name__} has no {', '.join(missing)}: this method supports only"
+            " timm's transformers; getam and attention_gradient support others too"
         )
     return tuple(getattr(transformer, name) for name in names)
 

@@ -18,7 +18,7 @@ def check_targets(logits: Tensor, targets: Tensor) -> Tensor:
     """
     if logits.shape != targets.shape:
         raise InputError(
-            f"targets {tuple(targets.shape)}: expected one row an image and one column a class,"
+            f"targets {tuple(targets.shape)}: expected one row per image and one column per class,"
             f" {tuple(logits.shape)}"
         )
     if targets.dtype != torch.bool:

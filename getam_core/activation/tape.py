@@ -100,7 +100,7 @@ class Tape:
             raise InputError(
                 "no call of scaled_dot_product_attention was recorded: run the forward pass inside"
                 " record(model), with fused attention on (timm.layers.set_fused_attn(True));"
-                " windowed attention and CNNs have no [class] row, take a plain ViT"
+                " windowed attention and CNNs have no [class] row, use a plain ViT"
             )
         wanted = range(total) if blocks is None else blocks
         if isinstance(wanted, int):

@@ -41,7 +41,7 @@ def augmented_ids(folder: Path, sbd: Path | str | None) -> tuple[list[str], str]
         names = {path.stem for path in source.glob("*.png")}
     if not names:
         return None
-    return sorted((names | train) - val), f"{source}, with train and without val"
+    return sorted((names | train) - val), f"{source}, plus train, minus val"
 
 
 def sbd_masks(folder: Path, sbd: Path | str | None) -> Path | None:

@@ -31,7 +31,7 @@ def _value(text: str) -> Any:
                 return read(text)
         except (ValueError, SyntaxError):
             continue
-    raise ValueError(f"{text}: begins like a list, but is none; write names joined by ';'")
+    raise ValueError(f"{text}: begins like a list, but is not one; write names joined by ';'")
 
 
 def _items(value: Any) -> list[str]:

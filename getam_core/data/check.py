@@ -15,7 +15,7 @@ from getam_core.errors import InputError, raise_problems
 BITS_OF_PNG = 24  # where the header of a PNG says how many bits a channel has
 BITS_OF_TIFF = 258
 WIDE_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
-TOO_DEEP = "more than 8 bits a channel; save it with 8, scaled as you want it seen"
+TOO_DEEP = "more than 8 bits per channel; convert it to 8 bits, scaled as it should look"
 ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
 
 
@@ -66,12 +66,12 @@ def image_problem(path: Path) -> str | None:
             image.load()
             return problem or _transparency_problem(image) or _reader_problem(path, image)
     except FileNotFoundError:
-        return "a link that leads nowhere" if path.is_symlink() else "missing"
+        return "a broken link" if path.is_symlink() else "missing"
     except UnidentifiedImageError:
-        return "cannot be decoded: no image, whatever its suffix says"
+        return "cannot be decoded: not an image, despite its suffix"
     except OSError as error:
         if path.is_symlink() and not path.exists():
-            return "a link that leads in a circle"
+            return "a link in a loop of links"
         return f"cannot be decoded ({os.strerror(error.errno) if error.errno else error})"
     # Pillow's decoders raise ValueError, SyntaxError and others on damaged files.
     except Exception as error:
@@ -108,7 +108,9 @@ def _transparency_problem(image: Image.Image) -> str | None:
     if image.mode not in ALPHA_MODES and "transparency" not in image.info:
         return None
     lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
-    return None if lowest == 255 else "transparent pixels; lay it over a background, save it as RGB"
+    if lowest == 255:
+        return None
+    return "transparent pixels; flatten it onto a background and save it as RGB"
 
 
 def _reader_problem(path: Path, image: Image.Image) -> str | None:
@@ -118,7 +120,10 @@ def _reader_problem(path: Path, image: Image.Image) -> str | None:
     try:
         read_image(path)
     except InputError:
-        return f"cannot be decoded: {image.format} of a form that OpenCV lacks; save it as PNG"
+        return (
+            f"cannot be decoded: a variant of {image.format} that OpenCV cannot read;"
+            " save it as PNG"
+        )
     return None
 
 

@@ -89,7 +89,7 @@ def _contents(folder: Path) -> str:
     names = sorted(f"{p.name}/" if p.is_dir() else p.name for p in folder.iterdir())
     shown = ", ".join(names[:4]) + (f", ... ({len(names)})" if names[4:] else "")
     tables = [name for name in names if name.lower().endswith((".csv", ".tsv"))]
-    named = f"; is it data.table: {tables[0]}?" if tables else ""
+    named = f"; did you mean data.table: {tables[0]}?" if tables else ""
     return (shown or "nothing in it") + named
 
 
@@ -110,16 +110,17 @@ def _images(label: Path, base: Path, split: str | None, listing: Listing) -> lis
         return []
     images, inner = images_below(label), _with_images(label)
     if not images:
-        listing.problems.append(f"{where}/: no image in it ({', '.join(SUFFIXES)})")
+        listing.problems.append(f"{where}/: contains no images ({', '.join(SUFFIXES)})")
     elif not _direct(label) and not _one_class(label.name, inner, listing):
         listing.problems.append(
-            f"{where}/ has no image, but folders with images ({', '.join(inner[:3])}): which are"
-            " the classes? data.classes names them, or give the folder that holds their folders"
+            f"{where}/ has no images, but folders with images ({', '.join(inner[:3])}): which are"
+            " the classes? Name the classes in data.classes, or give the folder that holds the"
+            " class folders"
         )
         return []
     if others := [path.name for path in files if path.is_file() and not is_image(path)]:
-        shown = ", ".join(others[:3])
-        listing.warnings.append(f"left out, no images in {where}/: {len(others)} ({shown})")
+        shown = f"{len(others)} ({', '.join(others[:3])})"
+        listing.warnings.append(f"left out, files in {where}/ that are not images: {shown}")
     listing.shown([label.name], f"{where}/")
     return [_Found(path, path.relative_to(base), label.name, split) for path in images]
 

@@ -118,7 +118,7 @@ def _list_split(listing: Listing, split: str, name: str) -> list[Entry]:
     path = instances_path(listing.folder, name)
     coco = load_instances(path)
     if not coco.dataset["images"]:
-        listing.problems.append(f"instances_{name}.json: lists no image")
+        listing.problems.append(f"instances_{name}.json: lists no images")
     names = _category_names(coco, path.name, listing)
     beside = path.name == ROBOFLOW
     images = path.parent if beside else _image_folder(listing.folder, name, listing)
@@ -127,7 +127,8 @@ def _list_split(listing: Listing, split: str, name: str) -> list[Entry]:
     for image in coco.dataset["images"]:
         file = PurePosixPath(str(image["file_name"]))
         if file.is_absolute() or ".." in file.parts or not file.name:
-            listing.problems.append(f"instances_{name}.json: file_name {file}: leads elsewhere")
+            where = f"instances_{name}.json: file_name {file}"
+            listing.problems.append(f"{where}: leads outside the image folder")
             continue
         shown = {names[a["category_id"]] for a in coco.imgToAnns.get(image["id"], [])}
         present = listing.vocabulary.read(sorted(shown)).classes
@@ -186,7 +187,7 @@ def _complete(dataset: Mapping[str, Any]) -> None:
 
 def _form_problems(dataset: Any) -> list[str]:
     if not isinstance(dataset, dict) or not all(isinstance(dataset.get(k), list) for k in KEYS):
-        return [f"not of COCO's form; expected the lists {', '.join(KEYS)}"]
+        return [f"not in COCO's format; expected the lists {', '.join(KEYS)}"]
     problems = []
     for kind, keys in KEYS.items():
         wrong = (
@@ -231,5 +232,5 @@ def _image_folder(folder: Path, name: str, listing: Listing) -> Path:
     for path in (folder / name, folder / "images" / name):
         if path.is_dir():
             return path
-    listing.problems.append(f"{name}/: missing, with the images of instances_{name}.json")
+    listing.problems.append(f"{name}/: missing; it should hold the images of instances_{name}.json")
     return folder / name

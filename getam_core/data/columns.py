@@ -93,7 +93,7 @@ def _header_problem(
 ) -> str | None:
     listed = ", ".join(table.header) or "none"
     if len(set(header)) != len(header):
-        return f"the columns are {listed}; two have one name"
+        return f"the columns are {listed}; two have the same name"
     for key, names in asked.items():
         wanted = {names} if isinstance(names, str) else set(names or ())
         if absent := sorted(wanted - set(table.header)):
@@ -101,12 +101,12 @@ def _header_problem(
     rival = [table.header[header.index(name)] for name in CLASSES if name in header]
     if asked.get("classes") is None and len(rival) > 1:
         return (
-            f"both '{rival[0]}' and '{rival[1]}' could hold the classes; data.columns: {{classes:"
-            " ...} names one"
+            f"both '{rival[0]}' and '{rival[1]}' could hold the classes; choose one with"
+            " data.columns: {classes: ...}"
         )
     no_image = asked.get("image") is None and _first(header, IMAGE) is None
     if no_image or (asked.get("classes") is None and len(header) < 2):
-        return f"the columns are {listed}; expected image,classes and, if you like, split"
+        return f"the columns are {listed}; expected image,classes and, optionally, split"
     return None
 
 
@@ -115,18 +115,18 @@ def _others_problem(table: Table, classes: int | None, others: Sequence[int]) ->
     listed = ", ".join(table.header)
     if classes is not None and others:
         return (
-            f"column '{table.header[others[0]]}' is not known beside '{table.header[classes]}';"
-            " data.columns: {image: ..., classes: ...} names those that count"
+            f"column '{table.header[others[0]]}' is unknown ('{table.header[classes]}' holds the"
+            " classes); data.columns: {image: ..., classes: ...} names the columns to use"
         )
     numbers = [place for place in others if any(c in BINARY for c in _plain(table, place))]
     odd = [place for place in numbers if plain_header(table.header[place]) in BESIDE]
     if odd:
         return (
             f"column '{table.header[odd[0]]}' holds 0 and 1 as a class does; data.columns:"
-            " {image: ..., classes: [...]} names the columns that count"
+            " {image: ..., classes: [...]} names the columns to use"
         )
     if classes is None and not numbers:
-        return f"the columns are {listed}; expected image,classes and, if you like, split"
+        return f"the columns are {listed}; expected image,classes and, optionally, split"
     if classes is None and len(numbers) < len(others):
         strange = next(place for place in others if place not in numbers)
         return (

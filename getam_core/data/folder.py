@@ -13,7 +13,7 @@ from getam_core.data.mvtec import is_mvtec, list_mvtec
 from getam_core.data.names import ImageFiles, image_id_of
 from getam_core.data.splits import TEST, split_by_name, split_folders, split_of
 from getam_core.data.vocabulary import Vocabulary
-from getam_core.errors import InputError
+from getam_core.errors import InputError, joined_by_or
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _list_rows(
             left_out.append(path)
             continue
         if of_row is None:
-            expected = " or ".join(splits.values())
+            expected = joined_by_or(splits.values())
             listing.problems.append(f"{row.where}: split '{row.split}'; expected {expected}")
         image_id = image_id_of(path.relative_to(base))
         shown = listing.shown(row.classes, f"{row.where}, {row.image}")

@@ -37,7 +37,7 @@ def read_image(path: Path | str) -> np.ndarray:
     except cv2.error as error:  # it refuses large sizes before it decodes
         raise InputError(
             f"{path}: OpenCV cannot decode it ({error.err or error}); it takes at most 2^30 pixels"
-            " and 2^20 a side: make it smaller, or cut it"
+            " and 2^20 per side: downsample or crop it"
         ) from None
     if image is None:
         raise InputError(f"{path}: not an image that can be decoded")

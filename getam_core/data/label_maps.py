@@ -68,6 +68,6 @@ def check_supervision(path: Path | str, asked: str, key: str) -> None:
     store.close()
     if masks != (asked == "masks"):
         raise InputError(
-            f"{store.path}: made from {'masks' if masks else 'other labels than masks'}, but"
+            f"{store.path}: made from {'masks' if masks else 'labels other than masks'}, but"
             f" {key} is {asked}"
         )

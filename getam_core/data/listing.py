@@ -18,7 +18,7 @@ from getam_core.errors import raise_problems
 log = logging.getLogger(__name__)
 
 RARE, ALIKE = 10, 0.6  # a tenth as often, and a similarity that 'dgo' and 'dog' reach
-LEAVE_OUT = " (data.other_classes: leave_out goes on without it)"
+LEAVE_OUT = " (data.other_classes: leave_out continues without it)"
 LONGEST_ID = 200  # bytes; file systems allow 255 for a name with its suffix
 
 
@@ -66,7 +66,7 @@ class Listing:
         """
         meaning = self.vocabulary.read(labels)
         if meaning.nothing and meaning.classes and not several_objects:
-            both = f"'{meaning.nothing[0]}' beside '{meaning.classes[0]}'"
+            both = f"'{meaning.nothing[0]}' together with '{meaning.classes[0]}'"
             self.problems.append(f"{where}: {both}; keep one")
         for word in meaning.doubtful:
             if word not in self._asked:  # once is enough: often every second image has it
@@ -147,12 +147,12 @@ def id_problems(entries: Iterable[Entry]) -> list[str]:
 
 def _unsafe(image_id: str) -> str | None:
     if not image_id.strip(". "):
-        return "is no name"
+        return "is not a name"
     if "/" in image_id or "\\" in image_id:
         return "has a slash"
     if has_control_characters(image_id):
         surrogates = any(unicodedata.category(character) == "Cs" for character in image_id)
-        return "is no UTF-8" if surrogates else "has a control character"
+        return "is not UTF-8" if surrogates else "has a control character"
     if image_id.startswith("."):
         return "begins with a dot"
     if len(image_id.encode()) > LONGEST_ID:
@@ -162,8 +162,8 @@ def _unsafe(image_id: str) -> str | None:
 
 def _doubtful_word(word: str) -> str:
     return (
-        f"'{word}': a class, or none of them? data.negative: ['{word}'] says none of them;"
-        " a class it is if data.classes names it"
+        f"'{word}': is it a class? If so, name it in data.classes; if not, set"
+        f" data.negative: ['{word}']"
     )
 
 
@@ -172,7 +172,7 @@ def _universal_classes(entries: Sequence[Entry]) -> list[str]:
     train = [set(entry.classes) for entry in entries if entry.split == "train"]
     always = sorted(set.intersection(*train)) if len(train) > 1 else []
     return [
-        f"every training image shows '{name}', so that nothing tells where it is: add images"
+        f"every training image shows '{name}', so nothing tells where it is: add images"
         " without it (no class in their label, or a folder 'background')"
         for name in always
     ]
@@ -180,7 +180,7 @@ def _universal_classes(entries: Sequence[Entry]) -> list[str]:
 
 def _left_out(count: Counter[str]) -> list[str]:
     named = ", ".join(f"{name} ({images})" for name, images in sorted(count.items()))
-    return [f"left out, labels that are no classes of the run: {named}"] if count else []
+    return [f"left out, labels that are not classes of the run: {named}"] if count else []
 
 
 def unknown_class(name: str, classes: Sequence[str]) -> str:
@@ -191,7 +191,7 @@ def unknown_class(name: str, classes: Sequence[str]) -> str:
 
 def _split_problems(entries: Sequence[Entry], splits: Sequence[str]) -> list[str]:
     filled = {entry.split for entry in entries}
-    return [f"split '{split}': has no image" for split in splits if split not in filled]
+    return [f"split '{split}': has no images" for split in splits if split not in filled]
 
 
 def _class_problems(
@@ -222,9 +222,9 @@ def _doubtful_names(entries: Sequence[Entry]) -> list[str]:
         ]
         if near:
             shown = f"'{name}' ({images} images)" if images > 1 else f"'{name}' (1 image)"
-            doubts.append(f"class {shown}: is '{near[0]}' ({count[near[0]]}) meant?")
+            doubts.append(f"class {shown}: did you mean '{near[0]}' ({count[near[0]]})?")
         elif any(part.strip() in count for part in name.split(",")[1:]):
-            doubts.append(f"class '{name}': several classes are joined by ';', not by ','")
+            doubts.append(f"class '{name}': separate several classes by ';', not by ','")
     return doubts
 
 

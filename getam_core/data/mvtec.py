@@ -38,8 +38,8 @@ def list_mvtec(listing: Listing, base: Path) -> None:
                 image_id = image_id_of(path.relative_to(base))
                 listing.entries.append(Entry(image_id, path, "train", shown))
     if not listing.entries:
-        raise InputError(f"data root {base}: MVTec's tree without any image")
+        raise InputError(f"data root {base}: MVTec's tree without any images")
     listing.warnings.append(
-        "MVTec's tree: train/ shows no defect, so all images, those of test/ too, are divided anew"
+        "MVTec's tree: train/ shows no defect, so all images, including test/, are split again"
         " into train and val (data.val_share)"
     )

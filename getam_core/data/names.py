@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from getam_core.data.images import SUFFIXES
+from getam_core.errors import joined_by_or
 
 LEFT_OUT = ("__macosx", "@eadir")  # copies that macOS and Synology make
 MASKS = "masks"
@@ -85,7 +86,7 @@ class ImageFiles:
         for found in self._candidates(text):
             if len(found) > 1:
                 inside = [path.relative_to(self.base).as_posix() for path in found[:3]]
-                return f"{name} could be {' or '.join(inside)}; write which"
+                return f"{name} is ambiguous: {joined_by_or(inside)}; write the path"
             return found[0]
         bare = self._by_name["whole bare folded", text.rpartition(".")[0].casefold()]
         beside = f"; {bare[0].relative_to(self.base).as_posix()} is" if bare else ""

@@ -70,7 +70,7 @@ def split_folders(base: Path, splits: Mapping[str, str], table: str) -> dict[str
     for name in splits:
         if len(found[name]) > 1:
             both = " and ".join(f"{folder.name}/" for folder in found[name])
-            raise InputError(f"data root {base}: {both} could both be split '{name}'; join them")
+            raise InputError(f"data root {base}: {both} could both be split '{name}'; merge them")
     missing = [name for name in other if not found[name]]
     if missing:
         raise InputError(f"data root {base}: {_one_split(first, found[TEST], missing[0])}")
@@ -80,8 +80,11 @@ def split_folders(base: Path, splits: Mapping[str, str], table: str) -> dict[str
 def _one_split(train: Path, tests: Sequence[Path], missing: str) -> str:
     if tests:
         test = tests[0].name
-        return f"{train.name}/ and {test}/, but no {missing}/: data.{missing}: {test} takes {test}/"
-    return f"{train.name}/, but no {missing}/: give {train}, whose images are then divided"
+        return (
+            f"{train.name}/ and {test}/, but no {missing}/: set data.{missing}: {test} to use"
+            f" {test}/"
+        )
+    return f"{train.name}/, but no {missing}/: give {train}, whose images are then split"
 
 
 def split_by_name(entries: Sequence[Entry], val_share: float) -> list[Entry]:

@@ -118,7 +118,7 @@ def _read_list(listing: Listing, name: str, sbd: Path | str | None) -> list[str]
             return ids
         beside = "; or put SBD beside the devkit" if name in AUGMENTED else ""
         listing.problems.append(
-            f"{path}: missing; it lists the image ids of a split, one a line{beside}"
+            f"{path}: missing; it lists the image ids of a split, one per line{beside}"
         )
         return []
     try:
@@ -143,7 +143,7 @@ def _images_by_id(listing: Listing) -> dict[str, Path]:
     for path in sorted((listing.folder / "JPEGImages").iterdir()):
         if is_image(path) and (other := found.setdefault(composed(path.stem), path)) is not path:
             both = f"{other.name} and {path.name}"
-            listing.problems.append(f"JPEGImages/: {both} have one id; keep one")
+            listing.problems.append(f"JPEGImages/: {both} have the same id; keep one")
     return found
 
 

@@ -114,7 +114,7 @@ class StateHook(Hook):
             self.save(runner)
         if stop:
             raise Interrupted(
-                f"state saved in {self.state}; the same command goes on", *self.requests
+                f"state saved in {self.state}; run the same command to resume", *self.requests
             )
 
     def save(self, runner: Runner) -> None:

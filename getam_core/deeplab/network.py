@@ -71,7 +71,9 @@ def load_deeplab(path: Path) -> TrainedDeepLab:
     """
     content = load_checkpoint(path)
     if "decode_head.classifiers.0.weight" not in content.get("model", {}):
-        raise InputError(f"{path}: holds no DeepLabv2; give results/<run>/deeplabv2/checkpoint.pt")
+        raise InputError(
+            f"{path}: does not hold a DeepLabv2; give results/<run>/deeplabv2/checkpoint.pt"
+        )
     with torch.random.fork_rng(devices=[]):
         network = build_deeplab(**content["built_by"])
     network.load_state_dict(content["model"])

@@ -118,7 +118,8 @@ def _data(plan: DeepLabPlan, start: int, workers: int, **files: Any) -> dict[str
     processes = get_world_size()
     if plan.batch_size % processes:
         raise InputError(
-            f"deeplab.batch_size: {plan.batch_size} images cannot be shared by {processes} GPUs"
+            f"deeplab.batch_size: {plan.batch_size} images cannot be divided equally among"
+            f" {processes} GPUs"
         )
     return data_recipe(
         **files,

@@ -70,16 +70,16 @@ def check_origin(weights: str, state: dict[str, Tensor], trained_on: Origin) -> 
     strange = [name for name in state if not name.startswith(known)]
     if strange and trained_on != "masks":
         raise InputError(
-            f"{weights}: {', '.join(strange[:3])} {'is' if len(strange) == 1 else 'are'} no part of"
-            " a ResNet that classifies: a checkpoint trained on segmentation masks would leak them."
-            " Give ImageNet weights, or say so in every result by"
-            " deeplab.weights_trained_on: masks"
+            f"{weights}: {', '.join(strange[:3])} {'does' if len(strange) == 1 else 'do'} not"
+            " belong to a ResNet classifier: a checkpoint trained on segmentation masks would leak"
+            " them. Give ImageNet weights, or set deeplab.weights_trained_on: masks, which every"
+            " result then states"
         )
     if trained_on == "imagenet" and not any(_is_imagenet(state, name) for name in CLASSIFIERS):
         raise InputError(
             f"{weights}: no classifier of {IMAGENET_CLASSES} classes (fc.weight), so nothing shows"
             " that no masks were used. Give the whole ImageNet checkpoint, or say where it comes"
-            " from by deeplab.weights_trained_on: other, or masks"
+            " from with deeplab.weights_trained_on: other, or masks"
         )
 
 
@@ -95,7 +95,7 @@ def _from_hub(depth: int, weights: str) -> dict[str, Tensor]:
     name = weights.removeprefix(HUB).removeprefix(":") or f"resnet{depth}.tv_in1k"
     check_timm_name(name)
     if name.partition(".")[0] != f"resnet{depth}":
-        raise InputError(f"deeplab.weights: {name} is no weights of resnet{depth}")
+        raise InputError(f"deeplab.weights: {name} is not a resnet{depth}")
     with from_hub(name):
         return timm.create_model(name, pretrained=True).state_dict()
 

@@ -61,7 +61,9 @@ def _locked(part: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(f"{part}: another process loads it; wait until it has ended") from None
+            raise InputError(
+                f"{part}: another process is downloading it; wait until it ends"
+            ) from None
         except OSError as error:
             log.info("%s: cannot be locked (%s)", part, error.strerror)
         yield
@@ -72,7 +74,7 @@ def _load(archive: Archive, part: Path, have: int) -> None:
     try:
         with urlopen(request, timeout=TIMEOUT) as response:
             if have and response.status != PARTIAL:
-                log.warning("%s: the server cannot resume; loading it from the start", archive.name)
+                log.warning("%s: the server cannot resume; starting again", archive.name)
                 have = 0
             _copy(response, part, have, archive.name)
     except HTTPError as error:
@@ -100,9 +102,9 @@ def _copy(response: HTTPResponse, part: Path, have: int, name: str) -> None:
 
 def _by_hand(archive: Archive, part: Path, reason: str) -> str:
     return (
-        f"{archive.url} could not be loaded ({reason}). Is there a network? The same command goes"
-        f" on where it stopped. Or load the file elsewhere, save it as {part.with_suffix('')}, and"
-        " give the same command"
+        f"{archive.url} could not be downloaded ({reason}). Is there a network? The same command"
+        " resumes where it stopped. Or download the file elsewhere, save it as"
+        f" {part.with_suffix('')}, and run the same command"
     )
 
 
@@ -117,7 +119,9 @@ def check_archive(archive: Archive, path: Path) -> None:
             found = hashlib.file_digest(file, algorithm).hexdigest()
         wrong = f"{algorithm} {found}, expected {expected}" if found != expected else None
     if wrong:
-        raise InputError(f"{path}: {wrong}: not the published file; delete it and load it again")
+        raise InputError(
+            f"{path}: {wrong}: not the published file; delete it and download it again"
+        )
 
 
 def unpack(archive: Archive, path: Path, folder: Path) -> None:
@@ -135,7 +139,7 @@ def unpack(archive: Archive, path: Path, folder: Path) -> None:
     try:
         _extract(path, target)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise InputError(f"{path}: damaged ({error}); delete it and load it again") from None
+        raise InputError(f"{path}: damaged ({error}); delete it and download it again") from None
     raise_problems(
         f"{archive.name} was unpacked, but",
         [
@@ -169,7 +173,9 @@ def _extract_missing(
     missing = []
     for member, name, size, no_file in members:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise InputError(f"{path}: {name!r} leads out of it; it is not the published file")
+            raise InputError(
+                f"{path}: {name!r} leads outside the folder; it is not the published file"
+            )
         there = target / name
         if not (no_file or (there.is_file() and there.stat().st_size == size)):
             missing.append((member, size))

@@ -49,17 +49,18 @@ def sweep_variants(
     """
     if base["method"] == "crf" and sweep in ("alpha", "gamma"):
         raise InputError(
-            f"ablation/{sweep}: {sweep} has no part in labels by pseudo_labels.method: crf; take"
+            f"ablation/{sweep}: {sweep} has no effect on labels by pseudo_labels.method: crf; use"
             " completion, or sweep over `completion`, which has the CRF's labels too"
         )
     if base["method"] == "thresholds" and sweep != "completion":
         raise InputError(
-            f"ablation/{sweep}: labels by pseudo_labels.method: thresholds have no sweep of their"
-            " own; take completion, or sweep over `completion`"
+            f"ablation/{sweep}: labels by pseudo_labels.method: thresholds cannot be swept; use"
+            " completion, or sweep over `completion`"
         )
     if sweep == "alpha" and not base["saliency"]:
         raise InputError(
-            "ablation/alpha: alpha mines outside saliency, and pseudo_labels.saliency is false"
+            "ablation/alpha: alpha only acts outside salient regions, but pseudo_labels.saliency"
+            " is false"
         )
     if sweep in ("alpha", "gamma"):
         changes = {f"{value:g}": {sweep: value} for value in grids[sweep]}

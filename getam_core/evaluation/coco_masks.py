@@ -57,7 +57,7 @@ def coco_masks(
     value = {k: label[str(c["name"])] for k, c in coco.cats.items() if str(c["name"]) in label}
     absent = [entry.image_id for entry in entries if entry.image_id not in images]
     if absent:
-        raise InputError(f"instances_{name}.json: lists no image {absent[0]}")
+        raise InputError(f"instances_{name}.json: does not list image {absent[0]}")
     jobs: list[Job] = []
     for entry in entries:
         image = images[entry.image_id]
@@ -98,8 +98,8 @@ def render(
     boxes = [a["id"] for a in wanted if not a.get("segmentation") and not a.get("iscrowd", 0)]
     if boxes:
         raise InputError(
-            f"annotation {boxes[0]} has no segmentation, and {len(boxes) - 1} others: boxes make no"
-            " masks; do not ask for figures of this split"
+            f"annotation {boxes[0]} and {len(boxes) - 1} others have no segmentation, and boxes"
+            " cannot become masks; do not request scores of this split"
         )
     drawn = [(a, coco.annToRLE(a)) for a in wanted if a.get("segmentation")]
     mask = np.zeros((image["height"], image["width"]), np.uint8)

@@ -70,8 +70,8 @@ def read_counts(
                 mious |= dict(zip(own, parts["mious"].tolist(), strict=True))
     if counted != list(ids):
         raise InputError(
-            f"{paths[0]} and those after it: counts of {len(counted)} images, which are not the"
-            f" {len(ids)} listed ones in their order; make them again"
+            f"{paths[0]} and those after it: counts of {len(counted)} images do not match the"
+            f" {len(ids)} listed images in order; count them again"
         )
     assert total is not None
     return [_matrix(matrix, len(counted)) for matrix in total], mious

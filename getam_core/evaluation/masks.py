@@ -15,7 +15,7 @@ from getam_core.data.augmented import sbd_masks
 from getam_core.data.index import Entry
 from getam_core.data.names import image_id_of, images_below
 from getam_core.data.voc import voc_folder
-from getam_core.errors import InputError, raise_problems
+from getam_core.errors import InputError, joined_by_or, raise_problems
 from getam_core.extras import needs
 from getam_core.files import atomic_path
 from getam_core.stores import nothing_labelled, read_label_png
@@ -69,7 +69,7 @@ def folder_masks(
     listed = [entry.image_id for entry in entries]
     suffixed = {name.removesuffix("_mask"): there[name] for name in there.keys() - set(listed)}
     found = {i: there.get(i) or suffixed.get(i) or [folder / f"{i}.png"] for i in listed}
-    several = {i: " or ".join(map(str, paths)) for i, paths in found.items() if len(paths) > 1}
+    several = {i: joined_by_or(paths) for i, paths in found.items() if len(paths) > 1}
     problems = [f"{i}: its mask could be {paths}; keep one" for i, paths in several.items()]
     raise_problems(f"the masks in {folder}", problems)
     return {i: paths[0] for i, paths in found.items()}
@@ -109,7 +109,7 @@ def _read_sbd(path: Path) -> np.ndarray:
         truth = loadmat(path, squeeze_me=True, struct_as_record=False)["GTcls"]
         return np.asarray(truth.Segmentation, np.uint8)
     except Exception as error:  # damaged files raise ValueError, KeyError, zlib.error and others
-        raise InputError(f"{path}: no mask of SBD ({error!r})") from None
+        raise InputError(f"{path}: not an SBD mask ({error!r})") from None
 
 
 def check_masks(
@@ -172,7 +172,10 @@ def _label_problems(
     shown = {e.image_id: {label[name] for name in e.classes} for e in entries if e.classes}
     drawn = {i: values[i] & set(label.values()) for i in shown}
     if shown and not any(drawn.values()):
-        return [f"none has a pixel of a class, and {len(shown)} of their images show one"]
+        return [
+            f"no mask has a pixel of a class, although {len(shown)} of their images are labelled"
+            " with one"
+        ]
     both = [i for i in shown if drawn[i]]
     strange = [i for i in both if not drawn[i] & shown[i]]
     if 2 * len(strange) <= len(both):
@@ -240,5 +243,5 @@ def read_mask_index(path: Path | str) -> dict[str, Path]:
 def masks_of(entries: Sequence[Entry], masks: Mapping[str, Path]) -> dict[str, Path]:
     """Return the masks of these entries, in their order; `InputError` if one is not indexed."""
     absent = [entry.image_id for entry in entries if entry.image_id not in masks]
-    raise_problems("the index of masks, make it again", [f"{name}: not in it" for name in absent])
+    raise_problems("the mask index (rebuild it)", [f"{name}: not in it" for name in absent])
     return {entry.image_id: masks[entry.image_id] for entry in entries}

@@ -74,7 +74,9 @@ def seed_curve(
 def _count(histogram: np.ndarray, stored: StoredMaps, mask: np.ndarray, limits: np.ndarray) -> None:
     """Add one image to `histogram` (rank, class, truth); rank: how many limits a value reaches."""
     if mask.shape != stored.size:
-        raise InputError(f"its maps are of an image of {stored.size}, its mask has {mask.shape}")
+        raise InputError(
+            f"its maps belong to an image of {stored.size}, but its mask is {mask.shape}"
+        )
     num_classes = histogram.shape[1]
     class_ids = stored.class_ids
     value, winner = _strongest(stored.maps, mask.shape)

@@ -112,7 +112,7 @@ def _maps(
             continue
         maps[name] = made.cpu().numpy()[order]
     if not maps:
-        raise InputError("no map of this network: " + "; ".join(reasons))
+        raise InputError("no method can read this network: " + "; ".join(reasons))
     return maps
 
 

@@ -68,9 +68,9 @@ class Subject:
         if len(found) == 1:
             return found[0]
         if not found:
-            raise InputError(f"class {name!r}: the network has none of this name; {self._names()}")
+            raise InputError(f"class {name!r}: the network has no such class; {self._names()}")
         names = "; ".join(self.class_names[i] for i in found[:8])
-        raise InputError(f"class {name!r} fits {len(found)} classes, name one: {names}")
+        raise InputError(f"class {name!r} matches {len(found)} classes, name one: {names}")
 
     def _names(self) -> str:
         shown = "; ".join(self.class_names[:20])
@@ -133,7 +133,7 @@ def _timm_model(name: str, weights: Path | str | None, size: int | None) -> nn.M
             name, pretrained=True, pretrained_cfg_overlay=overlay, **options
         ).eval()
     except (TypeError, AssertionError) as error:
-        raise InputError(f"{name}: takes no --size ({one_line(error)})") from None
+        raise InputError(f"{name}: does not accept --size ({one_line(error)})") from None
     except RuntimeError as error:
         raise InputError(f"{weights}: weights of another network: {one_line(error)}") from None
 

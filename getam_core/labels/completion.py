@@ -171,15 +171,15 @@ def check_values(maps: Tensor, class_ids: Tensor | np.ndarray | Sequence[int]) -
     if not all(BACKGROUND < c < IGNORE for c in ids) or len(set(ids)) < len(ids):
         raise InputError(f"class_ids {ids} must be 1 to 254 (0 is background), each once")
     if not torch.isfinite(maps).all():
-        raise InputError("maps hold NaN or infinity: labels need finite ones")
+        raise InputError("maps hold NaN or infinity: labels need finite values")
 
 
 def _check_form(maps: Tensor, class_ids: Tensor, saliency: Tensor | None) -> None:
     """Raise `InputError` unless the three arguments belong together."""
     if maps.ndim != 3 or len(class_ids) != len(maps):
         raise InputError(
-            f"complete_labels: maps {tuple(maps.shape)} need to be (K, H, W), with one of "
-            f"class_ids each; there are {len(class_ids)}"
+            f"complete_labels: maps {tuple(maps.shape)} must be (K, H, W), with one of "
+            f"class_ids each; there are {len(class_ids)} class_ids"
         )
     if saliency is None:
         return

@@ -48,8 +48,8 @@ def crf_labels(
     """
     if maps.ndim != 3 or len(class_ids) != len(maps):
         raise InputError(
-            f"crf_labels: maps {maps.shape} need to be (K, H, W), with one of class_ids each; "
-            f"there are {len(class_ids)}"
+            f"crf_labels: maps {maps.shape} must be (K, H, W), with one of class_ids each; "
+            f"there are {len(class_ids)} class_ids"
         )
     if not len(maps):
         return np.full(maps.shape[1:], BACKGROUND, np.uint8)

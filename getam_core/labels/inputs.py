@@ -23,7 +23,7 @@ class LabelInputs:
 
     def salient(self, threshold: float | None) -> Tensor:
         """Return where saliency is above the threshold, (H, W) bool; for None, saliency 0..1."""
-        assert self.grey is not None, "asked for where there is saliency"
+        assert self.grey is not None, "salient() needs saliency"
         return self.grey / 255 if threshold is None else self.grey > 255 * threshold
 
 

@@ -58,7 +58,7 @@ def build_vit(
     if stem is not None:
         if weights is not None:
             raise InputError(
-                f"{name}: weights go with timm's own patches; leave out stem or weights"
+                f"{name}: weights belong to timm's own patch embedding; leave out stem or weights"
             )
         height, width = _pair(image_size)
         arguments["img_size"] = (height // stem.stride, width // stem.stride)
@@ -165,7 +165,7 @@ def split_hybrid(vit: VisionTransformer, name: str) -> Stem | None:
         return None
     resnet = embed.backbone
     if not isinstance(resnet, ResNetV2):
-        raise InputError(f"{name}: take vit_base_r50_s16_384, or a plain vit_* with a `stem`")
+        raise InputError(f"{name}: use vit_base_r50_s16_384, or a plain vit_* with a `stem`")
     info = [i for i in resnet.feature_info if i["reduction"] >= FINEST]
     vit.patch_embed = PatchEmbed(
         img_size=embed.feature_size,

@@ -134,9 +134,13 @@ def _build_transformer(
         freeze_unused(cnn, read=len(finer) + 1)
     taps = _checked_taps(taps, len(vit.blocks), count=4 - len(finer) if finer else 4)
     if head == "pooled" and taps[-1] != len(vit.blocks) - 1:
-        raise InputError(f"taps {taps}: the head pooled needs the last, {len(vit.blocks) - 1}")
+        raise InputError(
+            f"taps {taps}: the head pooled needs the last block, {len(vit.blocks) - 1}"
+        )
     if affinity_blocks > len(vit.blocks):
-        raise InputError(f"affinity_blocks {affinity_blocks}: the network has {len(vit.blocks)}")
+        raise InputError(
+            f"affinity_blocks {affinity_blocks}: the network has only {len(vit.blocks)} blocks"
+        )
     patch_stride = vit.patch_embed.patch_size[0] * (cnn.stride if cnn is not None else 1)
     network = SegmentationTransformer(
         vit,

@@ -69,7 +69,7 @@ def _read(path: Path) -> dict[str, Any]:
     content = load_checkpoint(path)
     if not {"model", "built_by", "classes"} <= content.keys():
         raise InputError(
-            f"{path}: no network that the training stage wrote (train/checkpoint.pt is); it holds"
-            f" {', '.join(map(str, content))}"
+            f"{path}: not a network written by the training stage (give train/checkpoint.pt);"
+            f" it holds {', '.join(map(str, content))}"
         )
     return content

@@ -34,7 +34,7 @@ def compile_parts(network: nn.Module, backend: str | Callable = "inductor") -> n
     """
     if torch.__version__ < COMPILES_SINCE:
         raise InputError(
-            f"train.compile: torch {torch.__version__} does not compile these networks; set it to"
+            f"train.compile: torch {torch.__version__} cannot compile these networks; set it to"
             f" false, or install torch {COMPILES_SINCE} or newer"
         )
     autograd_settings.donated_buffer = False

@@ -149,8 +149,9 @@ def build_mit(
         load_mit(backbone, weights)
     if affinity_blocks > backbone.num_layers[-1]:
         raise InputError(
-            f"affinity_blocks {affinity_blocks}: the last stage of {name} has"
-            f" {backbone.num_layers[-1]}, and others do not compare all patches with all"
+            f"affinity_blocks {affinity_blocks}: the last stage of {name} has only"
+            f" {backbone.num_layers[-1]} blocks, and earlier stages do not compare every pair of"
+            " patches"
         )
     channels = [backbone.embed_dims * heads for heads in backbone.num_heads]
     decoder = MODELS.build(

@@ -48,7 +48,7 @@ def load_mit(backbone: nn.Module, path: Path | str) -> None:
         raise InputError(
             f"{path}: weights of another Mix Transformer:"
             f" {len(missing)} weights missing ({', '.join(missing[:3])}),"
-            f" {len(surplus)} without place ({', '.join(surplus[:3])})"
+            f" {len(surplus)} unexpected ({', '.join(surplus[:3])})"
         )
     for name, value in converted.items():
         if value.shape != expected[name].shape:
@@ -64,8 +64,8 @@ def converted_mit(state: dict[str, Tensor], path: Path | str) -> dict[str, Tenso
     strange = [key for key in state if _renamed(key) is None]
     if strange:
         raise InputError(
-            f"{path}: {', '.join(strange[:3])} {'is' if len(strange) == 1 else 'are'} of no Mix"
-            " Transformer; give the official file, for instance mit_b1.pth"
+            f"{path}: {', '.join(strange[:3])} {'does' if len(strange) == 1 else 'do'} not belong"
+            " to a Mix Transformer; give the official file, for instance mit_b1.pth"
         )
     converted: dict[str, Tensor] = {}
     for key, value in sorted(state.items(), key=lambda item: ".kv." in item[0]):  # q before kv

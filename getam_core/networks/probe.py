@@ -12,7 +12,7 @@ from torch import nn
 from getam_core.errors import InputError
 from getam_core.networks.library import one_line
 
-ADVICE = "take a CNN as the stem, for instance resnet50"
+ADVICE = "use a CNN as the stem, for instance resnet50"
 
 
 def measure(
@@ -39,13 +39,13 @@ def measure(
         )
     if strides[-1] != max_stride:
         raise InputError(
-            f"{name}: has strides {strides}, none of them is max_stride={max_stride};"
+            f"{name}: has strides {strides}, none of which is max_stride={max_stride};"
             f" set max_stride to {strides[-1]}"
         )
     if not _exact(shapes, strides, sides):
         pads = (p for p in range(8) if _exact(_shapes(trunk, name, sides, p), strides, sides))
         fits = next(pads, None)
-        advice = f"set pad to {fits}" if fits is not None else f"no padding mends it, {ADVICE}"
+        advice = f"set pad to {fits}" if fits is not None else f"no padding fixes this, {ADVICE}"
         got = ", ".join(_text(shape[1:]) for shape in shapes)
         raise InputError(
             f"{name}: {_text(sides)} px give maps of {got} cells, not 1/{strides}; {advice}"

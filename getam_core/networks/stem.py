@@ -108,7 +108,7 @@ def _one_a_map(scale: float | Sequence[float], strides: Sequence[int]) -> tuple[
     if len(scales) != len(strides):
         raise InputError(
             f"feature_scale has {len(scales)} factors, the stem {len(strides)} maps,"
-            f" of strides {strides}: give one factor, or one a map"
+            f" of strides {strides}: give one factor, or one per map"
         )
     return scales
 
@@ -182,11 +182,11 @@ def build_stem(
     std 1 / 255, pad 3 (without it 320 px give 19 x 19 cells at stride 16), feature_scale
     [1 / 250, 1 / 50, 1 / 20]: on photographs the maps' standard deviations are 230, 45 and 35.
     """
-    check_name("library of stems", library, ("timm", "torchvision"))
+    check_name("stem library", library, ("timm", "torchvision"))
     if library == "timm":
         trunk = _timm_trunk(name, weights, max_stride, dilated)
     elif dilated:
-        raise InputError(f"{name}: dilated stems are timm's; set library to timm")
+        raise InputError(f"{name}: only timm's stems can be dilated; set library to timm")
     else:
         trunk = _torchvision_trunk(name, weights, max_stride, pad)
     channels, strides = measure(trunk, name, max_stride, pad)
@@ -246,7 +246,7 @@ def _torchvision_trunk(
         model = torchvision.models.get_model(name, weights="DEFAULT" if weights == "hub" else None)
     layers = getattr(model, "features", None)
     if not isinstance(layers, nn.Sequential):
-        raise InputError(f"{name}: torchvision's model has no `features`; take timm's as the stem")
+        raise InputError(f"{name}: torchvision's model has no `features`; use timm's as the stem")
     taps = _last_of_each_stride(layers, max_stride, pad)
     trunk = Tapped(dict(list(layers.named_children())[: taps[-1] + 1]), taps)
     if weights is not None and weights != "hub":
@@ -282,6 +282,6 @@ def finer_channels(stem: Stem, decoder_stride: int) -> list[int]:
     if finer and decoder_stride not in finer:
         raise InputError(
             f"decoder_stride {decoder_stride}: the stem has maps of strides"
-            f" {', '.join(map(str, stem.strides))}; take one of these"
+            f" {', '.join(map(str, stem.strides))}; use one of these"
         )
     return list(finer.values())

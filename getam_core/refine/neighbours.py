@@ -74,8 +74,8 @@ def refined(
 def _check_reach(name: str, dilations: Sequence[int], iterations: int) -> None:
     if not dilations or min(dilations) < 1 or iterations < 0:
         raise InputError(
-            f"{name}: dilations {tuple(dilations)}, iterations {iterations}: expected distances"
-            " from 1 on, at least one, and no negative number of iterations"
+            f"{name}: dilations {tuple(dilations)}, iterations {iterations}: expected at least one"
+            " dilation, all of them 1 or more, and iterations of 0 or more"
         )
 
 
@@ -85,7 +85,7 @@ def _at_image_size(name: str, images: Tensor, maps: Tensor) -> tuple[Tensor, Ten
     if not fit:
         raise InputError(
             f"{name}: images {tuple(images.shape)} and maps {tuple(maps.shape)} do not agree: "
-            "give (B, 3, H, W) and (B, K, h, w), one set of maps an image"
+            "give (B, 3, H, W) and (B, K, h, w), one set of maps per image"
         )
     resized = resize_tensor(maps.float(), images.shape[-2:])
     return images.float(), resized.clone() if resized is maps else resized

@@ -12,7 +12,7 @@ from getam_core.report.pictures import INK, MUTED
 from getam_core.report.tables import WHAT, Table, number
 
 TITLES = {
-    "table1": "Table 1: maps that networks are trained by",
+    "table1": "Table 1: methods of maps that networks are trained with",
     "table2": "Table 2: labels that networks are trained on",
     "table3": "Table 3: pseudo labels",
     "table4": "Table 4: backbones",
@@ -33,7 +33,7 @@ def comparison_note(table: Mapping[str, Any]) -> str:
         return f"{text} Published: {sources}."
     kinds = "; ".join(dict.fromkeys(_title((e["what"], e["split"])) for e in other))
     which = "all" if len(other) == len(said) else kinds
-    return f"{text} Published: {sources}. Of other images or classes, not comparable: {which}."
+    return f"{text} Published: {sources}. On other images or classes, so not comparable: {which}."
 
 
 def comparison_table(table: Mapping[str, Any]) -> Table:
@@ -96,7 +96,8 @@ def _diamonds(axes: Any, places: np.ndarray, entries: list[Mapping[str, Any]]) -
         chosen = [entry.get("comparable") is comparable for entry in entries]
         if not any(chosen):
             continue
-        label = "published" if comparable else "published, of other images: not comparable"
+        other = "published, on other images or classes: not comparable"
+        label = "published" if comparable else other
         known = axes.get_legend_handles_labels()[1]
         axes.plot(
             _column(entries, "published")[chosen], places[chosen], "D", markersize=5,

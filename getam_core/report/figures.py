@@ -37,7 +37,7 @@ def training_curves(metrics: Sequence[Mapping[str, Any]]) -> Figure:
         shaded.
     """
     if not metrics:
-        raise InputError("training curves: metrics.csv has no row; train for one epoch at least")
+        raise InputError("training curves: metrics.csv has no row; train for at least one epoch")
     epochs = _column(metrics, "epoch")
     figure = Figure(figsize=(9.6, 3.0), layout="constrained")
     losses, quality, rate = (

@@ -49,7 +49,7 @@ def hero(rows: Sequence[Example]) -> Figure:
         On white, 1.7 inches per panel; save with `dpi=150` or more.
     """
     if not rows:
-        raise InputError("hero picture: no example to draw; give one at least")
+        raise InputError("hero picture: no example to draw; give at least one")
     panels = [_panels(example) for example in rows]
     columns = [column for column in COLUMNS if any(column[1] in row for row in panels)]
     figure, grid = draw_grid(rows, len(columns), cell=1.7, left=0.08, top=1.0, below=0.3)

@@ -102,7 +102,7 @@ def _cards(entries: Sequence[Mapping[str, Any]], metrics: Sequence[Mapping[str, 
     speeds = [float(row["images_per_second"]) for row in metrics if row.get("images_per_second")]
     if speeds:
         steps = f"median over {metrics[-1]['step']} steps"
-        cards.append(("Training speed", f"{median(speeds):.3g}", "images a second", steps))
+        cards.append(("Training speed", f"{median(speeds):.3g}", "images per second", steps))
     return (
         '<div class="cards">'
         + "".join(

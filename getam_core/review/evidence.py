@@ -86,7 +86,7 @@ def gather(
     """
     targets = class_targets(entries, labels.classes)
     if not targets.any():
-        raise InputError("review: no training image has an image-level label to be looked at")
+        raise InputError("review: no training image has an image-level label to review")
     if predictions is None:
         own = [_scores(maps, maps.attributes(entry.image_id)) for entry in _shown(entries)]
         return Evidence(targets, np.stack(own))

@@ -18,8 +18,8 @@ from getam_core.stores import Store
 LONG_SIDE = 320  # of a panel, pixels
 EXPLANATION = (
     "Training images whose labels the trained network contradicts, the most suspicious first. "
-    "review.csv lists all of them with their numbers. No mask was opened: whether the label is "
-    "wrong or the network is, a look decides."
+    "review.csv lists all of them with their numbers. No mask was opened: look at the image to "
+    "decide whether the label or the network is wrong."
 )
 
 

@@ -30,7 +30,8 @@ def reason(
     if label_agreement is not None and label_agreement < SAME:
         said.append(f"pseudo label and prediction agree on {_percent(label_agreement)}")
     if flip_agreement is not None and flip_agreement < SAME:
-        said.append(f"prediction and that of the mirror image agree on {_percent(flip_agreement)}")
+        agreed = _percent(flip_agreement)
+        said.append(f"predictions of the image and of its mirror image agree on {agreed}")
     return "; ".join(said) or "nothing stands out"
 
 

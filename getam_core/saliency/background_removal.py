@@ -44,7 +44,7 @@ def rembg_saliency(model: str) -> Provider:
             if saliency.shape != image.shape[:2]:
                 raise InputError(
                     f"saliency.rembg_model: {model} gives maps of {saliency.shape} for images of"
-                    f" {image.shape[:2]}; take one with a single map, such as u2net"
+                    f" {image.shape[:2]}; use one with a single map, such as u2net"
                 )
             writer.write(entry.image_id, saliency)
 
@@ -60,5 +60,5 @@ def _session(model: str) -> tuple[Any, Any]:
     except Exception as error:  # unknown names, the network, files: no common base
         raise InputError(
             f"saliency.rembg_model: {model} cannot be loaded ({' '.join(str(error).split())});"
-            " without a network put its weights into ~/.u2net"
+            " offline, put its weights into ~/.u2net"
         ) from None

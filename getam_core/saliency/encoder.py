@@ -114,8 +114,8 @@ def _plain(name: str, weights: Path | str | None, strides: Sequence[int]) -> nn.
     patch = features.feature_info.reduction()[0]
     if patch & (patch - 1):
         raise InputError(
-            f"{name}: patches of {patch} px, whose maps make no pyramid of strides"
-            f" {tuple(strides)}; take patches of 8 or 16 px"
+            f"{name}: maps of patches of {patch} px do not form a pyramid of strides"
+            f" {tuple(strides)}; use patches of 8 or 16 px"
         )
     taps = default_taps(len(features.model.blocks), 4)[-len(strides) :]
     trunk = timm_features(name, weights, out_indices=tuple(taps), dynamic_img_size=True)

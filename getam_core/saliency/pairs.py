@@ -47,7 +47,7 @@ def find_pairs(folder: Path | str) -> list[Pair]:
         )
     images, masks = (files_by_stem(folder / name) for name in there[0])
     if not images:
-        raise InputError(f"{folder / there[0][0]}: no image in it")
+        raise InputError(f"{folder / there[0][0]}: contains no images")
     problems = [
         f"{images[stem]}: no mask of this name" for stem in sorted(images.keys() - masks.keys())
     ]
@@ -89,8 +89,8 @@ def read_grey(path: Path | str) -> np.ndarray:
         return image[..., 3] if image.dtype == np.uint8 else (image[..., 3] >> 8).astype(np.uint8)
     if image.ndim == 3 and _has_colours(image[..., :3]):
         raise InputError(
-            f"{path}: colours, which are no saliency: save grey levels 0..255, or a cut-out with"
-            " transparency (indices of a palette are saved as grey too)"
+            f"{path}: the image is in colour, which is not a saliency map: save grey levels"
+            " 0..255, or a cut-out with transparency (save palette indices as grey too)"
         )
     return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
 

@@ -87,7 +87,7 @@ def find_saliency_maps(folder: Path | str, entries: Sequence[Entry]) -> dict[str
     missing = [entry.image_id for entry in entries if entry.image_id not in files]
     raise_problems(
         f"the saliency maps of {folder}",
-        [f"{i}: no {i}.png, nor any other suffix" for i in missing],
+        [f"{i}: neither {i}.png nor a file with another suffix" for i in missing],
     )
     return files
 
@@ -126,7 +126,7 @@ def precomputed_saliency(folder: Path | str, listed: Sequence[Entry]) -> Provide
         if highest == 1:  # a single one may be dark; if all are, no threshold finds anything
             raise InputError(
                 f"the saliency maps of {folder}: those of {entries[0].image_id} and"
-                f" {len(entries) - 1} others hold 0 and 1 alone; expected 0..255: multiply by 255"
+                f" {len(entries) - 1} others hold only 0 and 1; expected 0..255: multiply by 255"
             )
 
     return provide

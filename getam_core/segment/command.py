@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(refused, file=sys.stderr)
     except KeyboardInterrupt:
-        print("stopped on request: the same command goes on", file=sys.stderr)
+        print("stopped on request: the same command resumes", file=sys.stderr)
         return 128 + signal.SIGINT
     return WRONG_INPUT
 
@@ -79,7 +79,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _report(outcome: Outcome, folder: Path) -> None:
-    stood = f", {outcome.stood} stood already" if outcome.stood else ""
+    stood = f", {outcome.stood} already existed" if outcome.stood else ""
     print(f"{folder}: {outcome.made} masks made{stood}")
     if outcome.wrong:
         print(f"{len(outcome.wrong)} of the pictures could not be read:", file=sys.stderr)
@@ -111,10 +111,10 @@ def _parser() -> argparse.ArgumentParser:
         "--model", required=True, type=Path, metavar="FILE",
         help="results/<run>/train/checkpoint.pt or results/<run>/deeplabv2/checkpoint.pt",
     )  # fmt: skip
-    add("-o", "--out", type=Path, metavar="FOLDER", help="of the results")
+    add("-o", "--out", type=Path, metavar="FOLDER", help="for the results")
     add("--overlay", action="store_true", help="also draw the masks over the pictures")
-    add("--crf", action="store_true", help="smooth by a dense CRF, as the paper does")
-    add("--crf-recipe", choices=RECIPES, default="getam", help="whose test setting it has (getam)")
+    add("--crf", action="store_true", help="smooth with a dense CRF, as the paper does")
+    add("--crf-recipe", choices=RECIPES, default="getam", help="whose test settings to use (getam)")
     add(
         "--sizes", nargs="+", type=_size, metavar="PX",
         help="long sides to average over, `native` for a picture's own (the network's own size)",
@@ -130,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
         " down to the network's stride)",
     )  # fmt: skip
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    add("--threads", type=_count, metavar="N", help="on the CPU, also for the CRF (all)")
+    add("--threads", type=_count, metavar="N", help="CPU threads, also for the CRF (all)")
     add(
         "--export-onnx", type=Path, metavar="FILE.onnx",
         help="write the network with its normalisation, and compare it with onnxruntime's results",

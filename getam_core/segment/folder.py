@@ -69,7 +69,7 @@ def segment_folder(
             outcome.rows[picture.path] = row
             outcome.made += 1
             if overlay and not drawable(row["size"]):
-                said = "no overlay, JPEG ends at 65,500 px a side; its mask is written"
+                said = "no overlay: JPEG allows at most 65,500 px per side; its mask is written"
                 tqdm.write(f"{picture.path}: {said}", file=sys.stderr)
     finally:
         done = [p for p in pictures if p.path in outcome.rows]

@@ -79,8 +79,8 @@ def _nothing(argument: str) -> str:
     """Say why an argument names no picture."""
     path = Path(argument)
     if path.is_dir():
-        return f"no picture in it ({', '.join(SUFFIXES)})"
-    return "a result in the folder of -o" if path.exists() else "no file fits this pattern"
+        return f"contains no pictures ({', '.join(SUFFIXES)})"
+    return "a result in the folder of -o" if path.exists() else "no file matches this pattern"
 
 
 def _root(argument: str, paths: Sequence[Path]) -> str:

@@ -49,12 +49,12 @@ class Results:
             differing = differing_keys(read_json(path), record)
             if differing:
                 raise InputError(
-                    f"{self.folder}: has results made otherwise: {', '.join(differing)}; give"
+                    f"{self.folder}: has results of other settings: {', '.join(differing)}; give"
                     " another folder, or delete this one"
                 )
         elif self.folder.exists() and any(self._visible()):
             raise InputError(
-                f"{self.folder}: holds other files than results of this command; give a new folder"
+                f"{self.folder}: holds files that this command did not write; give a new folder"
             )
         else:
             write_json(path, record)
@@ -85,7 +85,7 @@ class Results:
             owner = picture.absolute if found is None else found.get("path", picture.absolute)
             if owner != picture.absolute:
                 raise InputError(
-                    f"{self.mask(picture.name)}: stands already, and is of {owner}, not of"
+                    f"{self.mask(picture.name)}: already exists and belongs to {owner}, not to"
                     f" {picture.absolute}; give another folder (-o)"
                 )
 

@@ -67,7 +67,7 @@ class Segmenter:
         tile = default_tile(predictor) if tile is None else tile
         check_tile(predictor, tile)
         if crf is not None:
-            check_name("recipe of the CRF", crf, RECIPES)
+            check_name("CRF recipe", crf, RECIPES)
         self.predictor, self.classes = predictor, tuple(classes)
         self.crf, self.tile = crf, tile
         self.settings = (settings or {}) | {"crf": crf, "tile": tile}
@@ -167,7 +167,7 @@ def _single_stage(
     device: torch.device,
 ) -> tuple[Predictor, dict[str, Any]]:
     if scales is not None:
-        raise InputError(f"{path}: scales are DeepLabv2's; give this network sizes, in pixels")
+        raise InputError(f"{path}: scales are for DeepLabv2; give this network sizes, in pixels")
     network = load_network(path)
     if not content.get("segments", True) or not hasattr(network, "classify_and_segment"):
         raise InputError(
@@ -203,5 +203,5 @@ def _deeplab(
 def _device(name: str) -> torch.device:
     has_gpu = torch.cuda.is_available()
     if name == "cuda" and not has_gpu:
-        raise InputError("device: cuda is asked for but torch finds no GPU; use auto or cpu")
+        raise InputError("device: cuda was requested, but torch finds no GPU; use auto or cpu")
     return torch.device("cuda" if has_gpu and name != "cpu" else "cpu")

@@ -115,7 +115,7 @@ class DataSettings(Section):
             strange = [key for key in own if key in values and not _same(values[key], own[key])]
             if strange:
                 raise ValueError(
-                    f"made scenes have their own {' and '.join(strange)}; leave them out"
+                    f"layout: scenes has its own {' and '.join(strange)}; leave them out"
                 )
         return own | values
 
@@ -124,7 +124,7 @@ class DataSettings(Section):
         if self.train == self.val:
             raise ValueError(f"train and val are both '{self.val}'; expected two lists")
         if self.labels == "masks" and self.classes is None:
-            raise ValueError("labels: masks needs classes, whose order the masks' values have")
+            raise ValueError("labels: masks needs classes, in the order of the masks' values")
         if self.layout != "voc" and (self.labels == "masks" or self.sbd is not None):
             raise ValueError("labels: masks and sbd belong to layout: voc")
         return self

@@ -73,9 +73,9 @@ class DeepLabSettings(Section):
     @model_validator(mode="after")
     def _batch_norm_has_statistics(self) -> "DeepLabSettings":
         if self.weights is None and self.batch_norm == "frozen":
-            raise ValueError("weights: null needs batch_norm: trained, there is nothing to freeze")
+            raise ValueError("weights: null needs batch_norm: trained; there is nothing to freeze")
         if self.weights is not None and self.width != 64:
-            raise ValueError("weights must be null where width is not 64")
+            raise ValueError("weights must be null unless width is 64")
         return self
 
 

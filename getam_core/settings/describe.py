@@ -84,7 +84,7 @@ class _Tables:
         meaning = field.description or inspect.getdoc(section) or ""
         if home is not None:
             where = self.homes[home]
-            differ = "" if home is section else ", but for these"
+            differ = "" if home is section else ", except for these"
             meaning += f" The keys of [`{where}`](#{where.partition('.')[0]}){differ}."
         nothing = "section, `null`" if field.default is None else "section"
         yield _row(name, nothing, "`null`" if field.default is None else "", meaning)

@@ -57,7 +57,9 @@ class ExportedGetamSettings(GetamSettings):
     @model_validator(mode="after")
     def _blocks_of_a_sum(self) -> "ExportedGetamSettings":
         if self.store_blocks and self.fusion != "sum":
-            raise ValueError("store_blocks keeps the terms of a sum: set fusion to sum, or it off")
+            raise ValueError(
+                "store_blocks keeps the terms of a sum: set fusion to sum, or store_blocks to false"
+            )
         return self
 
 

@@ -23,13 +23,16 @@ def _check_affinity(settings: Settings, source: str) -> None:
     if learned and not settings.model.affinity_blocks:
         raise InputError(
             f"{source}: model.affinity_blocks: train.method: afa learns affinity from the attention"
-            " of so many last blocks; AFA has 2"
+            " of that many last blocks; set it, AFA has 2"
         )
     if not learned and (settings.model.affinity_blocks or settings.maps.affinity is not None):
         key = "model.affinity_blocks" if settings.maps.affinity is None else "maps.affinity"
-        raise InputError(f"{source}: {key}: affinity is learned by train.method: afa alone")
+        raise InputError(f"{source}: {key}: only train.method: afa learns affinity")
     if settings.maps.affinity is not None and settings.getam.store_blocks:
-        raise InputError(f"{source}: getam.store_blocks: off, or maps.affinity: null; not both")
+        raise InputError(
+            f"{source}: getam.store_blocks and maps.affinity exclude each other: set store_blocks"
+            " to false or affinity to null"
+        )
 
 
 def lacking_in_run(method: str, settings: Settings) -> str | None:
@@ -39,7 +42,7 @@ def lacking_in_run(method: str, settings: Settings) -> str | None:
         return lacking(method, model)
     if method == "cnn_cam":
         cnn = settings.classifiers.cnn or model.stem
-        return None if cnn else "needs a CNN, and the model has no stem: set classifiers.cnn"
+        return None if cnn else "needs a CNN, but the model has no stem: set classifiers.cnn"
     if model.name is None or _is_mix_transformer(model.name):
         return "needs a transformer with a [class] token"
     return None
@@ -48,11 +51,11 @@ def lacking_in_run(method: str, settings: Settings) -> str | None:
 def lacking(method: str, model: ModelSettings) -> str | None:
     """Say what the run's own network lacks for a method; None if nothing."""
     if method == "cnn_cam":
-        return None if model.name is None else "needs a CNN alone: set model.name to null"
+        return None if model.name is None else "needs a pure CNN: set model.name to null"
     if model.name is None:
-        return "needs a transformer, and model.name is null: take cnn_cam"
+        return "needs a transformer, but model.name is null: use cnn_cam"
     if _is_mix_transformer(model.name) and method != "afa":
-        return "needs a [class] token, which a Mix Transformer has not: take afa"
+        return "needs a [class] token, which a Mix Transformer does not have: use afa"
     if method in ("cam_ignore", "cam_add") and model.head != "class":
         return "needs a linear head on the tokens: set model.head to class"
     if method == "afa" and model.head != "max_pooled":

@@ -90,7 +90,7 @@ class ModelSettings(Section):
     @model_validator(mode="after")
     def _one_source_of_weights(self) -> "ModelSettings":
         if self.stem is not None and self.weights is not None:
-            raise ValueError("weights must be null beside a stem, which has weights of its own")
+            raise ValueError("weights must be null with a stem, which has its own weights")
         return self
 
     @model_validator(mode="after")
@@ -98,9 +98,11 @@ class ModelSettings(Section):
         if self.name is None or not self.name.startswith("mit_b"):
             return self
         if self.head != "max_pooled" or self.stem is not None:
-            raise ValueError(f"{self.name} is AFA's: set head to max_pooled, stem to null")
+            raise ValueError(f"{self.name} is AFA's: set head to max_pooled and stem to null")
         if self.weights == "hub":
-            raise ValueError(f"{self.name} has no hub: weights is a file, {self.name}.pth, or null")
+            raise ValueError(
+                f"{self.name} has no weights on the hub: give a file, {self.name}.pth, or null"
+            )
         return self
 
     @model_validator(mode="after")
@@ -108,9 +110,9 @@ class ModelSettings(Section):
         if self.name is not None:
             return self
         if self.stem is None:
-            raise ValueError("name is null, so the CNN of stem is the backbone: name one there")
+            raise ValueError("name is null, so the CNN of stem is the backbone: set stem")
         if self.options or self.taps is not None or self.head != "class":
-            raise ValueError("options, taps and head are of a transformer, and name is null")
+            raise ValueError("options, taps and head belong to a transformer, but name is null")
         return self
 
 

@@ -135,6 +135,6 @@ def check_saliency(settings: Settings, source: Path) -> None:
     if trains and saliency.images is None and not made:
         raise InputError(
             f"{source}: saliency.images: name a folder with images/ and masks/ to train the"
-            " saliency network on, or take another source: saliency.source: precomputed (with"
+            " saliency network on, or choose another source: saliency.source: precomputed (with"
             " saliency.folder), rembg, or none"
         )

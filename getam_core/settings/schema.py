@@ -17,7 +17,8 @@ TRUTH = {
 }
 BASE = {
     "type": "string",
-    "description": "Name of another run: what this file does not say is taken from `BASE.yaml`.",
+    "description": "Name of another run: keys that this file does not set are taken from"
+    " `BASE.yaml`.",
 }
 
 

@@ -108,7 +108,7 @@ class Settings(Section):
         parts = self.gpus * self.train.accumulate
         if parts > self.train.batch_size:
             raise ValueError(
-                f"train.batch_size ({self.train.batch_size}) has no crop for each of gpus x"
+                f"train.batch_size ({self.train.batch_size}) must be at least gpus x"
                 f" train.accumulate ({self.gpus} x {self.train.accumulate})"
             )
         return self

@@ -117,11 +117,11 @@ class TrainSettings(Section):
         if self.supervision != "labels" and self.label_maps is not None:
             raise ValueError(f"label_maps needs supervision: labels, not {self.supervision}")
         if self.supervision != "classes" and self.method == "afa":
-            raise ValueError(f"supervision: {self.supervision} has steps of its own: method: getam")
+            raise ValueError(f"supervision: {self.supervision} needs method: getam")
         if self.supervision != "classes" and not self.segments:
             raise ValueError(
                 f"supervision: {self.supervision} needs classification_epochs below epochs"
-                f" ({self.epochs}): the first half does not segment"
+                f" ({self.epochs}): the first half does not train segmentation"
             )
         return self
 
@@ -139,6 +139,6 @@ class TrainSettings(Section):
         if self.accumulate > self.batch_size:
             raise ValueError(
                 f"accumulate ({self.accumulate}) must not exceed batch_size ({self.batch_size}),"
-                " which is divided into so many parts"
+                " which is divided into that many parts"
             )
         return self

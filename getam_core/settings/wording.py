@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from getam_core.errors import joined_by_or
 from getam_core.settings.base import section_in
 
 MOST_SHOWN = 3  # keys of the same name in other sections
@@ -69,7 +70,7 @@ def _nearest(location: tuple[int | str, ...], model: type[BaseModel]) -> str:
     close = difflib.get_close_matches(str(name), section.model_fields, n=1, cutoff=0.5)
     meant = [prefix + field for field in close] + list(_keys_named(str(name), model))[:MOST_SHOWN]
     if meant:
-        return f"; did you mean {' or '.join(meant)}?"
+        return f"; did you mean {joined_by_or(meant)}?"
     return f"; known here: {', '.join(section.model_fields)}. {_page(location)}"
 
 

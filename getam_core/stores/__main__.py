@@ -51,15 +51,15 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("file", type=Path, metavar="FILE")
         if name == "export":
             _add_export(command)
-    command = commands.add_parser("import", help="make labels.h5 of index or grey PNG files")
-    command.add_argument("file", type=Path, metavar="FOLDER", help="of <image_id>.png")
+    command = commands.add_parser("import", help="make labels.h5 from index or grey PNG files")
+    command.add_argument("file", type=Path, metavar="FOLDER", help="with <image_id>.png files")
     command.add_argument("out", type=Path, metavar="FILE")
     command.add_argument(
         "--classes",
         nargs="+",
         default=VOC_CLASSES,
         metavar="NAME",
-        help="of the labels 1, 2, ..., without background; those of PASCAL VOC",
+        help="classes of the labels 1, 2, ..., without background (PASCAL VOC's)",
     )
     command.add_argument(
         "--values",
@@ -85,7 +85,7 @@ def _add_export(command: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="index.csv with the images' file names, for coco and yolo; by default that of the"
-        " run that FILE is in, and without one the image_ids are the names",
+        " run that FILE is in; without one, image_ids are used as file names",
     )
 
 
@@ -94,7 +94,7 @@ def _verify(options: argparse.Namespace) -> int:
     for problem in problems:
         print(problem, file=sys.stderr)
     if not problems:
-        print(f"{options.file}: whole, {len(open_store(options.file))} images")
+        print(f"{options.file}: intact, {len(open_store(options.file))} images")
     return int(bool(problems))
 
 
@@ -111,7 +111,7 @@ def _export(options: argparse.Namespace) -> int:
     elif wanted == "yolo":
         print(f"{out}: polygons of {export_yolo(store, out, _names(store, options.index))} images")
     elif options.index is not None:
-        raise InputError("--index: PNG files are named by image_id, whatever the index says")
+        raise InputError("--index: PNG files are named by image_id, regardless of the index")
     else:
         print(f"{out}: {export_png(store, out)} PNG files")
     return 0
@@ -121,7 +121,7 @@ def _names(store: Store, index: Path | None) -> dict[str, str] | None:
     """Return the images' file names, and say where they come from."""
     index = index or find_index(store.path)
     if index is None:
-        said = "the image_ids are the file names: no index.csv is near, and --index gives none"
+        said = "image_ids are used as file names: no index.csv was found, and --index was not given"
         print(said, file=sys.stderr)
         return None
     folder, names = file_names(index, store.ids())

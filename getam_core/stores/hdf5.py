@@ -42,10 +42,10 @@ def open_hdf5(path: Path) -> h5py.File:
         if "already open for write" in str(error):
             raise FileAccessError(
                 f"{path}: another program has it open for writing, or was killed while it had;"
-                " close it there (h5clear -s FILE takes a killed program's mark away)"
+                " close it there (h5clear -s FILE clears the mark of a killed program)"
             ) from None
         if path.suffix != ".h5":  # nobody should delete what was named by mistake
-            raise InputError(f"{path}: no store; stores are HDF5 files, named .h5") from None
+            raise InputError(f"{path}: not a store; stores are HDF5 files, named .h5") from None
         reason = "truncated" if "truncated" in str(error) else f"not a readable HDF5 file ({error})"
         raise InputError(f"{path}: {reason}; delete it and make it again") from None
 
@@ -75,7 +75,7 @@ def abandon(file: h5py.File) -> None:
 
 @cache  # one line per folder, however many files it gets
 def _say_without_lock(folder: Path) -> None:
-    log.warning("%s: the disk offers no locks; HDF5 files are written without", folder)
+    log.warning("%s: the disk does not support locks; HDF5 files are written without", folder)
 
 
 @contextmanager

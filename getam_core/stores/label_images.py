@@ -38,7 +38,7 @@ def parse_values(given: Mapping[str | int, str], classes: Sequence[str]) -> Valu
             raise InputError(f"mask values: {key!r}: expected a grey value or 'red,green,blue'")
         if name not in labels:
             raise InputError(
-                f"mask values: {key}: '{name}' is no class; expected {', '.join(labels)}"
+                f"mask values: {key}: '{name}' is not a class; expected {', '.join(labels)}"
             )
         values[numbers] = labels[name]
     if len({len(key) for key in values}) != 1:
@@ -130,7 +130,9 @@ def _grey(path: Path | str, image: Image.Image, *, indices_are_labels: bool) -> 
 def _rgb(path: Path | str, image: Image.Image) -> np.ndarray:
     alpha = np.array(image.getchannel("A")) if image.mode in ("RGBA", "LA") else np.array(255)
     if alpha.min() < 255:
-        raise InputError(f"{path}: transparent pixels, which are no labels; save it without alpha")
+        raise InputError(
+            f"{path}: transparent pixels, which cannot be labels; save it without alpha"
+        )
     return np.array(image.convert("RGB"))
 
 
@@ -185,8 +187,7 @@ def nothing_labelled(values: set[int], classes: Sequence[str] | int) -> str | No
         several = classes if isinstance(classes, int) else len(classes)
         name = classes[0] if not isinstance(classes, int) and several == 1 else "NAME"
         return (
-            "all of them hold 0 and 255 alone, and 255 is ignored, so that no class has a pixel; if"
-            f" 255 is a class: data.mask_values: {{255: {name}}} (of `stores import`: --values"
-            f" 255={name})"
+            "they hold only 0 and 255, and 255 is ignored, so no class has a pixel; if 255 is a"
+            f" class: data.mask_values: {{255: {name}}} (of `stores import`: --values 255={name})"
         )
     return None

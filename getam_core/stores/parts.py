@@ -126,7 +126,7 @@ def _write_parts(
         chosen = slice(start, start + part)
         files = {_part(folder, start): output for folder, output in folders.items()}
         if all(output.stands(file, ids[chosen]) for file, output in files.items()):
-            log.info("resumed: %s stands", ", ".join(map(str, files)))
+            log.info("resumed: %s is complete", ", ".join(map(str, files)))
             continue
         with ExitStack() as opened:
             writers = [opened.enter_context(o.writer(file)) for file, o in files.items()]
@@ -171,16 +171,17 @@ def merge_stores(path: Path | str, parts: Sequence[Path | str], ids: Sequence[st
             store.close()
         if start != len(ids):
             raise InputError(
-                f"{path}: its parts end with {start} of {len(ids)} images; {ids[start]!r} is next"
+                f"{path}: its parts hold only {start} of {len(ids)} images; the next would be"
+                f" {ids[start]!r}"
             )
 
 
 def _check_part(store: Store, first: Store, ids: Sequence[str]) -> None:
     for name in ("kind", "classes", "settings"):
         if getattr(store, name) != getattr(first, name):
-            raise InputError(f"{store.path}: other {name} than {first.path}; make both again")
+            raise InputError(f"{store.path}: not the same {name} as {first.path}; make both again")
     unexpected = sorted(set(store.ids()).symmetric_difference(ids))
     if unexpected:
         raise InputError(
-            f"{store.path}: not the images that are next, {unexpected[0]!r} for one; make it again"
+            f"{store.path}: not the expected images, for example {unexpected[0]!r}; make it again"
         )

@@ -97,7 +97,7 @@ class Store:
             dataset = images[image_id]
             array, attributes = dataset[()], dict(dataset.attrs)
             if attributes.pop(CHECKSUM) != checksum(array, attributes):
-                raise ValueError("other bytes than were written")
+                raise ValueError("its bytes are not those that were written")
         return array, attributes
 
     def close(self) -> None:

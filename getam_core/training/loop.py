@@ -129,7 +129,8 @@ class Trainer:
                     saved = time.monotonic()
                 if stop:
                     raise Interrupted(
-                        f"state saved in {self.states.path}; the same command goes on", *requests
+                        f"state saved in {self.states.path}; run the same command to resume",
+                        *requests,
                     )
         seconds = time.monotonic() - started
         return self._summarise(images / seconds if images else None)

@@ -131,7 +131,7 @@ def load_state(states: States, processes: Processes) -> dict[str, Any] | None:
     if len(set(places)) > 1:
         raise InputError(
             f"{states.path}: the processes found states of different (epoch, step):"
-            f" {sorted(set(places))}; all nodes need the same folder of results"
+            f" {sorted(set(places))}; all nodes need the same results folder"
         )
     return state
 

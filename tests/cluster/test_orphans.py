@@ -34,7 +34,7 @@ def test_a_training_that_outlived_snakemake_is_reused_and_a_forced_one_is_bit_id
     orphan_s = (tmp_path / CHECKPOINT).read_bytes()
     workflow.run([CHECKPOINT], "--unlock")
     workflow.run([CHECKPOINT])
-    assert "finished before" in log.read_text() and "epoch 1," not in log.read_text()
+    assert "already finished" in log.read_text() and "epoch 1," not in log.read_text()
     assert (tmp_path / CHECKPOINT).read_bytes() == orphan_s
     workflow.run([CHECKPOINT], "--force")
     assert "epoch 1," in log.read_text()

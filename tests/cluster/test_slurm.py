@@ -82,7 +82,7 @@ def check(demo, expected):
     assert demo.network() == expected
     assert demo.times() == demo.before
     log = demo.log("train")
-    assert "epoch 1," not in log and ("resumed at epoch" in log or "finished before" in log)
+    assert "epoch 1," not in log and ("resumed at epoch" in log or "already finished" in log)
 
 
 def test_a_job_that_is_cancelled_is_tried_again_and_goes_on(slurm, prepared, training, undisturbed):
