@@ -47,8 +47,8 @@ environment: $(VENV)/made-from-lock  ## .venv, as pinned by the lock; CPU=1 leav
 # pip installs uv, and uv the rest, in seconds where pip takes minutes. A new lock is installed over the
 # old one, and other packages stay. The stamp is written last, so an interrupted installation starts
 # again. PyPI's torch for Linux does not load without CUDA's packages; uv knows where to find the one
-# for CPUs. Compiled once here, or every stage would compile torch and timm again wherever Python may not
-# write beside its packages, as in most containers (PYTHONDONTWRITEBYTECODE): 10 s more per stage.
+# for CPUs. Packages are compiled to bytecode once here: where Python may not write it, as in most containers
+# (PYTHONDONTWRITEBYTECODE), every stage would compile torch and timm again, 10 s more each.
 $(VENV)/made-from-lock: requirements.lock
 	$(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else f'Python 3.11, 3.12 or 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11')"
 	$(BIN)/python -m uv --version > /dev/null 2>&1 || { $(PYTHON) -m venv --clear $(VENV) && $(BIN)/python -m pip install --quiet uv; }

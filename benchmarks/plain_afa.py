@@ -130,7 +130,7 @@ def label(image: Tensor, scores: Sequence[Tensor], present: Tensor) -> Tensor:
 
 def affinity_term(affinity: Tensor, labels: Tensor, grid: tuple[int, int], near: Tensor) -> Tensor:
     """Mean of the mean error over like pairs and that over unlike pairs."""
-    cells = F.interpolate(labels[:, None].float(), grid, mode="nearest").flatten(1)
+    cells = F.interpolate(labels[:, None].float(), grid, mode="nearest-exact").flatten(1)
     known = (cells != 255)[:, :, None] & (cells != 255)[:, None] & near.to(cells.device)
     equal = cells[:, :, None] == cells[:, None]
     positive, negative = 1 - affinity[known & equal], affinity[known & ~equal]

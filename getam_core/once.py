@@ -127,7 +127,7 @@ def alone(path: Path) -> Iterator[None]:
                     " wait until it ends, or stop it, then run the command again"
                 ) from None
             log.warning(
-                "%s: cannot be locked (%s); make sure that this stage does not run twice at a time",
+                "%s: cannot be locked (%s); make sure that this stage is not run twice at once",
                 path,
                 error,
             )

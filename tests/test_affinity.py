@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from getam_core.errors import InputError
-from getam_core.refine.affinity import affinity_loss, affinity_targets, propagate
+from getam_core.refine.affinity import affinity_loss, affinity_targets, cells_of, propagate
 
 GRIDS = {"height": st.integers(1, 5), "width": st.integers(1, 5), "radius": st.integers(0, 4)}
 
@@ -118,6 +118,26 @@ def test_a_loss_without_pairs_is_zero_and_still_has_a_gradient():
     loss = affinity_loss(affinity, torch.full((1, 4, 4), 255))
     loss.backward()
     assert loss == 0 and not affinity.grad.any()
+
+
+def test_two_processes_average_to_the_balanced_loss_of_one():
+    rng = np.random.default_rng(0)
+    cells = torch.from_numpy(rng.choice([0, 0, 1, 255], (2, 4, 5)).astype(np.uint8))
+    affinity = torch.from_numpy(rng.random((2, 20, 20)))
+    targets, objects = affinity_targets(cells, (4, 5), 2), cells.flatten(1) > 0
+    numbers = []
+    whole = affinity_loss(affinity, targets, lambda n: numbers.append(n) or n, objects)
+    parts = []
+    for b in range(2):
+        shared = iter(numbers)  # of both images together, as processes add them up
+        part = (affinity[b : b + 1], targets[b : b + 1])
+        parts.append(affinity_loss(*part, lambda _, s=shared: next(s) / 2, objects[b : b + 1]))
+    assert sum(parts).item() / 2 == pytest.approx(whole.item(), abs=1e-12)
+
+
+def test_a_cell_has_the_label_of_its_centre():
+    labels = torch.arange(16, dtype=torch.uint8).repeat(1, 16, 1)
+    assert cells_of(labels, (2, 2)).tolist() == [[4, 12, 4, 12]]
 
 
 def test_affinities_of_another_grid_are_refused():

@@ -175,7 +175,7 @@ def test_boxes_make_no_masks_and_the_background_is_drawn_as_nothing(tmp_path):
     square = [[2, 2, 8, 2, 8, 8, 2, 8]]
     coco(tmp_path, shown={"c.jpg": [2]}, segmentation=[], bbox=[2, 2, 6, 6])
     rewritten(tmp_path, sized)
-    with pytest.raises(InputError, match="c: annotation 0 and 0 others have no segmentation"):
+    with pytest.raises(InputError, match="c: annotation 0 without a segmentation: "):
         coco_masks(tmp_path, "val", entries, CLASSES, tmp_path / "out")
     shown = {"c.jpg": [0]}
     coco(tmp_path, shown=shown, categories={0: "_background_", 2: "dog"}, segmentation=square)

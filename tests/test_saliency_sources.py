@@ -77,7 +77,7 @@ def test_maps_of_0_and_1_are_refused_before_labels_see_nothing_salient(tmp_path)
     for entry, value in zip(entries, (0, 1), strict=True):
         cv2.imwrite(str(tmp_path / "maps" / entry.image.name), np.full((8, 8), value, np.uint8))
     provide = precomputed_saliency(tmp_path / "maps", entries)
-    with pytest.raises(InputError, match=r"p0 and 1 others hold only 0 and 1; .*multiply by 255"):
+    with pytest.raises(InputError, match=r"all 2 hold only 0 and 1; .*multiply by 255"):
         stored(tmp_path, partial(provide, entries))
     cv2.imwrite(str(tmp_path / "maps" / "p0.png"), np.full((8, 8), 255, np.uint8))
     assert stored(tmp_path, partial(provide, entries))["p1"].max() == 1

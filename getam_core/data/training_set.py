@@ -127,5 +127,5 @@ def _open_saliency(path: Path | str, entries: Sequence[Entry]) -> Store:
     ids = set(store.ids())
     store.close()  # every worker opens its own
     absent = [f"{entry.image_id}: not in it" for entry in entries if entry.image_id not in ids]
-    raise_problems(f"{path} is incomplete, make it again", absent)
+    raise_problems(f"{path} is incomplete; delete it and run the same command", absent)
     return store

@@ -97,9 +97,10 @@ def render(
     wanted = [a for a in annotations if a["category_id"] in value or a.get("iscrowd", 0)]
     boxes = [a["id"] for a in wanted if not a.get("segmentation") and not a.get("iscrowd", 0)]
     if boxes:
+        others = f" and {len(boxes) - 1} more" if len(boxes) > 1 else ""
         raise InputError(
-            f"annotation {boxes[0]} and {len(boxes) - 1} others have no segmentation, and boxes"
-            " cannot become masks; do not request scores of this split"
+            f"annotation {boxes[0]}{others} without a segmentation: boxes cannot become masks;"
+            " do not request scores of this split"
         )
     drawn = [(a, coco.annToRLE(a)) for a in wanted if a.get("segmentation")]
     mask = np.zeros((image["height"], image["width"]), np.uint8)

@@ -243,5 +243,8 @@ def read_mask_index(path: Path | str) -> dict[str, Path]:
 def masks_of(entries: Sequence[Entry], masks: Mapping[str, Path]) -> dict[str, Path]:
     """Return the masks of these entries, in their order; `InputError` if one is not indexed."""
     absent = [entry.image_id for entry in entries if entry.image_id not in masks]
-    raise_problems("the mask index (rebuild it)", [f"{name}: not in it" for name in absent])
+    raise_problems(
+        "the mask index is incomplete; delete it and run the same command",
+        [f"{name}: not in it" for name in absent],
+    )
     return {entry.image_id: masks[entry.image_id] for entry in entries}

@@ -112,7 +112,7 @@ def _maps(
             continue
         maps[name] = made.cpu().numpy()[order]
     if not maps:
-        raise InputError("no method can read this network: " + "; ".join(reasons))
+        raise InputError("none of these methods can read this network: " + "; ".join(reasons))
     return maps
 
 

@@ -70,7 +70,7 @@ def from_hub(name: str) -> Iterator[None]:
         raise
     except Exception as error:  # network, HTTP, cache and file errors have no common base
         raise InputError(
-            f"{name}: the hub's weights could not be downloaded ({one_line(error)}); give a local"
+            f"{name}: the hub's weights could not be loaded ({one_line(error)}); give a local"
             " file (`weights: FILE`), or use random ones (`weights: null`)"
         ) from error
     finally:

@@ -25,7 +25,7 @@ def affinity_targets(labels: Tensor, grid: Sequence[int], radius: int = RADIUS) 
     Parameters
     ----------
     labels : (B, H, W) uint8 Tensor
-        0 background, 1..C classes, 255 unknown. A cell has the label of its nearest pixel.
+        0 background, 1..C classes, 255 unknown. A cell has the label of its central pixel.
     grid : (h, w)
         Cells.
     radius : int
@@ -43,8 +43,8 @@ def affinity_targets(labels: Tensor, grid: Sequence[int], radius: int = RADIUS) 
 
 
 def cells_of(labels: Tensor, grid: Sequence[int]) -> Tensor:
-    """Give every cell the label of its nearest pixel: (B, H, W) to (B, N) uint8."""
-    return F.interpolate(labels[:, None], tuple(grid), mode="nearest").flatten(1)
+    """Give every cell the label of its central pixel: (B, H, W) to (B, N) uint8."""
+    return F.interpolate(labels[:, None], tuple(grid), mode="nearest-exact").flatten(1)
 
 
 def affinity_loss(

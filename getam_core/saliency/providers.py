@@ -125,8 +125,8 @@ def precomputed_saliency(folder: Path | str, listed: Sequence[Entry]) -> Provide
             writer.write(entry.image_id, resize(saliency, height, width))
         if highest == 1:  # a single one may be dark; if all are, no threshold finds anything
             raise InputError(
-                f"the saliency maps of {folder}: those of {entries[0].image_id} and"
-                f" {len(entries) - 1} others hold only 0 and 1; expected 0..255: multiply by 255"
+                f"the saliency maps of {folder}: all {len(entries)} hold only 0 and 1;"
+                " expected 0..255: multiply by 255"
             )
 
     return provide

@@ -92,7 +92,7 @@ class AfaSettings(Section):
     """Whether to take the larger of the maps of a crop and its mirror image, for
     `train.maps.method: afa`."""
     balanced: bool = False
-    """Whether the affinity loss takes separate means over pairs of patches of one object and pairs
+    """Whether the affinity loss takes separate means over pairs of patches of one class and pairs
     of background patches (AffinityNet). `false`: one mean over both (AFA)."""
     losses: AfaLossWeights = AfaLossWeights()
 

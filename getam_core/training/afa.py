@@ -52,7 +52,7 @@ class Recipe:
     scales, flip
         Views of the maps "afa"; the largest scale gives the affinity that propagates maps.
     balanced : bool
-        Whether pairs of an object have a mean of their own in the affinity loss.
+        Whether pairs of one class and pairs of background have separate means in the affinity loss.
     """
 
     labelling: Labelling = field(default_factory=lambda: Labelling(method="afa"))
@@ -156,13 +156,13 @@ def afa_step(
     learned = propagated_labels(batch, found, recipe) if propagated else reliable
 
     grid = network.grid(batch.images.shape[-2:])
-    alike = affinity_targets(reliable, grid, recipe.radius)
+    pairs = affinity_targets(reliable, grid, recipe.radius)
     objects = cells_of(reliable, grid) > 0 if recipe.balanced else None
     foreground, background = segmentation_losses(segmentation, learned, count)
     terms = {
         "classification": classification_loss(logits, batch.targets, batch.counted, count),
         "segmentation": (foreground + background) / 2,
-        "affinity": affinity_loss(affinity, alike, count, objects),
+        "affinity": affinity_loss(affinity, pairs, count, objects),
     }
     return terms, learned
 
