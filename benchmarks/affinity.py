@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from benchmarks.memory import peak_megabytes
 from benchmarks.timing import compare, relative_difference, table
 from getam_core.networks.affinity import AffinityHead
-from getam_core.refine.affinity import RADIUS, affinity_loss, affinity_targets, window
+from getam_core.refine.affinity import RADIUS, affinity_loss, affinity_targets, cells_of, window
 
 IMAGES, BLOCKS, HEADS, WIDTH, STRIDE = 4, 2, 8, 64, 16  # the last blocks of MiT-B1
 VIEWS = {"512 px, with gradients": (512, True), "768 px, the largest view": (768, False)}
@@ -98,7 +98,7 @@ def _near(
 ) -> Tensor:
     """Go through the grid row by row, each against the rows within the window."""
     width = grid[1]
-    cells = F.interpolate(labels[:, None].float(), grid, mode="nearest").flatten(1)
+    cells = cells_of(labels, grid)
     columns = (torch.arange(width)[:, None] - torch.arange(width)).abs() <= RADIUS
     sums, means = torch.zeros(2, 2), []
     for own, others, affinity in _bands(head, blocks, grid):
