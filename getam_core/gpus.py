@@ -33,7 +33,8 @@ def take_gpu() -> torch.device:
     count, processes = torch.cuda.device_count(), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if processes > count:
         raise InputError(
-            f"gpus: {processes} processes, but only {count} GPUs; start at most one process per GPU"
+            f"gpus: {processes} processes, but only {count} GPU{'s' * (count != 1)};"
+            " start at most one process per GPU"
         )
     taken = next((gpu for gpu in range(count) if _take(gpu)), None)
     if taken is None and processes > 1:
