@@ -9,6 +9,7 @@ import pytest
 from matplotlib import rc_context
 from PIL import Image
 
+from getam_core.data import Entry
 from getam_core.errors import InputError
 from getam_core.report import (
     class_bars,
@@ -19,6 +20,7 @@ from getam_core.report import (
     hero,
     markdown,
     overlay,
+    predicted_example,
     read_metrics,
     seed_curves,
     side_by_side,
@@ -80,6 +82,16 @@ def test_gallery_leaves_out_columns_that_no_example_fills():
     assert titles == ["Image", "GETAM", "Saliency", "Pseudo label", "Ground truth"]
     assert len(figure.axes) == 2 * len(titles)
     assert sum(len(axes.images) for axes in figure.axes) == 3 + 4
+
+
+@pytest.mark.parametrize(("mask", "named"), [(None, ["cat"]), ([0, 2, 255], ["cat", "dog"])])
+def test_the_legend_of_a_prediction_names_the_classes_of_its_mask_too(mask, named, tmp_path):
+    Image.new("RGB", (3, 1)).save(tmp_path / "a.png")
+    entry = Entry("a", tmp_path / "a.png", "val", ())
+    mask = None if mask is None else np.array([mask], np.uint8)
+    predictions = {"a": np.array([[0, 1, 1]], np.uint8)}
+    made = predicted_example(entry, classes=("cat", "dog"), predictions=predictions, mask=mask)
+    assert list(made.classes.values()) == named
 
 
 def test_galleries_side_by_side_keep_their_sizes_and_have_headings(tmp_path):

@@ -35,9 +35,10 @@ def training_example(
 def predicted_example(
     entry: Entry, *, classes: Sequence[str], predictions: Store, mask: np.ndarray | None
 ) -> Example:
-    """Gather one image that training did not see: its prediction and its mask."""
+    """Gather one image that training did not see: prediction, mask, and the classes of both."""
     prediction = predictions[entry.image_id]
-    shown = [k for k in np.unique(prediction) if 1 <= k <= len(classes)]
+    drawn = prediction if mask is None else np.concatenate([prediction, mask], axis=None)
+    shown = [k for k in np.unique(drawn) if 1 <= k <= len(classes)]
     return Example(
         entry.image_id,
         read_image(entry.image),
