@@ -136,14 +136,19 @@ def _start_worker() -> None:
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Let a worker end when its parent has ended, even by a kill."""
     parent = parent_process()
     assert parent is not None, "only workers come here"
-    connection.wait([parent.sentinel])
-    os._exit(1)
+
+    def wait() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _do(packed: bytes, item: Any) -> Any:

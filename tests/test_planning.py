@@ -172,7 +172,7 @@ def test_on_a_cpu_no_gpu_is_asked_for_and_a_training_is_one_process():
 def test_torchrun_starts_the_processes_of_several_gpus_on_each_node():
     assert launcher(run(), threads=8) == "python -m "
     one = launcher(run({"gpus": 4}), threads=8)
-    assert "torch.distributed.run --nproc-per-node 4 --standalone -m -- " in one
+    assert "torch.distributed.run --nproc-per-node 4 --standalone --local-addr 127.0.0.1 -m -- " in one
     two = launcher(run({"gpus": 4, "nodes": 2}), threads=8)
     assert two.startswith("srun --nodes=2 --ntasks=2 --cpus-per-task=8 python -m torch.distributed")
     assert "--nproc-per-node 2 --nnodes 2 " in two

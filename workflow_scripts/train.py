@@ -1,6 +1,8 @@
 """Train the network by GETAM's double backward or by AFA, or train one that only classifies."""
 
 import argparse
+import logging
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,7 +23,16 @@ from getam_core.provenance import provenance
 from getam_core.report import worth_showing
 from getam_core.report.progress import TrainingPicture
 from getam_core.settings import CLASSIFIERS, Settings
-from getam_core.training import Plan, Processes, States, Trainer, joined, write_metrics
+from getam_core.training import (
+    Plan,
+    Processes,
+    States,
+    Trainer,
+    joined,
+    processes_for,
+    train_together,
+    write_metrics,
+)
 from workflow_scripts import command
 from workflow_scripts.objectives import afa, getam, labelling_of, threshold_of
 
@@ -30,24 +41,53 @@ PICTURED = 4  # training images in TensorBoard
 
 def main(arguments: argparse.Namespace) -> None:
     device = command.torch_device(arguments)
-    with command.only_copy(arguments), joined(device) as processes:
-        identity = processes.ask_first(partial(identity_of, arguments))
-        images = {"images": processes.ask_first(partial(images_of, arguments))}
-        start = {"resume_from": command.settings_of(arguments).train.resume_from}
-        arguments.provenance = arguments.metrics.with_name("provenance.json")
-        outputs = ("metrics", "provenance", "out")
-        finished = command.finished(arguments, identity | images | start, *outputs)
-        if command.finished_before(arguments, finished, processes):
-            return
-        trainer, write = prepare(arguments, identity, processes, device)
-        rows = trainer.run()
-        if processes.is_first:
-            write_metrics(finished.place(arguments.metrics), rows)
-            gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
-            write_json(finished.place(arguments.provenance), provenance(gpu))
-            write(trainer.network, finished.place(arguments.out))
-            finished.hand_over()
-            trainer.states.remove()
+    with command.only_copy(arguments):
+        if device.type == "cuda" or "WORLD_SIZE" in os.environ:  # torchrun sets it
+            with joined(device) as processes:
+                train(arguments, device, processes)
+        else:
+            count = share_threads(arguments)
+            train_together(count, partial(train, arguments, device))
+
+
+def share_threads(arguments: argparse.Namespace) -> int:
+    """Return how many processes train on a CPU, and divide the threads among them.
+
+    Only transformers are trained by several: the batch norms of a CNN would know only the images of
+    their own process.
+    """
+    settings = command.settings_of(arguments)
+    kind, built_by = network_of(arguments.classifier, settings, num_classes=1)
+    if kind != "transformer" or built_by["stem"] is not None:
+        return 1
+    together = settings.train.batch_size // settings.train.accumulate
+    count = processes_for(arguments.threads, together)
+    arguments.threads //= count
+    torch.set_num_threads(arguments.threads)
+    if count > 1:
+        logging.info("training in %d processes, threads of each: %d", count, arguments.threads)
+    return count
+
+
+def train(arguments: argparse.Namespace, device: torch.device, processes: Processes) -> None:
+    """Train as one of the processes; the first one writes."""
+    identity = processes.ask_first(partial(identity_of, arguments))
+    images = {"images": processes.ask_first(partial(images_of, arguments))}
+    start = {"resume_from": command.settings_of(arguments).train.resume_from}
+    arguments.provenance = arguments.metrics.with_name("provenance.json")
+    outputs = ("metrics", "provenance", "out")
+    finished = command.finished(arguments, identity | images | start, *outputs)
+    if command.finished_before(arguments, finished, processes):
+        return
+    trainer, write = prepare(arguments, identity, processes, device)
+    rows = trainer.run()
+    if processes.is_first:
+        write_metrics(finished.place(arguments.metrics), rows)
+        gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+        write_json(finished.place(arguments.provenance), provenance(gpu))
+        write(trainer.network, finished.place(arguments.out))
+        finished.hand_over()
+        trainer.states.remove()
 
 
 def identity_of(arguments: argparse.Namespace) -> dict[str, Any]:

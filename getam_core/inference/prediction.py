@@ -103,7 +103,7 @@ class Predictor(ABC):
 
 def label_map(probabilities: Tensor) -> np.ndarray:
     """(C + 1, H, W) -> the likeliest classes, (H, W) uint8, 0..C."""
-    return probabilities.argmax(dim=0).to(torch.uint8).cpu().numpy()
+    return probabilities.max(dim=0).indices.to(torch.uint8).cpu().numpy()
 
 
 def attributes(scores: np.ndarray | None, flip_agreement: float | None) -> dict[str, np.ndarray]:

@@ -51,7 +51,7 @@ class SingleStage(Predictor):
         same: list[float | None] = [None] * len(images)
         if self.flip:
             logits = torch.stack([logits[0], logits[1].flip(-1)])
-            label_maps = logits.argmax(dim=2).to(torch.uint8).cpu().numpy()
+            label_maps = logits.max(dim=2).indices.to(torch.uint8).cpu().numpy()
             same = [agreement(*pair) for pair in zip(*label_maps, strict=True)]
         means = zip(logits.mean(dim=0), scores.mean(dim=0), same, strict=True)
         return [ViewPrediction(own[None], size, own_scores, s) for own, own_scores, s in means]

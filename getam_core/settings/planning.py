@@ -215,7 +215,7 @@ def launcher(settings: Settings, threads: int) -> str:
         return "python -m "
     torchrun = f"python -m torch.distributed.run --nproc-per-node {processes // nodes}"
     if nodes == 1:
-        return f"{torchrun} --standalone -m -- "
+        return f"{torchrun} --standalone --local-addr 127.0.0.1 -m -- "
     return (
         f"srun --nodes={nodes} --ntasks={nodes} --cpus-per-task={threads} {torchrun}"
         f" --nnodes {nodes} --rdzv-backend c10d --rdzv-id $SLURM_JOB_ID"

@@ -3,13 +3,15 @@
 Reading order: `getam` (one step, from images to loss), `losses` and `dense_energy` (its terms),
 `optimisation` (rates, and the update), `loop` (epochs of steps, resumable) with `plan` (its inputs:
 an objective and a plan). Then what the loop builds on: `batches` (the order of the images),
-`distributed` (several processes), `states` (what it resumes from), `metrics` (what it logs).
+`distributed` (several processes) and `cpu_processes` (those of a CPU), `states` (what it resumes
+from), `metrics` (what it logs).
 
 Another method has its own objective and shares the loop: `afa` (Ru et al. 2022). The saliency
 network's objective is in `saliency.training`.
 """
 
 from getam_core.training.afa import Afa, Recipe
+from getam_core.training.cpu_processes import processes_for, train_together
 from getam_core.training.dense_energy import DenseEnergy
 from getam_core.training.distributed import Processes, joined
 from getam_core.training.getam import (
@@ -41,5 +43,7 @@ __all__ = [
     "joined",
     "label_batch",
     "map_pass",
+    "processes_for",
+    "train_together",
     "write_metrics",
 ]
