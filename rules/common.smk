@@ -125,6 +125,12 @@ def _images(wildcards, split: str) -> int:
     return images_of(str(index), split) if index.exists() else limits.UNKNOWN_IMAGES
 
 
+def inference_threads(wildcards) -> int:
+    """Threads of a job that passes images through a network, while other such jobs wait."""
+    cores = None if workflow.remote_exec else workflow.resource_settings.cores
+    return planning.inference_threads(run_settings(wildcards.run), cores)
+
+
 def device(wildcards) -> str:
     """A resource: what the run's stages compute on."""
     return run_settings(wildcards.run).device

@@ -24,7 +24,7 @@ rule predict:
         split="train|val|test",
     conda:
         "../envs/getam.yaml"
-    threads: 8
+    threads: inference_threads
     resources:
         mem_mb=mem_mb,
         runtime=runtime(shard=shard_size),

@@ -17,7 +17,7 @@ rule export_maps:
         "results/{run}/benchmarks/export_maps_{method}{of}_{shard}.tsv"
     conda:
         "../envs/getam.yaml"
-    threads: 8
+    threads: inference_threads
     resources:
         mem_mb=mem_mb,
         runtime=runtime(shard=shard_size),

@@ -17,6 +17,7 @@ from getam_core.settings.planning import (
     entries_of_retraining,
     found_data,
     gpus,
+    inference_threads,
     label_method,
     launcher,
     makes_scenes,
@@ -176,6 +177,14 @@ def test_torchrun_starts_the_processes_of_several_gpus_on_each_node():
     two = launcher(run({"gpus": 4, "nodes": 2}), threads=8)
     assert two.startswith("srun --nodes=2 --ntasks=2 --cpus-per-task=8 python -m torch.distributed")
     assert "--nproc-per-node 2 --nnodes 2 " in two
+
+
+@pytest.mark.parametrize(
+    ("device", "cores", "threads"),
+    [("cpu", 1, 1), ("cpu", 2, 1), ("cpu", 8, 4), ("cpu", 64, 8), ("cpu", None, 8), ("auto", 2, 8)],
+)
+def test_on_a_cpu_two_jobs_of_inference_share_the_cores(device, cores, threads):
+    assert inference_threads(run({"device": device}), cores) == threads
 
 
 @pytest.mark.parametrize("nodes", [1, 2])

@@ -14,6 +14,7 @@ from getam_core.settings.methods import lacking, lacking_in_run
 from getam_core.settings.runs import at_seed
 from getam_core.settings.sections import Settings
 
+THREADS = 8  # of a job, where it can have them
 ATTENTION = ("getam", "attention_gradient")  # methods that read the section `getam`
 
 
@@ -192,6 +193,22 @@ def gpus(settings: Settings) -> int:
     and on a cluster that is not the machine that plans.
     """
     return int(settings.device != "cpu")
+
+
+def inference_threads(settings: Settings, cores: int | None) -> int:
+    """Return the threads of a job that passes images through a network.
+
+    On a CPU they are half of the cores, since two jobs with one thread each take less time than one
+    after the other with two. With a GPU, threads load images, and its jobs take turns.
+
+    Parameters
+    ----------
+    cores : int or None
+        Of this machine, for all jobs; None where each job has a machine of its own.
+    """
+    if cores is None or gpus(settings):
+        return THREADS
+    return min(THREADS, max(1, cores // 2))
 
 
 def training_gpus(settings: Settings) -> int:
