@@ -123,6 +123,7 @@ def test_its_own_error_is_not_blamed_on_the_others():
     def work(processes):
         if processes.is_first:
             raise RuntimeError("own")
+        processes.sum(torch.zeros(1))  # which fails because the first has ended
 
     with pytest.raises(RuntimeError, match=r"^own$"):
         train_together(2, work)

@@ -8,10 +8,13 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from multiprocessing import SimpleQueue, get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import NoReturn
 
 import torch.distributed as dist
 
@@ -20,7 +23,6 @@ from getam_core.processes import LESS, end_with_parent
 from getam_core.training.distributed import PATIENCE, Processes
 
 SHARE = 4  # images of a batch for each process: with fewer, a step is mostly calls
-ENDING = 20  # seconds in which a process that fails can say why
 
 Work = Callable[[Processes], None]
 Failures = SimpleQueue  # of (message, rest) for wrong input, (traceback, None) for a defect
@@ -60,62 +62,64 @@ def train_together(count: int, work: Work) -> None:
     os.environ["LOCAL_WORLD_SIZE"] = str(count)
     context = get_context("fork")
     with tempfile.TemporaryDirectory() as folder:
-        meeting, failures = Path(folder, "meeting"), context.SimpleQueue()
+        group, failures = partial(_group, count, Path(folder, "meeting")), context.SimpleQueue()
         others = [
-            context.Process(
-                target=_work_in_fork, args=(rank, count, meeting, work, failures), daemon=True
-            )
+            context.Process(target=_work_in_fork, args=(group(rank), work, failures), daemon=True)
             for rank in range(1, count)
         ]
         try:
             for other in others:
                 other.start()
-            _work_at(0, count, meeting, work)
+            with group(0) as processes:
+                try:
+                    work(processes)
+                except RuntimeError as error:  # gloo raises it where another process has ended
+                    _raise_cause(error, others, failures)
             for other in others:
                 other.join()
-        except RuntimeError as error:  # of gloo, if another process has ended
-            for other in others:
-                other.join(ENDING)
-            _raise_failure(others, failures, error)
         finally:
             for other in filter(BaseProcess.is_alive, others):
                 other.kill()
                 other.join()
 
 
-def _work_at(rank: int, size: int, meeting: Path, work: Work) -> None:
+@contextmanager
+def _group(size: int, meeting: Path, rank: int) -> Iterator[Processes]:
     os.environ["RANK"] = str(rank)
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # needs no name of this machine
     dist.init_process_group(
         "gloo", init_method=meeting.as_uri(), rank=rank, world_size=size, timeout=PATIENCE
     )
     try:
-        work(Processes(rank, size))
+        yield Processes(rank, size)
     finally:
         dist.destroy_process_group()
 
 
-def _work_in_fork(rank: int, size: int, meeting: Path, work: Work, failures: Failures) -> None:
-    """Leave all reports to the first process."""
+def _work_in_fork(group: AbstractContextManager[Processes], work: Work, failures: Failures) -> None:
+    """Leave all reports to the first process, which fails once this one has left the group."""
     end_with_parent()
     logging.disable()
-    try:
-        _work_at(rank, size, meeting, work)
-    except InputError as error:
-        failures.put((str(error), error.rest))
-    except (Interrupted, KeyboardInterrupt):
-        pass  # the first process was asked to stop, too
-    except Exception:
-        failures.put((traceback.format_exc(), None))
+    with group as processes:
+        try:
+            work(processes)
+        except InputError as error:
+            failures.put((str(error), error.rest))
+        except (Interrupted, KeyboardInterrupt):
+            pass  # the first process was asked to stop, too
+        except Exception:
+            failures.put((traceback.format_exc(), None))
 
 
-def _raise_failure(others: list[BaseProcess], failures: Failures, error: RuntimeError) -> None:
-    """Raise what another process has failed of, else `error`."""
+def _raise_cause(error: RuntimeError, others: list[BaseProcess], failures: Failures) -> NoReturn:
+    """Raise what another process has failed of before, else `error`."""
     if not failures.empty():
         message, rest = failures.get()
         if rest is not None:
             raise InputError(message, rest) from None
         raise RuntimeError(f"another process of the training failed:\n{message}") from error
+    for other in others:
+        other.join(1)  # one that was killed has ended
     if any((other.exitcode or 0) < 0 for other in others):
         raise InputError(
             f"a process of the training was killed, probably for lack of memory: {LESS}"
