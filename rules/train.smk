@@ -1,5 +1,5 @@
 # End-to-end training with double backward; resumes by itself from results/<run>/state/. On several
-# GPUs torchrun starts a process for each.
+# GPUs torchrun starts a process for each; on a CPU the stage forks.
 
 
 include: "inputs/train.smk"

@@ -5,6 +5,7 @@ import signal
 import time
 from argparse import Namespace
 from multiprocessing import active_children
+from multiprocessing.process import BaseProcess
 
 import pytest
 import torch
@@ -24,9 +25,12 @@ def own_environment(monkeypatch):
 
 @pytest.mark.parametrize(
     ("threads", "images", "count"),
-    [(1, 8, 1), (2, 8, 2), (8, 8, 2), (8, 16, 4), (2, 7, 1), (2, 1, 1), (0, 8, 1)],
-)
-def test_each_process_has_a_thread_and_four_images(threads, images, count):
+    [
+        (1, 8, 1), (2, 8, 2), (8, 8, 2), (8, 16, 4), (2, 7, 1), (2, 1, 1), (0, 8, 1),
+        (3, 8, 1), (7, 16, 1), (8, 20, 4), (6, 16, 3),
+    ],
+)  # fmt: skip
+def test_each_process_has_four_images_and_no_thread_is_idle(threads, images, count):
     assert processes_for(threads, images) == count
 
 
@@ -43,9 +47,10 @@ def test_other_systems_train_in_one_process(monkeypatch):
         ({"model": {"stem": {"name": "resnet18"}, "weights": None}}, None, 1),
         ({"classifiers": {"cnn": {"name": "resnet18"}}}, "cnn", 1),
         ({}, "ts_cam", 2),
+        ({"model": {"name": "mit_b1", "weights": None, "head": "max_pooled"}}, None, 1),
     ],
 )
-def test_only_transformers_are_trained_by_several_processes(settings, classifier, count):
+def test_networks_with_batch_norms_are_trained_by_one_process(settings, classifier, count):
     train = {"batch_size": 8} | settings.get("train", {})
     text = Settings.model_validate(settings | {"train": train}).model_dump_json()
     before = torch.get_num_threads()
@@ -83,13 +88,16 @@ def failing(error):
     return work
 
 
-def test_wrong_input_of_another_process_is_reported_as_such():
+@pytest.mark.parametrize("count", [2, 3])
+def test_wrong_input_of_another_process_is_reported_as_such(count):
+    lines = [f"{n}.jpg too" for n in range(9000)]  # more than fits into a pipe
+
     def wrong():
-        raise InputError("b.jpg: not an image", ["c.jpg too"])
+        raise InputError("b.jpg: not an image", lines)
 
     with pytest.raises(InputError, match=r"^b\.jpg: not an image$") as caught:
-        train_together(2, failing(wrong))
-    assert caught.value.rest == ("c.jpg too",)
+        train_together(count, failing(wrong))
+    assert caught.value.rest == tuple(lines)
 
 
 def test_a_defect_in_another_process_shows_its_traceback():
@@ -100,9 +108,33 @@ def test_a_defect_in_another_process_shows_its_traceback():
         train_together(2, failing(defect))
 
 
-def test_a_process_that_is_killed_ends_the_others():
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_process_that_is_killed_ends_the_others(count):
     with pytest.raises(InputError, match=r"a process of the training was killed.*memory"):
-        train_together(2, failing(lambda: os.kill(os.getpid(), signal.SIGKILL)))
+        train_together(count, failing(lambda: os.kill(os.getpid(), signal.SIGKILL)))
+
+
+def test_a_stop_during_the_start_is_heeded_once_all_have_joined(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    start = BaseProcess.start
+
+    def interrupted(process):
+        start(process)
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(process.pid, signal.SIGINT)
+
+    monkeypatch.setattr(BaseProcess, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train_together(2, lambda processes: time.sleep(60))
+    assert not active_children() and not list(tmp_path.iterdir())
+
+
+def test_a_folder_for_temporary_files_may_have_any_name(tmp_path, monkeypatch):
+    odd = tmp_path / "zwei Wörter"
+    odd.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(odd))
+    train_together(2, lambda processes: processes.sum(torch.zeros(1)))
 
 
 @pytest.mark.parametrize("error", [InputError, Interrupted, KeyboardInterrupt])

@@ -164,7 +164,7 @@ def test_gpus_are_asked_for_whatever_the_machine_that_plans_has(device, monkeypa
     assert training_gpus(run({"device": device, "gpus": 4})) == 4
 
 
-def test_on_a_cpu_no_gpu_is_asked_for_and_a_training_is_one_process():
+def test_on_a_cpu_no_gpu_is_asked_for_and_the_stage_itself_starts_its_processes():
     on_cpu = run({"device": "cpu", "gpus": 4, "nodes": 2})
     assert (gpus(on_cpu), training_gpus(on_cpu), training_nodes(on_cpu)) == (0, 0, 1)
     assert launcher(on_cpu, threads=8) == "python -m "
@@ -173,7 +173,9 @@ def test_on_a_cpu_no_gpu_is_asked_for_and_a_training_is_one_process():
 def test_torchrun_starts_the_processes_of_several_gpus_on_each_node():
     assert launcher(run(), threads=8) == "python -m "
     one = launcher(run({"gpus": 4}), threads=8)
-    assert "torch.distributed.run --nproc-per-node 4 --standalone --local-addr 127.0.0.1 -m -- " in one
+    assert (
+        "torch.distributed.run --nproc-per-node 4 --standalone --local-addr 127.0.0.1 -m -- " in one
+    )
     two = launcher(run({"gpus": 4, "nodes": 2}), threads=8)
     assert two.startswith("srun --nodes=2 --ntasks=2 --cpus-per-task=8 python -m torch.distributed")
     assert "--nproc-per-node 2 --nnodes 2 " in two

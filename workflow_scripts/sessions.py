@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-COLUMNS = ("s", "cpu_time", "max_rss")  # seconds, seconds, MB: as in Snakemake's benchmarks
+# Seconds, seconds, and MB of the first process; as in Snakemake's benchmarks.
+COLUMNS = ("s", "cpu_time", "max_rss")
 
 
 @contextmanager

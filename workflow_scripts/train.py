@@ -36,6 +36,7 @@ from getam_core.training import (
 from workflow_scripts import command
 from workflow_scripts.objectives import afa, getam, labelling_of, threshold_of
 
+Work = Callable[[nn.Module], Any]
 PICTURED = 4  # training images in TensorBoard
 
 
@@ -53,12 +54,13 @@ def main(arguments: argparse.Namespace) -> None:
 def share_threads(arguments: argparse.Namespace) -> int:
     """Return how many processes train on a CPU, and divide the threads among them.
 
-    Only transformers are trained by several: the batch norms of a CNN would know only the images of
-    their own process.
+    One for networks with batch norms, which would know only the images of their own process: CNNs,
+    and the segmentation head of Mix Transformers.
     """
     settings = command.settings_of(arguments)
     kind, built_by = network_of(arguments.classifier, settings, num_classes=1)
-    if kind != "transformer" or built_by["stem"] is not None:
+    has_cnn = kind != "transformer" or built_by["stem"] is not None
+    if has_cnn or built_by["name"].startswith("mit_b"):
         return 1
     together = settings.train.batch_size // settings.train.accumulate
     count = processes_for(arguments.threads, together)
@@ -131,18 +133,22 @@ def prepare(
         objective = afa(compiled, settings, planned.order.steps(len(images)), processes.count)
     else:
         objective = getam(compiled, settings, planned, processes.count)
+    drawn = None if arguments.classifier else picture(settings, entries, samples)
     trainer = Trainer(
         objective,
         images,
         planned,
-        validate=partial(
-            class_map,
-            entries=of_split(entries, "val"),
-            classes=classes,
-            size=train.crop_size,
-            device=device,
+        validate=on_threads_of_all(
+            processes,
+            partial(
+                class_map,
+                entries=of_split(entries, "val"),
+                classes=classes,
+                size=train.crop_size,
+                device=device,
+            ),
         ),
-        draw=None if arguments.classifier else picture(settings, entries, samples),
+        draw=on_threads_of_all(processes, drawn),
         states=states_of(arguments, identity, settings),
         events=arguments.events,
         device=device,
@@ -156,6 +162,22 @@ def prepare(
         save_network(path, network, built_by, classes, kind, supervision, segments=segments)
 
     return trainer, write
+
+
+def on_threads_of_all(processes: Processes, work: Work | None) -> Work | None:
+    """Let the first process use the threads of all, which wait while it works."""
+    if work is None:
+        return None
+
+    def on_all(network: nn.Module) -> Any:
+        own = torch.get_num_threads()
+        torch.set_num_threads(own * processes.size)
+        try:
+            return work(network)
+        finally:
+            torch.set_num_threads(own)
+
+    return on_all
 
 
 def check_labels(arguments: argparse.Namespace, supervision: str) -> None:

@@ -212,12 +212,12 @@ def inference_threads(settings: Settings, cores: int | None) -> int:
 
 
 def training_gpus(settings: Settings) -> int:
-    """Return how many GPUs a training asks for; it has as many processes, or one without GPUs."""
+    """Return how many GPUs a training asks for; torchrun starts a process for each."""
     return gpus(settings) * settings.gpus
 
 
 def training_nodes(settings: Settings) -> int:
-    """Return how many nodes a training has; without GPUs it has one process, and so one node."""
+    """Return how many nodes a training has; one without GPUs."""
     return settings.nodes if gpus(settings) else 1
 
 

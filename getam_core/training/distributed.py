@@ -1,7 +1,8 @@
 """Several processes in one training: each takes its part of every batch, all take the same step.
 
-`torchrun` starts them, on one node or on many. The terms of the objective are means over all
-processes (`Processes.count`), so that the number of processes changes neither loss nor gradient.
+`torchrun` starts them, on one node or on many; on a CPU, `cpu_processes` does. The terms of the
+objective are means over all processes (`Processes.count`), so that the number of processes changes
+neither loss nor gradient.
 """
 
 import os
