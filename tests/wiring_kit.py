@@ -29,6 +29,7 @@ from snakemake.utils import format as filled
 from getam_core import deeplab
 from getam_core.data import Entry
 from getam_core.settings import Settings
+from getam_core.training import Processes
 from workflow_scripts import causes, command, runs
 
 WILDCARDS = {
@@ -61,6 +62,8 @@ ANSWERS = {
         ["writer"] * len(outputs), slice(0, 1)
     ),
     "only_copy": lambda **_: nullcontext(),
+    "processes_for": lambda **_: 1,
+    "train_together": lambda work, **_: work(Processes()),
     "finished": lambda **_: SimpleNamespace(
         restore=lambda: False, place=lambda output: output, hand_over=lambda: None
     ),

@@ -36,7 +36,6 @@ from getam_core.training import (
 from workflow_scripts import command
 from workflow_scripts.objectives import afa, getam, labelling_of, threshold_of
 
-Work = Callable[[nn.Module], Any]
 PICTURED = 4  # training images in TensorBoard
 
 
@@ -64,9 +63,9 @@ def share_threads(arguments: argparse.Namespace) -> int:
         return 1
     together = settings.train.batch_size // settings.train.accumulate
     count = processes_for(arguments.threads, together)
-    arguments.threads //= count
-    torch.set_num_threads(arguments.threads)
     if count > 1:
+        arguments.threads //= count
+        torch.set_num_threads(arguments.threads)
         logging.info("training in %d processes, threads of each: %d", count, arguments.threads)
     return count
 
@@ -138,7 +137,8 @@ def prepare(
         objective,
         images,
         planned,
-        validate=on_threads_of_all(
+        validate=partial(
+            on_threads_of_all,
             processes,
             partial(
                 class_map,
@@ -148,7 +148,7 @@ def prepare(
                 device=device,
             ),
         ),
-        draw=on_threads_of_all(processes, drawn),
+        draw=drawn and partial(on_threads_of_all, processes, drawn),
         states=states_of(arguments, identity, settings),
         events=arguments.events,
         device=device,
@@ -164,20 +164,16 @@ def prepare(
     return trainer, write
 
 
-def on_threads_of_all(processes: Processes, work: Work | None) -> Work | None:
-    """Let the first process use the threads of all, which wait while it works."""
-    if work is None:
-        return None
-
-    def on_all(network: nn.Module) -> Any:
-        own = torch.get_num_threads()
-        torch.set_num_threads(own * processes.size)
-        try:
-            return work(network)
-        finally:
-            torch.set_num_threads(own)
-
-    return on_all
+def on_threads_of_all(
+    processes: Processes, work: Callable[[nn.Module], Any], network: nn.Module
+) -> Any:
+    """Call `work` in the first process on the threads of all, which wait for it."""
+    own = torch.get_num_threads()
+    torch.set_num_threads(own * processes.size)
+    try:
+        return work(network)
+    finally:
+        torch.set_num_threads(own)
 
 
 def check_labels(arguments: argparse.Namespace, supervision: str) -> None:
