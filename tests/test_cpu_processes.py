@@ -114,6 +114,13 @@ def test_a_process_that_is_killed_ends_the_others(count):
         train_together(count, failing(lambda: os.kill(os.getpid(), signal.SIGKILL)))
 
 
+def test_a_process_that_is_killed_before_it_joins_is_not_waited_for(monkeypatch):
+    module = "getam_core.training.cpu_processes.end_with_parent"
+    monkeypatch.setattr(module, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(InputError, match=r"a process of the training was killed"):
+        train_together(2, lambda processes: None)
+
+
 def test_a_stop_during_the_start_is_heeded_once_all_have_joined(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)

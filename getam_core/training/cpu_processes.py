@@ -10,8 +10,9 @@ import os
 import signal
 import sys
 import tempfile
+import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
@@ -27,6 +28,7 @@ from getam_core.signals import STOPS
 from getam_core.training.distributed import PATIENCE, Processes
 
 LEAST_IMAGES = 4  # of a process: with fewer, a step is mostly calls
+KILLED = f"a process of the training was killed, probably for lack of memory: {LESS}"
 
 Work = Callable[[Processes], None]
 
@@ -77,7 +79,7 @@ def train_together(count: int, work: Work) -> None:
         try:
             for other in others:
                 other.start()
-            with _joined(folder, count, 0) as processes:
+            with _joined(folder, count, 0, others) as processes:
                 signal.pthread_sigmask(signal.SIG_SETMASK, heeded)
                 try:
                     work(processes)
@@ -93,10 +95,19 @@ def train_together(count: int, work: Work) -> None:
 
 
 @contextmanager
-def _joined(folder: Path, size: int, rank: int) -> Iterator[Processes]:
+def _joined(
+    folder: Path, size: int, rank: int, others: Sequence[BaseProcess] = ()
+) -> Iterator[Processes]:
+    """Join the group; the first process does so once all `others` are there, or raises."""
     os.environ["RANK"] = str(rank)
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # needs no name of this machine
     store = dist.FileStore(str(folder / "rendezvous"), size)
+    store.set(str(rank), "here")
+    for number, other in enumerate(others, 1):
+        while not store.check([str(number)]):
+            if not other.is_alive():
+                raise InputError(KILLED)
+            time.sleep(0.01)
     dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=PATIENCE)
     try:
         yield Processes(rank, size)
@@ -138,9 +149,7 @@ def _raise_cause(error: RuntimeError, others: list[BaseProcess], folder: Path) -
     for other in others:
         other.join(1)  # one that was killed has ended
     if any((other.exitcode or 0) < 0 for other in others):
-        raise InputError(
-            f"a process of the training was killed, probably for lack of memory: {LESS}"
-        ) from None
+        raise InputError(KILLED) from None
     for text, _ in reports:
         raise RuntimeError(f"another process of the training failed:\n{text}") from error
     raise error
