@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 import torch
 
+from getam_core.classes import IGNORE
 from getam_core.training.losses import (
     Terms,
     classification_loss,
     saliency_loss,
     segmentation_losses,
 )
+from getam_core.training.pixel_scores import pixel_scores
 
 RNG = np.random.default_rng(0)
 
@@ -15,6 +17,14 @@ RNG = np.random.default_rng(0)
 def log_softmax(scores):
     shifted = scores - scores.max(axis=0)
     return shifted - np.log(np.exp(shifted).sum(axis=0))
+
+
+def both_losses(segmentation, labels):
+    return segmentation_losses(pixel_scores(segmentation, labels), labels)
+
+
+def of_saliency(segmentation, labels, *arguments):
+    return saliency_loss(pixel_scores(segmentation, labels), labels, *arguments)
 
 
 def test_foreground_and_background_are_means_of_their_own():
@@ -25,7 +35,7 @@ def test_foreground_and_background_are_means_of_their_own():
         label = labels[b, y, x]
         if label != 255:
             picked[label > 0].append(-log_softmax(scores[b, :, y, x])[label])
-    foreground, background = segmentation_losses(torch.tensor(scores), torch.tensor(labels))
+    foreground, background = both_losses(torch.tensor(scores), torch.tensor(labels))
     assert foreground.item() == pytest.approx(np.mean(picked[True]), rel=1e-5)
     assert background.item() == pytest.approx(np.mean(picked[False]), rel=1e-5)
 
@@ -33,7 +43,7 @@ def test_foreground_and_background_are_means_of_their_own():
 @pytest.mark.parametrize("value", [0, 1, 255])
 def test_labels_of_one_kind_alone_give_finite_losses_and_gradients(value):
     scores = torch.randn(1, 3, 4, 4, requires_grad=True)
-    foreground, background = segmentation_losses(scores, torch.full((1, 4, 4), value))
+    foreground, background = both_losses(scores, torch.full((1, 4, 4), value))
     (foreground + background).backward()
     assert torch.isfinite(scores.grad).all()
     assert (foreground > 0, background > 0) == (value == 1, value == 0)
@@ -47,7 +57,7 @@ def test_saliency_is_the_cross_entropy_of_the_background_probability():
     for b, y, x in np.argwhere(valid & (salient | (labels != 255))):
         p = np.exp(log_softmax(scores[b, :, y, x]))[0]
         expected.append(-np.log(1 - p if salient[b, y, x] else p))
-    loss = saliency_loss(*map(torch.tensor, (scores, labels, salient, valid)))
+    loss = of_saliency(*map(torch.tensor, (scores, labels, salient, valid)))
     assert loss.item() == pytest.approx(np.mean(expected), rel=1e-5)
 
 
@@ -55,24 +65,24 @@ def test_saliency_does_not_undo_mined_pixels():
     scores = torch.zeros(1, 3, 1, 2)
     scores[:, 0] = -9.0  # both pixels are sure to be foreground
     salient, valid = torch.zeros(1, 1, 2, dtype=torch.bool), torch.ones(1, 1, 2, dtype=torch.bool)
-    mined = saliency_loss(scores, torch.tensor([[[2, 1]]]), salient, valid)
-    unlabelled = saliency_loss(scores, torch.tensor([[[0, 0]]]), salient, valid)
+    mined = of_saliency(scores, torch.tensor([[[2, 1]]]), salient, valid)
+    unlabelled = of_saliency(scores, torch.tensor([[[0, 0]]]), salient, valid)
     assert mined < 1e-3 < 9 < unlabelled
 
 
 def test_saliency_leaves_out_what_several_classes_claim():
     scores = torch.randn(1, 3, 1, 2)
     salient, valid = torch.zeros(1, 1, 2, dtype=torch.bool), torch.ones(1, 1, 2, dtype=torch.bool)
-    both = saliency_loss(scores, torch.tensor([[[0, 255]]]), salient, valid)
+    both = of_saliency(scores, torch.tensor([[[0, 255]]]), salient, valid)
     assert torch.equal(
-        both, saliency_loss(scores[..., :1], torch.zeros(1, 1, 1), salient[..., :1], valid[..., :1])
+        both, of_saliency(scores[..., :1], torch.zeros(1, 1, 1), salient[..., :1], valid[..., :1])
     )
 
 
 def test_saliency_is_exact_where_the_softmax_saturates():
     scores = torch.tensor([200.0, 0.0]).view(1, 2, 1, 1)
     valid = torch.ones(1, 1, 1, dtype=torch.bool)
-    loss = saliency_loss(scores, torch.tensor([[[255]]]), valid, valid)
+    loss = of_saliency(scores, torch.tensor([[[255]]]), valid, valid)
     assert loss.item() == pytest.approx(200.0)
 
 
@@ -93,3 +103,25 @@ def test_the_total_weighs_each_term():
     terms = Terms(*torch.tensor([1.0, 2.0, 4.0, 8.0, 16.0]))
     weights = {"classification": 1, "foreground": 0.5, "background": 0, "saliency": 2}
     assert terms.total(weights | {"dense_energy": 0.25}).item() == 1 + 1 + 0 + 16 + 4
+
+
+@pytest.mark.parametrize("classes", [1, 4])
+def test_gradients_of_pixel_scores_are_those_of_their_definition(classes):
+    segmentation = torch.randn(2, classes + 1, 3, 5, dtype=torch.float64, requires_grad=True)
+    labels = torch.tensor(RNG.choice([*range(classes + 1), IGNORE], size=(2, 3, 5)))
+    assert torch.autograd.gradcheck(lambda x: pixel_scores(x, labels), segmentation)
+    background, of_classes, labelled = pixel_scores(segmentation, labels)
+    assert torch.equal(background, segmentation[:, 0])
+    assert torch.allclose(of_classes, segmentation[:, 1:].exp().sum(1).log())
+    for b, y, x in (labels != IGNORE).nonzero():
+        assert labelled[b, y, x] == segmentation[b, labels[b, y, x], y, x]
+
+
+def test_logits_in_half_precision_get_precise_losses_and_gradients():
+    rough = (8 * torch.randn(2, 4, 6, 6)).bfloat16().requires_grad_()
+    precise = rough.detach().float().requires_grad_()
+    labels = torch.randint(4, (2, 6, 6))
+    for segmentation in (rough, precise):
+        sum(both_losses(segmentation, labels)).backward()
+    assert rough.grad.dtype == torch.bfloat16
+    assert torch.equal(rough.grad, precise.grad.bfloat16())

@@ -24,6 +24,7 @@ from getam_core.training.losses import (
     saliency_loss,
     segmentation_losses,
 )
+from getam_core.training.pixel_scores import pixel_scores
 from tests.networks import network_of, random_images
 
 WEIGHTS = {
@@ -60,10 +61,11 @@ def stepwise(model, data, labelling):
     maps, _ = METHODS[labelling.method](model, data.images, data.targets, **labelling.maps)
     labels = label_batch(data, maps, labelling.labels)
     logits, segmentation = model.classify_and_segment(data.images)
+    scores = pixel_scores(segmentation, labels)
     return labels, Terms(
         classification_loss(logits, data.targets, data.counted),
-        *segmentation_losses(segmentation, labels),
-        saliency_loss(segmentation, labels, data.saliency, data.valid),
+        *segmentation_losses(scores, labels),
+        saliency_loss(scores, labels, data.saliency, data.valid),
         torch.zeros(()),
     )
 

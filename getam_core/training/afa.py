@@ -33,6 +33,7 @@ from getam_core.training.losses import (
     classification_loss,
     segmentation_losses,
 )
+from getam_core.training.pixel_scores import pixel_scores
 
 # Names in metrics.csv of the phases after classification: reliable labels; propagated ones.
 RELIABLE, PROPAGATED = "reliable", "propagated"
@@ -158,7 +159,9 @@ def afa_step(
     grid = network.grid(batch.images.shape[-2:])
     pairs = affinity_targets(reliable, grid, recipe.radius)
     objects = cells_of(reliable, grid) > 0 if recipe.balanced else None
-    foreground, background = segmentation_losses(segmentation, learned, count)
+    foreground, background = segmentation_losses(
+        pixel_scores(segmentation, learned), learned, count
+    )
     terms = {
         "classification": classification_loss(logits, batch.targets, batch.counted, count),
         "segmentation": (foreground + background) / 2,

@@ -31,6 +31,7 @@ from getam_core.training.losses import (
     saliency_loss,
     segmentation_losses,
 )
+from getam_core.training.pixel_scores import pixel_scores
 
 CLASSIFICATION, BOTH = "classification", "both"  # the halves, as metrics.csv calls them
 MAP_SCALE = 2.0**10  # of logits with float16 gradients; labels do not depend on the maps' scale
@@ -221,10 +222,11 @@ def _terms(
 ) -> Terms:
     """Return the terms of the second half; without saliency or energy, its term is zero."""
     classified = classification_loss(logits, batch.targets, batch.counted, count)
-    foreground, background = segmentation_losses(segmentation, labels, count)
+    scores = pixel_scores(segmentation, labels)
+    foreground, background = segmentation_losses(scores, labels, count)
     salient = uneven = logits.new_zeros(())
     if batch.saliency is not None:
-        salient = saliency_loss(segmentation, labels, batch.saliency, batch.valid, count)
+        salient = saliency_loss(scores, labels, batch.saliency, batch.valid, count)
     if energy is not None:
         energies = energy(batch.images, segmentation, batch.valid)
         uneven = energies.sum() / count(batch.counted.sum())

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from getam_core.classes import BACKGROUND, IGNORE
+from getam_core.training.pixel_scores import PixelScores
 
 Count = Callable[[Tensor], Tensor]  # number of items -> divisor that turns their sum into a mean
 
@@ -53,7 +54,7 @@ def classification_loss(
 
 
 def segmentation_losses(
-    segmentation: Tensor, labels: Tensor, count: Count = alone
+    scores: PixelScores, labels: Tensor, count: Count = alone
 ) -> tuple[Tensor, Tensor]:
     """Cross entropy over foreground and over background pixels, each with its own mean.
 
@@ -63,20 +64,19 @@ def segmentation_losses(
 
     Parameters
     ----------
-    segmentation : (B, C + 1, H, W) Tensor
-        Logits.
+    scores : PixelScores
+        Of the segmentation's logits and these labels.
     labels : (B, H, W) integer Tensor
         0 background, 1..C classes, 255 ignored.
     """
-    labels = labels.long()
-    loss = F.cross_entropy(segmentation.float(), labels, ignore_index=IGNORE, reduction="none")
+    loss = scores.cross_entropy()
     background = labels == BACKGROUND
     foreground = ~background & (labels != IGNORE)
     return _mean_over(loss, foreground, count), _mean_over(loss, background, count)
 
 
 def saliency_loss(
-    segmentation: Tensor, labels: Tensor, saliency: Tensor, valid: Tensor, count: Count = alone
+    scores: PixelScores, labels: Tensor, saliency: Tensor, valid: Tensor, count: Count = alone
 ) -> Tensor:
     """Binary cross entropy of the background probability against 1 - saliency.
 
@@ -86,21 +86,17 @@ def saliency_loss(
 
     Parameters
     ----------
-    segmentation : (B, C + 1, H, W) Tensor
-        Logits.
+    scores : PixelScores
+        Of the segmentation's logits.
     labels : (B, H, W) integer Tensor
         The label maps, with 255.
     saliency, valid : (B, H, W) bool Tensor
         Salient pixels; pixels of the image, not of the padding.
     """
     mined = (labels != BACKGROUND) & (labels != IGNORE)
-    foreground = (saliency | mined).float()
+    foreground = (saliency | mined).to(scores.classes.dtype)
     counted = valid & (saliency | (labels != IGNORE))
-    # log p(background) and log p(not background), both exact where the softmax saturates
-    scores = segmentation.float()
-    rest = torch.logsumexp(scores[:, 1:], dim=1)
-    loss = F.binary_cross_entropy_with_logits(rest - scores[:, 0], foreground, reduction="none")
-    return _mean_over(loss, counted, count)
+    return _mean_over(scores.background_cross_entropy(foreground), counted, count)
 
 
 def _mean_over(values: Tensor, where: Tensor, count: Count) -> Tensor:

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn, optim
 
+from getam_core.precision import products_of_training
+
 POWERS = {"poly": 0.9, "linear": 1.0}  # of a decay over the whole run
 # Parameters added to tokens or attention, rather than multiplied with them: timm, torchvision, MiT.
 EMBEDDINGS = {
@@ -184,8 +186,7 @@ class Updater:
         return torch.cat([torch.stack(values).sum(0), norm.detach()[None]])
 
     def _backward(self, objective: nn.Module, weight: float, batch: Any, phase: str) -> Tensor:
-        mixed = self.number_format != torch.float32
-        with torch.autocast(self.device.type, self.number_format if mixed else None, enabled=mixed):
+        with products_of_training(self.device, self.number_format):
             loss, values = objective(batch, phase)
         self.scaler.scale(weight * loss).backward()
         return values
