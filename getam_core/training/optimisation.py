@@ -103,8 +103,8 @@ def build_optimizer(
     ]
     params = [group for group in params if group["params"]]
     if kind == "sgd":
-        return optim.SGD(params, lr=0.0, momentum=0.9)
-    return optim.AdamW(params, lr=0.0)
+        return optim.SGD(params, lr=0.0, momentum=0.9, fused=True)
+    return optim.AdamW(params, lr=0.0, fused=True)  # one call, not ten for each parameter
 
 
 def embeddings(network: nn.Module) -> list[nn.Parameter]:
