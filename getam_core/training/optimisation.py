@@ -102,8 +102,8 @@ def build_optimizer(
         for decayed, decay in ((True, weight_decay), (False, 0.0))
     ]
     params = [group for group in params if group["params"]]
-    if kind == "sgd":
-        return optim.SGD(params, lr=0.0, momentum=0.9, fused=True)
+    if kind == "sgd":  # fused SGD fails where parameters get their first gradient later than others
+        return optim.SGD(params, lr=0.0, momentum=0.9)
     return optim.AdamW(params, lr=0.0, fused=True)  # one call, not ten for each parameter
 
 
