@@ -80,7 +80,8 @@ def _small(query: Tensor, key: Tensor, value: Tensor, *others: Any, **options: A
     if others or any(options.get(name) for name in ("dropout_p", "is_causal", "enable_gqa")):
         return False
     size = query[..., 0].numel() * key.shape[-2] * query.element_size()
-    graph = torch.is_grad_enabled() and (query.requires_grad or value.requires_grad)
+    mixed = torch.is_autocast_enabled(query.device.type)  # maps switch float16 off
+    graph = mixed and torch.is_grad_enabled() and (query.requires_grad or value.requires_grad)
     return options.get("attn_mask") is None and graph and size <= _LARGEST_ATTENTION
 
 

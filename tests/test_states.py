@@ -8,7 +8,8 @@ import torch
 from getam_core.checkpoint import load_checkpoint, save_checkpoint
 from getam_core.errors import InputError
 from getam_core.training import States
-from tests.training_kit import PLAN, make_scenes, same_but_for_speed, trainer
+from getam_core.training.optimisation import Updater, build_optimizer
+from tests.training_kit import CPU, PLAN, make_scenes, same_but_for_speed, trainer
 
 
 def row(epoch, score, phase="both"):
@@ -92,6 +93,24 @@ def test_training_again_from_a_kept_epoch_is_bit_identical(tmp_path):
     assert same_but_for_speed(again.run()) == same_but_for_speed(rows)
     for name, value in again.network.state_dict().items():
         assert torch.equal(value, whole.network.state_dict()[name]), name
+
+
+def test_a_state_of_an_unfused_optimizer_resumes_fused():
+    weights = torch.nn.Linear(2, 1)
+    older, newer = (
+        build_optimizer({"heads": list(weights.parameters())}, "adamw", 0.1) for _ in "12"
+    )
+    for group in older.param_groups:
+        group["fused"] = None
+    states = [Updater(weights, o, CPU, number_format=torch.float16) for o in (older, newer)]
+    weights(torch.ones(1, 2)).sum().backward()
+    older.step()
+    states[1].load(states[0].state())
+    scaler = states[1].scaler
+    scaler.scale(weights(torch.ones(1, 2)).sum()).backward()
+    scaler.step(newer)
+    assert all(group["fused"] for group in newer.param_groups)
+    assert {state["step"].item() for state in newer.state.values()} == {2}
 
 
 def test_a_scaler_that_the_state_does_not_have_starts_afresh(tmp_path):

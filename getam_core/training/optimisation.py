@@ -203,6 +203,9 @@ class Updater:
 
     def load(self, state: dict[str, Any]) -> None:
         """Resume from a state."""
+        saved = state["optimizer"]["param_groups"]
+        for group, own in zip(saved, self.optimizer.param_groups, strict=True):
+            group["fused"] = own.get("fused")  # states from before AdamW was fused say None
         self.optimizer.load_state_dict(state["optimizer"])
         if state["scaler"]:  # empty if saved where no scaler was needed
             self.scaler.load_state_dict(state["scaler"])
