@@ -126,8 +126,8 @@ def test_the_mean_over_images_does_not_depend_on_how_a_batch_is_cut(scenes, tmp_
 
 @given(images=st.integers(1, 20), parts=st.integers(1, 5), size=st.integers(1, 5))
 def test_a_batch_is_divided_without_loss_and_evenly(images, parts, size):
-    batch, costs = list(range(100, 100 + images)), [i * 7 % 5 for i in range(200)]
-    divided = [divide(batch, parts, Processes(rank, size), costs) for rank in range(size)]
+    batch = list(range(100, 100 + images))
+    divided = [divide(batch, parts, Processes(rank, size)) for rank in range(size)]
     assert len({len(own) for own in divided}) == 1
     done = [i for own in divided for part in own if not part.idle for i in part.indices]
     assert sorted(done) == batch
@@ -137,13 +137,6 @@ def test_a_batch_is_divided_without_loss_and_evenly(images, parts, size):
         assert max(sizes) - min(sizes) <= 1
         assert {part.weight for part in same} == {sum(sizes) / images}
     assert sum(part.weight for part in divided[0]) == pytest.approx(1)
-
-
-def test_costly_images_are_dealt_to_different_processes():
-    costs = [1, 1, 3, 3, 1, 2, 1, 2]
-    shares = [divide(range(8), 1, Processes(rank, 2), costs)[0].indices for rank in range(2)]
-    assert shares == [[0, 2, 6, 7], [1, 3, 4, 5]]
-    assert divide(range(8), 1, Processes(), costs)[0].indices == list(range(8))
 
 
 @torch.no_grad()

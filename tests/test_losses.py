@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from getam_core.classes import IGNORE
+from getam_core.training import pixel_scores as module
 from getam_core.training.losses import (
     Terms,
     classification_loss,
@@ -110,18 +111,37 @@ def test_gradients_of_pixel_scores_are_those_of_their_definition(classes):
     segmentation = torch.randn(2, classes + 1, 3, 5, dtype=torch.float64, requires_grad=True)
     labels = torch.tensor(RNG.choice([*range(classes + 1), IGNORE], size=(2, 3, 5)))
     assert torch.autograd.gradcheck(lambda x: pixel_scores(x, labels), segmentation)
-    background, of_classes, labelled = pixel_scores(segmentation, labels)
+    background, foreground, labelled = pixel_scores(segmentation, labels)
     assert torch.equal(background, segmentation[:, 0])
-    assert torch.allclose(of_classes, segmentation[:, 1:].exp().sum(1).log())
+    assert torch.allclose(foreground, segmentation[:, 1:].exp().sum(1).log())
     for b, y, x in (labels != IGNORE).nonzero():
         assert labelled[b, y, x] == segmentation[b, labels[b, y, x], y, x]
+
+
+def test_images_computed_together_give_the_same(monkeypatch):
+    segmentation = torch.randn(3, 4, 5, 6, requires_grad=True)
+    labels = torch.tensor(RNG.choice([0, 1, 2, 3, IGNORE], size=(3, 5, 6)))
+    found = []
+    for together in (1, 2, 3):  # a GPU computes all at once
+        monkeypatch.setattr(module, "_together", lambda _, together=together: together)
+        losses = both_losses(segmentation, labels)
+        found.append(torch.autograd.grad(sum(losses), segmentation)[0])
+    assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
+
+
+def test_logits_of_pixels_that_do_not_count_may_be_infinite():
+    scores, labels = torch.randn(1, 3, 1, 2), torch.tensor([[[1, IGNORE]]])
+    finite = both_losses(scores, labels)
+    scores[0, 2, 0, 1] = torch.inf
+    assert both_losses(scores, labels) == finite
 
 
 def test_logits_in_half_precision_get_precise_losses_and_gradients():
     rough = (8 * torch.randn(2, 4, 6, 6)).bfloat16().requires_grad_()
     precise = rough.detach().float().requires_grad_()
     labels = torch.randint(4, (2, 6, 6))
-    for segmentation in (rough, precise):
-        sum(both_losses(segmentation, labels)).backward()
+    losses = [sum(both_losses(segmentation, labels)) for segmentation in (rough, precise)]
+    sum(losses).backward()
+    assert torch.equal(*losses)
     assert rough.grad.dtype == torch.bfloat16
     assert torch.equal(rough.grad, precise.grad.bfloat16())

@@ -70,7 +70,6 @@ class TrainingSet(Dataset):
         assert saliency is None or labels is None
         self.entries = list(entries)
         self.targets = torch.from_numpy(class_targets(entries, classes))
-        self.costs = self.targets.sum(1).tolist()  # each class needs a map
         self.size = size
         self.scale_range = scale_range
         self.seed = seed

@@ -128,7 +128,6 @@ class PairCrops(Dataset):
     ):
         self.pairs, self.size, self.scale_range = list(pairs), size, scale_range
         self.seed, self.epoch = seed, 0
-        self.costs = [1] * len(self.pairs)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the random numbers of an epoch; call this before its loader is iterated."""

@@ -71,8 +71,7 @@ def load_parts(
     Parameters
     ----------
     images : Dataset
-        With a length; `set_epoch`, which chooses their random crops; and `costs`, how long each
-        takes compared with the others.
+        With a length, and `set_epoch`, which chooses their random crops.
     prepare : callable
         Turns collated samples, and the part they belong to, into what a step takes.
 
@@ -83,7 +82,7 @@ def load_parts(
     """
     images.set_epoch(epoch)
     batches = order.batches(len(images), epoch)[start:]
-    parts = [divide(batch, order.parts, processes, images.costs) for batch in batches]
+    parts = [divide(batch, order.parts, processes) for batch in batches]
     loaded = iter(
         image_loader(
             images,

@@ -92,35 +92,18 @@ class Part:
     idle: bool = False  # no image is left for it: the indices only keep it in step
 
 
-def divide(
-    batch: Sequence[int],
-    parts: int,
-    processes: Processes,
-    costs: Sequence[float],
-) -> list[Part]:
-    """Cut a batch into consecutive parts, and deal the images of each part to the processes.
+def divide(batch: Sequence[int], parts: int, processes: Processes) -> list[Part]:
+    """Cut a batch into consecutive parts, and each part into shares of the processes.
 
     Sizes differ by at most one. All processes get the same number of parts, none of them empty.
-    Since all wait for the slowest in every step, the costliest images are dealt first; `costs` are
-    those of all images.
     """
     own = []
     for part in _cut(batch, parts):
-        shares = _deal(part, processes.size, costs)
-        idle = not shares[processes.rank]
+        shares = _cut(part, processes.size)
+        idle = processes.rank >= len(shares)
         indices = part[:1] if idle else shares[processes.rank]
         own.append(Part(indices, len(part) / len(batch), idle))
     return own
-
-
-def _deal(part: Sequence[int], size: int, costs: Sequence[float]) -> list[list[int]]:
-    """Deal to `size` processes in turn, back and forth; each keeps the order of the part."""
-    shares: list[list[int]] = [[] for _ in range(size)]
-    turns = [*range(size), *reversed(range(size))]
-    ranked = sorted(range(len(part)), key=lambda place: -costs[part[place]])
-    for number, place in enumerate(ranked):
-        shares[turns[number % len(turns)]].append(place)
-    return [[part[place] for place in sorted(share)] for share in shares]
 
 
 def _cut(items: Sequence[int], parts: int) -> list[list[int]]:

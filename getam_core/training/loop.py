@@ -32,7 +32,7 @@ class Trainer:
     Parameters
     ----------
     images : Dataset
-        Of samples that the objective takes, as `load_parts` needs it.
+        Of samples that the objective takes, with `set_epoch`.
     validate : callable or None
         Called with the network in evaluation mode; returns class mAP in percent, or None.
     draw : callable or None

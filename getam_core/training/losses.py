@@ -94,10 +94,10 @@ def saliency_loss(
         Salient pixels; pixels of the image, not of the padding.
     """
     mined = (labels != BACKGROUND) & (labels != IGNORE)
-    foreground = (saliency | mined).to(scores.classes.dtype)
+    foreground = (saliency | mined).to(scores.foreground.dtype)
     counted = valid & (saliency | (labels != IGNORE))
     return _mean_over(scores.background_cross_entropy(foreground), counted, count)
 
 
 def _mean_over(values: Tensor, where: Tensor, count: Count) -> Tensor:
-    return (values * where).sum() / count(where.sum())
+    return values.masked_fill(~where, 0).sum() / count(where.sum())

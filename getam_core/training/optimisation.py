@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn, optim
 
-from getam_core.precision import products_of_training
+from getam_core.training.plain_attention import PlainAttention
 
 POWERS = {"poly": 0.9, "linear": 1.0}  # of a decay over the whole run
 # Parameters added to tokens or attention, rather than multiplied with them: timm, torchvision, MiT.
@@ -186,7 +186,10 @@ class Updater:
         return torch.cat([torch.stack(values).sum(0), norm.detach()[None]])
 
     def _backward(self, objective: nn.Module, weight: float, batch: Any, phase: str) -> Tensor:
-        with products_of_training(self.device, self.number_format):
+        mixed = self.number_format != torch.float32
+        plain = PlainAttention() if mixed and self.device.type == "cpu" else nullcontext()
+        chosen = self.number_format if mixed else None
+        with torch.autocast(self.device.type, chosen, enabled=mixed), plain:
             loss, values = objective(batch, phase)
         self.scaler.scale(weight * loss).backward()
         return values
